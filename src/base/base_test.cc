@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/tensor.h"
+#include "base/thread_pool.h"
+
+namespace ssd {
+namespace {
+
+// Known-answer vectors of the Random123 distribution (kat_vectors, philox4x32 10 rounds): with counter and
+// key zero the block is 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
+TEST(Random, IsPhilox4x32WithTenRounds) {
+  Random random(0, 0, 0);
+  EXPECT_EQ(random.next(), 0x6627e8d5u);
+  EXPECT_EQ(random.next(), 0xe169c58du);
+  EXPECT_EQ(random.next(), 0xbc57ac4cu);
+  EXPECT_EQ(random.next(), 0x9b00dbd8u);
+}
+
+TEST(Random, StreamsDiffer) {
+  std::set<std::uint32_t> seen;
+  for (std::uint32_t epoch = 0; epoch < 10; ++epoch)
+    for (std::uint64_t sample = 0; sample < 10; ++sample) seen.insert(Random(1, epoch, sample).next());
+  EXPECT_EQ(seen.size(), 100u);
+}
+
+TEST(Random, UniformHasTheMomentsOfTheUniformDistribution) {
+  Random random(3, 1, 4);
+  double sum = 0, squares = 0;
+  const int count = 100000;
+  for (int i = 0; i < count; ++i) {
+    const double u = random.uniform();
+    ASSERT_GE(u, 0);
+    ASSERT_LT(u, 1);
+    sum += u;
+    squares += u * u;
+  }
+  EXPECT_NEAR(sum / count, 0.5, 0.005);
+  EXPECT_NEAR(squares / count, 1.0 / 3, 0.005);
+}
+
+TEST(BFloat16, RoundsToNearestTiesToEven) {
+  EXPECT_EQ(float_to_bf16(1.0f), 0x3f80);
+  EXPECT_EQ(float_to_bf16(1.00390625f), 0x3f80);  // halfway, even below
+  EXPECT_EQ(float_to_bf16(1.01171875f), 0x3f82);  // halfway, even above
+  EXPECT_EQ(float_to_bf16(INFINITY), 0x7f80);
+  EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(NAN))));
+}
+
+TEST(Float16, ReadsNormalAndSubnormalNumbers) {
+  EXPECT_EQ(f16_to_float(0x3c00), 1.0f);
+  EXPECT_EQ(f16_to_float(0xc000), -2.0f);
+  EXPECT_EQ(f16_to_float(0x0001), 0x1p-24f);
+  EXPECT_TRUE(std::isinf(f16_to_float(0x7c00)));
+}
+
+TEST(ThreadPool, ParallelForCallsEveryIndexOnce) {
+  ThreadPool pool(3);
+  std::vector<std::atomic<int>> calls(1000);
+  pool.parallel_for(calls.size(), [&](std::size_t i) { ++calls[i]; });
+  for (const auto& count : calls) EXPECT_EQ(count, 1);
+}
+
+TEST(ThreadPool, ParallelForRethrows) {
+  ThreadPool pool(2);
+  EXPECT_THROW(pool.parallel_for(100,
+                                 [](std::size_t i) {
+                                   if (i == 37) throw Error("thirty-seven");
+                                 }),
+               Error);
+}
+
+TEST(Tensor, StartsAtZeroAndClones) {
+  Tensor tensor(DType::f32, {2, 3});
+  for (const float value : tensor.as<float>()) EXPECT_EQ(value, 0);
+  tensor.as<float>()[5] = 7;
+  const Tensor copy = tensor.clone();
+  EXPECT_EQ(copy.as<float>()[5], 7);
+  EXPECT_NE(copy.data(), tensor.data());
+  EXPECT_EQ(to_string(copy.shape()), "(2, 3)");
+}
+
+}  // namespace
+}  // namespace ssd
