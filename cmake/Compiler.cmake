@@ -1,13 +1,20 @@
 # Flags for every target: warnings, sanitizers. Code for wider vectors is chosen at run time, so no target is
 # built for this machine's own processor.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror=switch)
-# g++ 12 sees an overflow in fmt 9 that is not there (its fill_t is constant-sized).
-add_compile_options(-Wno-stringop-overflow -Wno-array-bounds)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 sees an overflow in fmt 9 that is not there (its fill_t is constant-sized).
+  add_compile_options(-Wno-stringop-overflow -Wno-array-bounds)
+endif()
 if(SSD_WERROR)
   add_compile_options(-Werror)
 endif()
 if(SSD_SANITIZE)
   add_compile_options(-fsanitize=${SSD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SSD_SANITIZE})
+endif()
+if(SSD_FUZZ)
+  # Coverage for libFuzzer in every room; the fuzzers link its main (cmake/Fuzz.cmake).
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1")
