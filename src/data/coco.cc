@@ -1,0 +1,264 @@
+#include "data/coco.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace ssd {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+// Walks the document once. Where it stands (list, index, field) is kept for messages.
+class CocoReader {
+ public:
+  CocoReader(const simdjson::padded_string& json, std::string_view name) : json_(json), name_(name) {}
+
+  CocoFile read() {
+    try {
+      if (const auto error = parser_.iterate(json_).get(document_))
+        fail_at(nullptr, simdjson::error_message(error));
+      read_document();
+    } catch (const simdjson::simdjson_error& error) {
+      const char* location = nullptr;
+      if (document_.current_location().get(location)) location = nullptr;
+      fail_at(location, error.what());
+    }
+    return std::move(coco_);
+  }
+
+ private:
+  void read_document() {
+    ondemand::object root = document_.get_object();
+    bool images = false, annotations = false, categories = false;
+    for (auto member : root) {
+      const ondemand::raw_json_string key = member.key();
+      if (key == "images") {
+        images = true;
+        read_list(member.value(), "image", coco_.images, &CocoReader::read_image);
+      } else if (key == "annotations") {
+        annotations = true;
+        read_list(member.value(), "annotation", coco_.annotations, &CocoReader::read_annotation);
+      } else if (key == "categories") {
+        categories = true;
+        read_list(member.value(), "category", coco_.categories, &CocoReader::read_category);
+      }
+    }
+    const char* rest = nullptr;
+    if (document_.current_location().get(rest) != simdjson::OUT_OF_BOUNDS)
+      fail_at(rest, "more text after the end of the JSON object");
+    const char* missing = !images        ? "images"
+                          : !annotations ? "annotations"
+                          : !categories  ? "categories"
+                                         : nullptr;
+    if (missing)
+      throw Error(
+          "{}: the list \"{}\" is missing; give a COCO instances file (images, annotations, categories)",
+          name_, missing);
+  }
+
+  template <typename Item>
+  void read_list(ondemand::value value, const char* what, std::vector<Item>& items,
+                 void (CocoReader::*read_item)(ondemand::object, Item&)) {
+    what_ = what;
+    index_ = 0;
+    field_ = {};
+    items.clear();
+    for (auto element : value.get_array()) {
+      item_ = element.raw_json_token().value().data();
+      (this->*read_item)(element.get_object(), items.emplace_back());
+      ++index_;
+      field_ = {};
+    }
+    what_ = nullptr;
+  }
+
+  void read_image(ondemand::object object, CocoImage& image) {
+    unsigned seen = 0;
+    for (auto member : object) {
+      const ondemand::raw_json_string key = member.key();
+      if (key == "id") {
+        field_ = "id", seen |= 1u, image.id = integer(member.value());
+      } else if (key == "file_name") {
+        field_ = "file_name", seen |= 2u, image.file_name = std::string_view(member.value().get_string());
+      } else if (key == "width") {
+        field_ = "width", seen |= 4u, image.width = extent(member.value());
+      } else if (key == "height") {
+        field_ = "height", seen |= 8u, image.height = extent(member.value());
+      }
+    }
+    require(seen, {"id", "file_name", "width", "height"});
+  }
+
+  void read_annotation(ondemand::object object, CocoAnnotation& annotation) {
+    unsigned seen = 0;
+    bool has_area = false;
+    for (auto member : object) {
+      const ondemand::raw_json_string key = member.key();
+      if (key == "id") {
+        field_ = "id", seen |= 1u, annotation.id = integer(member.value());
+      } else if (key == "image_id") {
+        field_ = "image_id", seen |= 2u, annotation.image_id = integer(member.value());
+      } else if (key == "category_id") {
+        field_ = "category_id", seen |= 4u, annotation.category_id = integer(member.value());
+      } else if (key == "bbox") {
+        field_ = "bbox", seen |= 8u, read_bbox(member.value(), annotation.bbox);
+      } else if (key == "area") {
+        field_ = "area", annotation.area = real(member.value(), has_area);
+      } else if (key == "iscrowd") {
+        field_ = "iscrowd", annotation.iscrowd = flag(member.value());
+      } else if (key == "ignore") {
+        field_ = "ignore", annotation.ignore = flag(member.value());
+      }
+    }
+    require(seen, {"id", "image_id", "category_id", "bbox"});
+    if (!has_area) annotation.area = annotation.bbox[2] * annotation.bbox[3];
+  }
+
+  void read_category(ondemand::object object, CocoCategory& category) {
+    unsigned seen = 0;
+    for (auto member : object) {
+      const ondemand::raw_json_string key = member.key();
+      if (key == "id") {
+        field_ = "id", seen |= 1u, category.id = integer(member.value());
+      } else if (key == "name") {
+        field_ = "name", seen |= 2u, category.name = std::string_view(member.value().get_string());
+      }
+    }
+    require(seen, {"id", "name"});
+  }
+
+  void read_bbox(ondemand::value value, std::array<double, 4>& bbox) {
+    std::size_t count = 0;
+    for (auto element : value.get_array()) {
+      if (count < 4) bbox[count] = element.get_double();
+      ++count;
+    }
+    if (count != 4)
+      fail_at(item_, fmt::format("got {} numbers, expected 4 (left, top, width, height)", count));
+  }
+
+  std::int64_t integer(ondemand::value value) {
+    const ondemand::number number = value.get_number();
+    if (number.is_int64()) return number.get_int64();
+    const double real = number.as_double();
+    constexpr double limit = 9007199254740992.0;  // 2^53: beyond it a double is no longer exact
+    if (number.is_uint64() || real != std::trunc(real) || std::abs(real) > limit)
+      fail_at(item_, fmt::format("got {}, expected a whole number", real));
+    return static_cast<std::int64_t>(real);
+  }
+
+  int extent(ondemand::value value) {
+    const std::int64_t pixels = integer(value);
+    if (pixels < 1 || pixels > std::numeric_limits<int>::max())
+      fail_at(item_, fmt::format("got {} pixels, expected 1 or more", pixels));
+    return static_cast<int>(pixels);
+  }
+
+  double real(ondemand::value value, bool& present) {
+    present = !value.is_null();
+    return present ? double(value.get_double()) : 0.0;
+  }
+
+  bool flag(ondemand::value value) {
+    if (value.is_null()) return false;
+    if (value.type() == ondemand::json_type::boolean) return value.get_bool();
+    return value.get_double() != 0.0;
+  }
+
+  void require(unsigned seen, std::initializer_list<const char*> fields) {
+    unsigned bit = 1;
+    for (const char* field : fields) {
+      if (!(seen & bit)) {
+        field_ = {};
+        fail_at(item_, fmt::format("has no \"{}\"", field));
+      }
+      bit <<= 1;
+    }
+  }
+
+  // `location` points into the text, or is null where the position is not known.
+  [[noreturn]] void fail_at(const char* location, std::string_view problem) const {
+    std::string where(name_);
+    const char* begin = json_.data();
+    if (location && location >= begin && location <= begin + json_.size())
+      where += fmt::format(": byte {} (line {})", location - begin, 1 + std::count(begin, location, '\n'));
+    if (what_) where += fmt::format(": {} {}", what_, index_);
+    if (!field_.empty()) where += fmt::format(": {}", field_);
+    throw Error("{}{} {}", where, what_ && field_.empty() ? "" : ":", problem);
+  }
+
+  const simdjson::padded_string& json_;
+  std::string_view name_;
+  ondemand::parser parser_;
+  ondemand::document document_;
+  CocoFile coco_;
+  const char* what_ = nullptr;  // the kind of item being read
+  std::size_t index_ = 0;       // its place in its list
+  std::string_view field_;      // the field being read
+  const char* item_ = nullptr;  // where the item begins
+};
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += {'\\', c};
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out += '"';
+}
+
+}  // namespace
+
+CocoFile read_coco(const std::filesystem::path& file) {
+  simdjson::padded_string json;
+  if (const auto error = simdjson::padded_string::load(file.string()).get(json))
+    throw Error("{}: {}; expected a COCO annotation file", file.string(), simdjson::error_message(error));
+  return CocoReader(json, file.string()).read();
+}
+
+CocoFile parse_coco(std::string_view text, std::string_view name) {
+  const simdjson::padded_string json(text);
+  return CocoReader(json, name).read();
+}
+
+std::string write_coco(const CocoFile& coco) {
+  std::string out = "{\"images\":[";
+  const auto separate = [&out](std::size_t index) {
+    if (index) out += ',';
+  };
+  for (std::size_t i = 0; i < coco.images.size(); ++i) {
+    const CocoImage& image = coco.images[i];
+    separate(i);
+    fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"file_name\":{},\"width\":{},\"height\":{}}}",
+                   image.id, json_string(image.file_name), image.width, image.height);
+  }
+  out += "],\"annotations\":[";
+  for (std::size_t i = 0; i < coco.annotations.size(); ++i) {
+    const CocoAnnotation& a = coco.annotations[i];
+    separate(i);
+    fmt::format_to(
+        std::back_inserter(out),
+        "{{\"id\":{},\"image_id\":{},\"category_id\":{},\"bbox\":[{},{},{},{}],\"area\":{},\"iscrowd\":{},"
+        "\"ignore\":{}}}",
+        a.id, a.image_id, a.category_id, a.bbox[0], a.bbox[1], a.bbox[2], a.bbox[3], a.area,
+        static_cast<int>(a.iscrowd), static_cast<int>(a.ignore));
+  }
+  out += "],\"categories\":[";
+  for (std::size_t i = 0; i < coco.categories.size(); ++i) {
+    separate(i);
+    fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"name\":{}}}", coco.categories[i].id,
+                   json_string(coco.categories[i].name));
+  }
+  return out += "]}";
+}
+
+}  // namespace ssd

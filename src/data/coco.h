@@ -1,0 +1,52 @@
+// COCO annotation files ("instances_*.json"), as they stand: nothing filtered, nothing renumbered.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ssd {
+
+struct CocoImage {
+  std::int64_t id = 0;
+  std::string file_name;  // relative to the picture folder
+  int width = 0;          // pixels; the picture as it was annotated
+  int height = 0;
+};
+
+struct CocoAnnotation {
+  std::int64_t id = 0;
+  std::int64_t image_id = 0;
+  std::int64_t category_id = 0;
+  std::array<double, 4> bbox{};  // left, top, width, height in pixels
+  double area = 0;       // of the object's mask in pixels; width * height of the box where the file has none
+  bool iscrowd = false;  // false where the file does not say
+  bool ignore = false;   // false where the file does not say
+};
+
+struct CocoCategory {
+  std::int64_t id = 0;
+  std::string name;
+};
+
+// All three in the file's order. Ids are not checked for being unique, nor references for leading somewhere.
+struct CocoFile {
+  std::vector<CocoImage> images;
+  std::vector<CocoAnnotation> annotations;
+  std::vector<CocoCategory> categories;
+};
+
+// Reads the file in one pass. Unknown fields are passed over; ids may be written as 1 or 1.0. Throws Error
+// `FILE: byte N: ...` for text that is not JSON, a missing list, and a missing or mistyped field.
+CocoFile read_coco(const std::filesystem::path& file);
+
+// The same from memory; `name` stands for the file in messages.
+CocoFile parse_coco(std::string_view json, std::string_view name);
+
+// The same three lists as JSON text on one line. parse_coco() gives back equal values.
+std::string write_coco(const CocoFile& coco);
+
+}  // namespace ssd
