@@ -5,5 +5,8 @@ function(ssd_fuzz name)
   add_executable(${name}_fuzz ${FUZZ_SOURCES})
   target_link_libraries(${name}_fuzz PRIVATE ${FUZZ_LINKS})
   target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
-  set_property(GLOBAL APPEND PROPERTY SSD_FUZZERS ${name}_fuzz)
+  add_dependencies(fuzzers ${name}_fuzz)
 endfunction()
+
+# The target `fuzzers` builds every fuzzer there is.
+add_custom_target(fuzzers)
