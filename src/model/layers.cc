@@ -1,0 +1,70 @@
+#include "model/layers.h"
+
+namespace ssd::model {
+
+using graph::Kind;
+using graph::Value;
+
+Value LayerBuilder::trained(const std::string& name, Shape shape) {
+  trained_.push_back(graph_.parameter(name, {DType::f32, std::move(shape)}));
+  return trained_.back();
+}
+
+graph::ConvolutionAttributes LayerBuilder::attributes(const ConvolutionShape& shape) const {
+  return {.stride = shape.stride,
+          .padding = shape.padding,
+          .kernel = shape.kernel,
+          .compute = options_.compute,
+          .output = options_.compute};
+}
+
+Value LayerBuilder::convolution_norm(Value x, const std::string& convolution, const std::string& batch_norm,
+                                     const ConvolutionShape& shape, const Normed& normed) {
+  const std::int64_t in = channels(x);
+  layers_.push_back({convolution, batch_norm, shape.out, in, shape.kernel});
+  const bool residual = normed.residual.node >= 0;
+  graph::ConvolutionAttributes attributes = this->attributes(shape);
+  const Value weight = trained(convolution + ".weight", {shape.out, in, shape.kernel, shape.kernel});
+  if (options_.mode == Mode::inference) {
+    attributes.relu = normed.relu;
+    std::vector<Value> inputs{x, weight, trained(convolution + ".bias", {shape.out})};
+    if (residual) inputs.push_back(normed.residual);
+    return {graph_.append(Kind::fused_convolution, convolution, std::move(inputs), attributes)};
+  }
+
+  const Value scale = trained(batch_norm + ".weight", {shape.out});
+  const Value shift = trained(batch_norm + ".bias", {shape.out});
+  const Value y{graph_.append(Kind::convolution, convolution, {x, weight}, attributes)};
+  std::vector<Value> inputs{y, scale, shift};
+  if (residual) inputs.push_back(normed.residual);
+  const int norm =
+      graph_.append(Kind::batch_norm, batch_norm, std::move(inputs),
+                    graph::BatchNormAttributes{
+                        .relu = normed.relu, .residual = residual, .group = options_.batch_norm_group});
+  const Value mean = graph_.parameter(batch_norm + ".running_mean", {DType::f32, {shape.out}});
+  const Value variance = graph_.parameter(batch_norm + ".running_var", {DType::f32, {shape.out}});
+  const std::int64_t count = graph_.type(y).shape.elements() / shape.out * options_.batch_norm_group;
+  const int running =
+      graph_.append(Kind::running_statistics, batch_norm + "/running", {mean, variance, {norm, 1}, {norm, 2}},
+                    graph::RunningAttributes{.count = count});
+  graph_.update(mean, {running, 0});
+  graph_.update(variance, {running, 1});
+  return {norm};
+}
+
+Value LayerBuilder::convolution_bias(Value x, const std::string& name, const ConvolutionShape& shape) {
+  const std::int64_t in = channels(x);
+  layers_.push_back({name, "", shape.out, in, shape.kernel});
+  graph::ConvolutionAttributes attributes = this->attributes(shape);
+  attributes.output = DType::f32;
+  const Value weight = trained(name + ".weight", {shape.out, in, shape.kernel, shape.kernel});
+  const Value bias = trained(name + ".bias", {shape.out});
+  const Kind kind = options_.mode == Mode::inference ? Kind::fused_convolution : Kind::convolution;
+  return {graph_.append(kind, name, {x, weight, bias}, attributes)};
+}
+
+Value LayerBuilder::max_pool(Value x, const std::string& name) {
+  return {graph_.append(Kind::max_pool, name, {x}, graph::PoolAttributes{})};
+}
+
+}  // namespace ssd::model

@@ -1,0 +1,55 @@
+// From the tensors of a checkpoint (the reference's state_dict names) to the parameters of the graphs and
+// back.
+//
+// The graphs differ from the state_dict in the heads: parameter heads.K.{weight,bias} is loc.K and conf.K,
+// joined along the first dimension.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "model/options.h"
+
+namespace ssd::model {
+
+struct StateTensor {
+  std::string name;     // in the state_dict: "loc.0.weight"
+  Shape shape;          // convolution weights (O,I,R,S), vectors (C)
+  bool trained = true;  // false: running statistics
+  double bound = 0;     // of a rank-1 head tensor: its initial values are uniform in +- bound
+};
+
+// Every floating-point tensor of the state_dict, in network order.
+std::vector<StateTensor> state_tensors(const ModelOptions& model);
+
+struct State {
+  TensorMap weights;   // the state_dict
+  TensorMap momentum;  // of the trained tensors, under the same names
+};
+
+// Parameters of a training graph: weights, running statistics, momentum (zero where `state.momentum` is
+// empty). default_boxes is for the caller to add. Throws Error when a tensor is missing or has another shape.
+TensorMap training_parameters(const ModelOptions& model, const State& state);
+// The way back.
+State state_of(const ModelOptions& model, const TensorMap& parameters);
+
+// Parameters of the inference graph: each batch norm folded into its convolution, computed in double:
+// w' = w * scale / sqrt(variance + eps), b' = shift - mean * scale / sqrt(variance + eps).
+TensorMap inference_parameters(const ModelOptions& model, const TensorMap& weights);
+
+// Fresh weights: backbone convolutions normal with variance 2 / (O * R * S) (He et al. 2015), additional
+// blocks and heads Xavier-uniform, head biases uniform in +- 1 / sqrt(I * R * S), batch norm 1 and 0. The
+// same seed gives the same weights.
+TensorMap initial_weights(const ModelOptions& model, std::uint64_t seed);
+
+// Copies a pretrained backbone with torchvision's names ("conv1.weight", "layer1.0.bn1.bias") or with the
+// reference's into `weights`. Tensors of layer4 and fc and num_batches_tracked are passed over. Throws Error,
+// naming the first, when a backbone tensor is missing or has another shape.
+void adopt_backbone(TensorMap& weights, const TensorMap& backbone);
+
+// Throws Error unless `weights` has exactly the model's tensors (num_batches_tracked apart), saying which
+// backbone or number of classes it looks like where that can be told.
+void check_weights(const ModelOptions& model, const TensorMap& weights);
+
+}  // namespace ssd::model
