@@ -1,0 +1,15 @@
+// A box of the training set and what it shows.
+#pragma once
+
+#include <cstdint>
+
+#include "boxes/box.h"
+
+namespace ssd {
+
+struct LabeledBox {
+  Box box;                 // shares of the picture's width and height
+  std::int32_t label = 0;  // 1 .. classes - 1; 0 is the background
+};
+
+}  // namespace ssd
