@@ -140,8 +140,11 @@ TEST(Candidates, AreTheSoftmaxScoresAboveTheThreshold) {
         for (std::size_t c = 1; c < classes; ++c) {
           const double score = std::exp(static_cast<double>(row[c])) / sum;
           const double margin = score - static_cast<double>(threshold);
-          if (margin > 1e-6) EXPECT_NEAR(scores[box * classes + c], score, 1e-6);
-          if (margin < -1e-6) EXPECT_EQ(scores[box * classes + c], -1);
+          if (margin > 1e-6) {
+            EXPECT_NEAR(scores[box * classes + c], score, 1e-6);
+          } else if (margin < -1e-6) {
+            EXPECT_EQ(scores[box * classes + c], -1);
+          }
         }
       }
     }

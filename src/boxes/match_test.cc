@@ -113,7 +113,7 @@ class OnlyTarget {
  private:
   static void choose(std::int64_t target) {
     hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update();
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   }
 };
 
