@@ -146,16 +146,23 @@ TensorMap training_parameters(const ModelOptions& model, const State& state) {
   return parameters;
 }
 
-State state_of(const ModelOptions& model, const TensorMap& parameters) {
-  State state;
+TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter) {
+  TensorMap result;
   for (const StateTensor& tensor : state_tensors(model)) {
     const Place place = place_of(tensor.name);
-    state.weights.emplace(tensor.name, rows_of(parameters.at(place.parameter), place.row, tensor.shape));
-    if (tensor.trained)
-      state.momentum.emplace(tensor.name,
-                             rows_of(parameters.at("momentum/" + place.parameter), place.row, tensor.shape));
+    const auto found = by_parameter.find(place.parameter);
+    if (found != by_parameter.end())
+      result.emplace(tensor.name, rows_of(found->second, place.row, tensor.shape));
   }
-  return state;
+  return result;
+}
+
+State state_of(const ModelOptions& model, const TensorMap& parameters) {
+  constexpr std::string_view prefix = "momentum/";
+  TensorMap momentum;
+  for (const auto& [name, tensor] : parameters)
+    if (name.starts_with(prefix)) momentum.emplace(name.substr(prefix.size()), tensor.clone());
+  return {by_state_name(model, parameters), by_state_name(model, momentum)};
 }
 
 TensorMap inference_parameters(const ModelOptions& model, const TensorMap& weights) {

@@ -31,7 +31,10 @@ struct State {
 // Parameters of a training graph: weights, running statistics, momentum (zero where `state.momentum` is
 // empty). default_boxes is for the caller to add. Throws Error when a tensor is missing or has another shape.
 TensorMap training_parameters(const ModelOptions& model, const State& state);
-// The way back.
+// Tensors by graph parameter (weights, gradients, ...) under their state_dict names: heads.K is split into
+// loc.K and conf.K, other names stay.
+TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter);
+// The way back from training_parameters.
 State state_of(const ModelOptions& model, const TensorMap& parameters);
 
 // Parameters of the inference graph: each batch norm folded into its convolution, computed in double:
