@@ -1,0 +1,123 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/error.h"
+
+extern char** environ;
+
+namespace ssd {
+namespace {
+
+std::filesystem::path make_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "singleshot-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw Error("mkdtemp: cannot make {}; check that the temporary folder is writable", name);
+  }
+  return name;
+}
+
+// Standard output and error go to files in `folder`: no pipe can fill up.
+pid_t spawn(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
+  std::vector<std::string> words = {SSD_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+
+  const std::string out = folder / "out";
+  const std::string err = folder / "err";
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
+  pid_t process = -1;
+  const int failure = posix_spawn(&process, SSD_PROGRAM, &actions, nullptr, pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failure != 0) throw Error("posix_spawn: cannot run {}; build the target singleshot", SSD_PROGRAM);
+  return process;
+}
+
+}  // namespace
+
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments)
+    : folder_(make_folder()), process_(spawn(arguments, folder_)) {}
+
+RunningProgram::~RunningProgram() {
+  if (running()) {
+    send(SIGKILL);
+    reap(0);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void RunningProgram::reap(int options) {
+  if (!ended_ && waitpid(process_, &status_, options) == process_) ended_ = true;
+}
+
+void RunningProgram::send(int signal) { kill(process_, signal); }
+
+bool RunningProgram::running() {
+  reap(WNOHANG);
+  return !ended_;
+}
+
+Outcome RunningProgram::wait() {
+  reap(0);
+  Outcome outcome;
+  if (WIFEXITED(status_)) outcome.exit_status = WEXITSTATUS(status_);
+  if (WIFSIGNALED(status_)) outcome.signal = WTERMSIG(status_);
+  outcome.out = read_file(folder_ / "out");
+  outcome.err = read_file(folder_ / "err");
+  return outcome;
+}
+
+Outcome run_program(const std::vector<std::string>& arguments) {
+  RunningProgram program(arguments);
+  return program.wait();
+}
+
+TemporaryFolder::TemporaryFolder() : path_(make_folder()) {}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw Error("{}: cannot be read; expected a file", path.string());
+  std::ostringstream content;
+  content << stream.rdbuf();
+  return content.str();
+}
+
+void write_file(const std::filesystem::path& path, const std::string& content) {
+  std::ofstream stream(path, std::ios::binary);
+  stream << content;
+  if (!stream.flush()) throw Error("{}: cannot be written; check the folder and the space", path.string());
+}
+
+int count_lines(const std::string& text) {
+  return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+std::string sample_data() { return SSD_SOURCE_DIR "/samples/blood-cells"; }
+
+std::string shared_file(const std::string& at) {
+  const std::filesystem::path path = std::filesystem::path(SSD_SOURCE_DIR "/../shared") / at;
+  return std::filesystem::exists(path) ? path.string() : std::string();
+}
+
+}  // namespace ssd

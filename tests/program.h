@@ -1,0 +1,65 @@
+// Runs the program as a user does, for the end-to-end tests.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace ssd {
+
+struct Outcome {
+  int exit_status = -1;  // -1 when a signal ended the program
+  int signal = 0;
+  std::string out;  // standard output and standard error, as written
+  std::string err;
+};
+Outcome run_program(const std::vector<std::string>& arguments);
+
+// A program that runs beside the test. It is killed when the test leaves it running.
+class RunningProgram {
+ public:
+  explicit RunningProgram(const std::vector<std::string>& arguments);
+  ~RunningProgram();
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+
+  void send(int signal);
+  // True until the program ends by itself or by a signal.
+  bool running();
+  Outcome wait();
+
+ private:
+  void reap(int options);
+
+  std::filesystem::path folder_;  // of its output
+  pid_t process_ = -1;
+  bool ended_ = false;
+  int status_ = 0;
+};
+
+// A fresh folder, removed with all that is in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string read_file(const std::filesystem::path& path);
+void write_file(const std::filesystem::path& path, const std::string& content);
+int count_lines(const std::string& text);
+
+// Folders of the source tree, and of the data that may lie beside it.
+std::string sample_data();                       // samples/blood-cells
+std::string shared_file(const std::string& at);  // "" where it is missing
+
+}  // namespace ssd

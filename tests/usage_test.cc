@@ -1,0 +1,56 @@
+// What every command owes its user: help, exit statuses, one line that says what went wrong.
+#include <gtest/gtest.h>
+
+#include "program.h"
+
+namespace ssd {
+namespace {
+
+class Command : public testing::TestWithParam<const char*> {};
+
+TEST_P(Command, ExplainsItself) {
+  const Outcome outcome = run_program({GetParam(), "--help"});
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find(GetParam()), std::string::npos) << outcome.out;
+  EXPECT_GT(count_lines(outcome.out), 4) << outcome.out;
+}
+
+TEST_P(Command, RefusesAnUnknownOption) {
+  const Outcome outcome = run_program({GetParam(), "--no-such-option"});
+  EXPECT_EQ(outcome.exit_status, 2) << outcome.err;
+  EXPECT_FALSE(outcome.err.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Command,
+                         testing::Values("train", "eval", "detect", "bench", "data", "compile", "devices",
+                                         "verify"),
+                         [](const auto& instance) { return std::string(instance.param); });
+
+TEST(Usage, ListsTheCommands) {
+  const Outcome outcome = run_program({"--help"});
+  EXPECT_EQ(outcome.exit_status, 0);
+  for (const char* command : {"train", "eval", "detect", "bench", "data", "compile", "devices", "verify"}) {
+    EXPECT_NE(outcome.out.find(command), std::string::npos) << command;
+  }
+}
+
+TEST(Usage, RefusesAnUnknownCommand) { EXPECT_EQ(run_program({"frobnicate"}).exit_status, 2); }
+
+TEST(Usage, RefusesToRunWithoutACommand) { EXPECT_EQ(run_program({}).exit_status, 2); }
+
+TEST(Usage, AFailureIsOneLineThatNamesTheFile) {
+  const Outcome outcome = run_program({"data", "check", "/no/such/folder"});
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("/no/such/folder"), std::string::npos) << outcome.err;
+}
+
+TEST(Usage, AnUnknownDeviceIsRefusedByName) {
+  const Outcome outcome = run_program({"bench", "infer", "--device", "abacus"});
+  EXPECT_NE(outcome.exit_status, 0);
+  EXPECT_EQ(outcome.signal, 0);
+  EXPECT_NE(outcome.err.find("abacus"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace ssd
