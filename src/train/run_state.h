@@ -1,0 +1,30 @@
+// What a checkpoint says of its run, beside the tensors: state.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/coco.h"
+#include "model/options.h"
+
+namespace ssd {
+
+struct RunState {
+  model::ModelOptions model;             // precision is a choice of each run and not kept
+  std::vector<CocoCategory> categories;  // label 1 is categories[0], and so on
+  std::int64_t step = 0;                 // steps done
+  std::uint32_t epoch = 0;               // of the next sample
+  std::uint64_t sample = 0;              // place of the next sample in its epoch's order
+  std::uint64_t seed = 0;
+  std::int64_t images_per_step = 0;  // a resumed run must have the same
+  std::uint64_t samples = 0;         // in the training set; likewise
+};
+
+// JSON text; the same state gives the same text.
+std::string to_json(const RunState& state);
+
+// Throws Error, with `name` in front, for text that is not such a state.
+RunState parse_run_state(const std::string& json, const std::string& name);
+
+}  // namespace ssd
