@@ -1,0 +1,75 @@
+// COCO's evaluation of detected boxes, equal to pycocotools to the last bit.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+
+namespace ssd {
+
+// Left, top, width, height in pixels.
+using PixelBox = std::array<double, 4>;
+
+// An annotated object. COCO's `ignore` field is no part of it: pycocotools overwrites it by `iscrowd`.
+struct GroundTruthBox {
+  std::int64_t id = 0;  // of the annotation
+  std::int64_t image_id = 0;
+  std::int64_t category_id = 0;
+  PixelBox box{};
+  double area = 0;  // of the object in square pixels, which need not be the box's
+  bool crowd = false;
+};
+
+struct DetectedBox {
+  std::int64_t image_id = 0;
+  std::int64_t category_id = 0;
+  PixelBox box{};
+  double score = 0;
+
+  bool operator==(const DetectedBox&) const = default;
+};
+
+// The axes of the result. Thresholds of IoU 0.50, 0.55 ... 0.95; of recall 0, 0.01 ... 1; object areas in
+// square pixels (all, small, medium, large); most detections of a category in an image.
+inline constexpr std::size_t coco_iou_count = 10;      // T
+inline constexpr std::size_t coco_recall_count = 101;  // R
+inline constexpr std::size_t coco_area_count = 4;      // A
+inline constexpr std::size_t coco_limit_count = 3;     // M
+inline constexpr std::array<std::size_t, coco_limit_count> coco_limits{1, 10, 100};
+inline constexpr std::array<std::array<double, 2>, coco_area_count> coco_areas{
+    {{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}}};
+std::array<double, coco_iou_count> coco_iou_thresholds();
+std::array<double, coco_recall_count> coco_recall_thresholds();
+
+// What is evaluated. Boxes of images or categories not listed are left out.
+struct CocoEvalInput {
+  std::span<const std::int64_t> image_ids;     // in any order; doubles count once
+  std::span<const std::int64_t> category_ids;  // in any order; doubles count once
+  std::span<const GroundTruthBox> ground_truth;
+  std::span<const DetectedBox> detections;
+};
+
+// pycocotools' `eval` dictionary. -1 where a category has no object of the area.
+struct CocoEvalResult {
+  std::vector<std::int64_t> category_ids;  // (K), ascending
+  std::vector<double> precision;           // (T, R, K, A, M)
+  std::vector<double> recall;              // (T, K, A, M)
+  std::vector<double> scores;              // (T, R, K, A, M): the score at which the recall is reached
+};
+
+// Evaluates; categories run on the pool where there is one. Objects with the same annotation id count as
+// pycocotools counts them: all as the last one; a match with the object of id 0 does not count as one.
+CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool = nullptr);
+
+// The images with at least one object: the recipe evaluates on these alone.
+std::vector<std::int64_t> images_with_objects(std::span<const std::int64_t> image_ids,
+                                              std::span<const GroundTruthBox> ground_truth);
+
+// Throws Error when a detection is of an image that is not listed: the detections belong to another set.
+void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids);
+
+}  // namespace ssd

@@ -1,0 +1,174 @@
+#include "eval/coco_eval.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "eval/coco_summary.h"
+#include "eval/detections_json.h"
+#include "eval/id_index.h"
+
+namespace ssd {
+namespace {
+
+using nlohmann::json;
+
+// Everything that one evaluation takes.
+struct EvalSet {
+  std::vector<std::int64_t> image_ids, category_ids;
+  std::vector<GroundTruthBox> ground_truth;
+  std::vector<DetectedBox> detections;
+
+  CocoEvalInput input() const { return {image_ids, category_ids, ground_truth, detections}; }
+};
+
+json read_json(const std::string& path) {
+  std::ifstream file(path);
+  return json::parse(file);
+}
+
+const json& golden() {
+  static const json values = read_json(std::string(SSD_SOURCE_DIR) + "/src/eval/testdata/coco_cases.json");
+  return values;
+}
+
+// FNV-1a of the array's 64-bit words, as make_coco_cases.py computes it of pycocotools' arrays.
+std::string digest(const std::vector<double>& values) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const double value : values) hash = (hash ^ std::bit_cast<std::uint64_t>(value)) * 0x100000001b3u;
+  return fmt::format("{:016x}", hash);
+}
+
+void expect_equal(const CocoEvalResult& result, const json& expected) {
+  EXPECT_EQ(digest(result.precision), expected.at("precision"));
+  EXPECT_EQ(digest(result.recall), expected.at("recall"));
+  EXPECT_EQ(digest(result.scores), expected.at("scores"));
+  const auto stats = expected.at("stats").get<CocoNumbers>();
+  const CocoNumbers numbers = summarize(result);
+  for (std::size_t i = 0; i < coco_number_count; ++i) EXPECT_EQ(numbers[i], stats[i]) << coco_number_names[i];
+  EXPECT_EQ(average_precision_of_categories(result), expected.at("categories").get<std::vector<double>>());
+}
+
+EvalSet case_set(const json& values) {
+  EvalSet set{.image_ids = values.at("image_ids"), .category_ids = values.at("categories")};
+  for (const json& o : values.at("objects")) {
+    set.ground_truth.push_back({.id = o[0],
+                                .image_id = o[1],
+                                .category_id = o[2],
+                                .box = {o[3], o[4], o[5], o[6]},
+                                .area = o[7],
+                                .crowd = o[8] != 0});
+  }
+  for (const json& d : values.at("detections")) {
+    set.detections.push_back(
+        {.image_id = d[0], .category_id = d[1], .box = {d[2], d[3], d[4], d[5]}, .score = d[6]});
+  }
+  return set;
+}
+
+EvalSet annotation_set(const std::string& ground_truth, const std::string& detections) {
+  EvalSet set{.detections = read_detections(detections)};
+  const json truth = read_json(ground_truth);
+  for (const json& image : truth.at("images")) set.image_ids.push_back(image.at("id"));
+  for (const json& category : truth.at("categories")) set.category_ids.push_back(category.at("id"));
+  for (const json& o : truth.at("annotations")) {
+    set.ground_truth.push_back({.id = o.at("id"),
+                                .image_id = o.at("image_id"),
+                                .category_id = o.at("category_id"),
+                                .box = o.at("bbox"),
+                                .area = o.at("area"),
+                                .crowd = o.at("iscrowd") != 0});
+  }
+  return set;
+}
+
+class CocoCase : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(CocoCase, EqualsPycocotoolsToTheLastBit) {
+  const json& values = golden().at("cases").at(GetParam());
+  SCOPED_TRACE(values.at("name").get<std::string>());
+  const EvalSet set = case_set(values);
+  expect_equal(evaluate_coco(set.input()), values.at("expected"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, CocoCase, testing::Range(std::size_t{0}, golden().at("cases").size()));
+
+class CocoPublicSet : public testing::TestWithParam<const char*> {};
+
+TEST_P(CocoPublicSet, EqualsPycocotoolsToTheLastBit) {
+  const std::string folder = std::string(SSD_SOURCE_DIR) + "/../shared/data/coco-eval/" + GetParam() + "/";
+  const json& values = golden().at("sets").at(GetParam());
+  const std::string ground_truth = folder + values.at("ground_truth").get<std::string>();
+  if (!std::ifstream(ground_truth).good()) GTEST_SKIP() << ground_truth << " is missing";
+  const EvalSet set = annotation_set(ground_truth, folder + values.at("detections").get<std::string>());
+  ThreadPool pool(3);
+  expect_equal(evaluate_coco(set.input()), values.at("expected"));
+  expect_equal(evaluate_coco(set.input(), &pool), values.at("expected"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sets, CocoPublicSet,
+                         testing::Values("cocoapi-fakebbox100", "coco-sampled-bbox-area"),
+                         [](const auto& set) { return set.index == 0 ? "Official" : "Sampled"; });
+
+TEST(CocoEval, APerfectDetectorScoresOne) {
+  const std::vector<std::int64_t> images{1, 2}, categories{4};
+  std::vector<GroundTruthBox> truth{{1, 1, 4, {0, 0, 50, 50}, 2500, false},
+                                    {2, 2, 4, {5, 5, 60, 60}, 3600, false}};
+  const std::vector<DetectedBox> found{{1, 4, {0, 0, 50, 50}, 0.5}, {2, 4, {5, 5, 60, 60}, 0.75}};
+  const CocoNumbers numbers = summarize(evaluate_coco({images, categories, truth, found}));
+  const CocoNumbers expected{1, 1, 1, -1, 1, -1, 1, 1, 1, -1, 1, -1};
+  EXPECT_EQ(numbers, expected);
+}
+
+TEST(CocoEval, NothingToEvaluateGivesMinusOne) {
+  const CocoEvalResult nothing = evaluate_coco({});
+  EXPECT_TRUE(nothing.precision.empty());
+  EXPECT_EQ(summarize(nothing)[0], -1);
+  const std::vector<std::int64_t> images{1}, categories{1, 2};
+  const CocoEvalResult absent = evaluate_coco({images, categories, {}, {}});
+  EXPECT_EQ(absent.recall,
+            std::vector<double>(coco_iou_count * 2 * coco_area_count * coco_limit_count, -1.0));
+  EXPECT_EQ(average_precision_of_categories(absent), (std::vector<double>{-1, -1}));
+}
+
+TEST(CocoEval, ImagesWithObjectsAreTheRecipesImages) {
+  const std::vector<std::int64_t> images{9, 7, 5};
+  std::vector<GroundTruthBox> truth(3);
+  truth[0].image_id = 9;
+  truth[1].image_id = 5;
+  truth[2].image_id = 1;  // not listed
+  EXPECT_EQ(images_with_objects(images, truth), (std::vector<std::int64_t>{5, 9}));
+}
+
+TEST(CocoEval, DetectionsOfUnknownImagesAreNamed) {
+  const std::vector<std::int64_t> images{1, 2};
+  const std::vector<DetectedBox> found{{.image_id = 2}, {.image_id = 3}};
+  EXPECT_NO_THROW(require_known_images(std::span(found).first(1), images));
+  try {
+    require_known_images(found, images);
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("detection 1: got image_id 3"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(IdIndex, FindsCloseAndFarIds) {
+  const std::vector<std::int64_t> close{30, 10, 20, 10};
+  const std::vector<std::int64_t> far{std::int64_t{1} << 62, -(std::int64_t{1} << 62), 0};
+  const IdIndex table(close), map(far), empty(std::span<const std::int64_t>{});
+  EXPECT_EQ(table.ids(), (std::vector<std::int64_t>{10, 20, 30}));
+  EXPECT_EQ(table.find(20), 1u);
+  for (const std::int64_t id : {9, 11, 31, -5}) EXPECT_EQ(table.find(id), IdIndex::absent) << id;
+  EXPECT_EQ(map.find(std::int64_t{1} << 62), 2u);
+  EXPECT_EQ(map.find(-(std::int64_t{1} << 62)), 0u);
+  EXPECT_EQ(map.find(1), IdIndex::absent);
+  EXPECT_EQ(empty.find(0), IdIndex::absent);
+}
+
+}  // namespace
+}  // namespace ssd

@@ -1,0 +1,207 @@
+#include "eval/detections_json.h"
+
+#include <simdjson.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+
+namespace ssd {
+namespace {
+
+namespace sj = simdjson::ondemand;
+
+// Reads one text; knows where it is for error messages.
+class Reader {
+ public:
+  Reader(const std::string& text, const std::string& name) : text_(text), name_(name) {}
+
+  std::vector<DetectedBox> read() {
+    const simdjson::padded_string_view view(text_.data(), text_.size(), text_.capacity());
+    check(parser_.iterate(view).get(document_));
+    started_ = true;
+    sj::json_type type{};
+    check(document_.type().get(type));
+    if (type == sj::json_type::object) {
+      read_object();
+    } else if (type == sj::json_type::array) {
+      sj::array list;
+      check(document_.get_array().get(list));
+      read_list(list);
+    } else {
+      fail("got neither a list nor an object, expected a list of detections");
+    }
+    if (document_.current_location().error() == simdjson::SUCCESS)
+      fail("got more text, expected the end of the file");
+    return std::move(detections_);
+  }
+
+ private:
+  void read_object() {
+    sj::object object;
+    check(document_.get_object().get(object));
+    bool found = false;
+    for (simdjson::simdjson_result<sj::field> entry : object) {
+      sj::field field;
+      check(std::move(entry).get(field));
+      if (!(field.key() == "annotations")) continue;
+      sj::array list;
+      check(field.value().get_array().get(list));
+      read_list(list);
+      found = true;
+    }
+    if (!found) fail("got an object without \"annotations\", expected a list of detections");
+  }
+
+  void read_list(sj::array list) {
+    detections_.reserve(text_.size() / 128);
+    for (auto element : list) {
+      sj::object object;
+      check(element.get_object().get(object));
+      detections_.push_back(read_detection(object));
+    }
+  }
+
+  DetectedBox read_detection(sj::object object) {
+    DetectedBox detection;
+    unsigned seen = 0;
+    for (simdjson::simdjson_result<sj::field> entry : object) {
+      sj::field field;
+      check(std::move(entry).get(field));
+      const sj::raw_json_string key = field.key();
+      if (key == "image_id") {
+        detection.image_id = read_id(field.value());
+        seen |= 1;
+      } else if (key == "category_id") {
+        detection.category_id = read_id(field.value());
+        seen |= 2;
+      } else if (key == "bbox") {
+        detection.box = read_box(field.value());
+        seen |= 4;
+      } else if (key == "score") {
+        check(field.value().get_double().get(detection.score));
+        seen |= 8;
+      }
+    }
+    constexpr std::array<const char*, 4> names{"image_id", "category_id", "bbox", "score"};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if ((seen >> i & 1u) == 0) fail(fmt::format("got no \"{}\"; add it", names[i]));
+    }
+    return detection;
+  }
+
+  // An integer, also where it is written as 7.0.
+  std::int64_t read_id(sj::value value) {
+    sj::number number;
+    check(value.get_number().get(number));
+    if (number.is_int64()) return number.get_int64();
+    const double id = number.as_double();
+    if (id != std::floor(id) || std::abs(id) > 9007199254740992.0) {
+      fail(fmt::format("got the id {}, expected an integer", id));
+    }
+    return static_cast<std::int64_t>(id);
+  }
+
+  PixelBox read_box(sj::value value) {
+    PixelBox box{};
+    std::size_t count = 0;
+    sj::array numbers;
+    check(value.get_array().get(numbers));
+    for (auto number : numbers) {
+      double parsed = 0;
+      check(number.get_double().get(parsed));
+      if (count < box.size()) box[count] = parsed;
+      ++count;
+    }
+    if (count != box.size()) fail(fmt::format("got a bbox of {} numbers, expected 4", count));
+    return box;
+  }
+
+  void check(simdjson::error_code error) {
+    if (error != simdjson::SUCCESS) fail(simdjson::error_message(error));
+  }
+
+  [[noreturn]] void fail(const std::string& what) {
+    const char* location = nullptr;
+    std::size_t byte = text_.size();
+    if (started_ && document_.current_location().get(location) == simdjson::SUCCESS &&
+        location >= text_.data() && location <= text_.data() + text_.size()) {
+      byte = static_cast<std::size_t>(location - text_.data());
+    }
+    throw Error("{}: byte {}: detection {}: {}", name_, byte, detections_.size(), what);
+  }
+
+  const std::string& text_;
+  const std::string& name_;
+  sj::parser parser_;
+  sj::document document_;
+  bool started_ = false;  // a document has a location only then
+  std::vector<DetectedBox> detections_;
+};
+
+void append(std::string& text, double value) {
+  if (!std::isfinite(value)) throw Error("detections json: got {}, expected a finite number", value);
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  text.append(digits.data(), end);
+}
+
+}  // namespace
+
+std::vector<DetectedBox> read_detections(const std::string& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) throw Error("{}: cannot be opened; check the name and the permissions", path);
+  const std::streamoff size = file.tellg();
+  std::string text;
+  text.reserve(static_cast<std::size_t>(size) + simdjson::SIMDJSON_PADDING);
+  text.resize(static_cast<std::size_t>(size));
+  file.seekg(0);
+  if (!file.read(text.data(), size)) throw Error("{}: cannot be read to its end", path);
+  return parse_detections(std::move(text), path);
+}
+
+std::vector<DetectedBox> parse_detections(std::string text, const std::string& name) {
+  text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  return Reader(text, name).read();
+}
+
+std::string write_detections(std::span<const DetectedBox> detections) {
+  std::string text = "[";
+  text.reserve(detections.size() * 160 + 4);
+  for (const DetectedBox& detection : detections) {
+    text += text.size() == 1 ? "\n" : ",\n";
+    text += R"({"image_id":)" + std::to_string(detection.image_id);
+    text += R"(,"category_id":)" + std::to_string(detection.category_id) + R"(,"bbox":[)";
+    for (std::size_t i = 0; i < detection.box.size(); ++i) {
+      if (i > 0) text += ',';
+      append(text, detection.box[i]);
+    }
+    text += R"(],"score":)";
+    append(text, detection.score);
+    text += '}';
+  }
+  text += "\n]\n";
+  return text;
+}
+
+DetectedBox to_coco(const Detection& detection, const PictureInfo& picture) {
+  if (detection.label < 1 || static_cast<std::size_t>(detection.label) > picture.category_ids.size()) {
+    throw Error(
+        "image {}: got label {}, expected 1 to {}; use the categories that the network was trained on",
+        picture.id, detection.label, picture.category_ids.size());
+  }
+  const Box& box = detection.box;
+  const double left = static_cast<double>(box.left) * picture.width;
+  const double top = static_cast<double>(box.top) * picture.height;
+  return {.image_id = picture.id,
+          .category_id = picture.category_ids[static_cast<std::size_t>(detection.label) - 1],
+          .box = {left, top, static_cast<double>(box.right) * picture.width - left,
+                  static_cast<double>(box.bottom) * picture.height - top},
+          .score = static_cast<double>(detection.score)};
+}
+
+}  // namespace ssd

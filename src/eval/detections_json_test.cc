@@ -1,0 +1,115 @@
+#include "eval/detections_json.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace ssd {
+namespace {
+
+std::string message_of(const std::string& text) {
+  try {
+    parse_detections(text, "found.json");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(DetectionsJson, ReadsAListInAnyOrderOfFields) {
+  const auto found = parse_detections(
+      R"([{"score":0.25,"bbox":[1,2.5,3e1,4],"note":{"a":[1,"]"]},"category_id":18,"image_id":42},
+          {"image_id":7.0,"category_id":1,"bbox":[0,0,0,0],"score":1,"segmentation":[[1,2]]}])",
+      "x");
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0], (DetectedBox{42, 18, {1, 2.5, 30, 4}, 0.25}));
+  EXPECT_EQ(found[1], (DetectedBox{7, 1, {0, 0, 0, 0}, 1}));
+}
+
+TEST(DetectionsJson, ReadsTheAnnotationsOfAnObject) {
+  const auto found = parse_detections(
+      R"({"info":{"year":2014},"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5}],"images":[]})",
+      "x");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].category_id, 2);
+}
+
+TEST(DetectionsJson, AnEmptyListIsNoDetection) {
+  EXPECT_TRUE(parse_detections("[]", "x").empty());
+  EXPECT_TRUE(parse_detections(" [ ]\n", "x").empty());
+  EXPECT_TRUE(parse_detections(write_detections({}), "x").empty());
+}
+
+TEST(DetectionsJson, NumbersSurviveToTheLastBit) {
+  Random random(3, 0, 0);
+  std::vector<DetectedBox> detections;
+  for (int i = 0; i < 500; ++i) {
+    detections.push_back({.image_id = static_cast<std::int64_t>(random.below(std::uint64_t{1} << 53)),
+                          .category_id = static_cast<std::int64_t>(random.below(91)),
+                          .box = {random.normal() * 100, random.uniform() * 1e-7, random.uniform() * 1e9, 61},
+                          .score = static_cast<double>(static_cast<float>(random.uniform()))});
+  }
+  EXPECT_EQ(parse_detections(write_detections(detections), "x"), detections);
+}
+
+TEST(DetectionsJson, IsReadFromAFile) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "detections_json_test.json";
+  const std::vector<DetectedBox> detections{{1, 2, {3, 4, 5, 6}, 0.7}};
+  std::ofstream(path) << write_detections(detections);
+  EXPECT_EQ(read_detections(path.string()), detections);
+  std::filesystem::remove(path);
+  EXPECT_THROW(read_detections(path.string()), Error);
+}
+
+TEST(DetectionsJson, ErrorsNameTheFileAndTheByte) {
+  const std::string good = R"({"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5})";
+  const std::string missing = message_of("[" + good + R"(,{"image_id":1,"bbox":[1,2,3,4],"score":0.5}])");
+  EXPECT_TRUE(contains(missing, "found.json: byte ")) << missing;
+  EXPECT_TRUE(contains(missing, "detection 1: got no \"category_id\"")) << missing;
+  const std::string box = message_of(R"([{"image_id":1,"category_id":2,"bbox":[1,2,3],"score":0.5}])");
+  EXPECT_TRUE(contains(box, "got a bbox of 3 numbers, expected 4")) << box;
+  const std::string id = message_of(R"([{"image_id":1.5,"category_id":2,"bbox":[1,2,3,4],"score":0.5}])");
+  EXPECT_TRUE(contains(id, "got the id 1.5")) << id;
+  const std::string score = message_of(R"([{"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":"high"}])");
+  const auto byte = std::strtoul(score.c_str() + score.find("byte ") + 5, nullptr, 10);
+  EXPECT_GE(byte, 50u) << score;
+  EXPECT_LE(byte, 60u) << score;
+}
+
+TEST(DetectionsJson, RefusesWhatIsNoListOfDetections) {
+  EXPECT_TRUE(contains(message_of(R"({"images":[]})"), "without \"annotations\""));
+  EXPECT_TRUE(contains(message_of("17"), "expected a list of detections"));
+  const std::string one = R"({"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5})";
+  for (const std::string& text :
+       {std::string(), std::string("["), "[" + one, "[" + one + "] 5", "[" + one + "]]", "[" + one + ",]",
+        "[" + one + one + "]", std::string("[1]"), "[" + one + "}", std::string("{\"annotations\":[]"),
+        std::string("[{\"image_id\"}]")}) {
+    EXPECT_TRUE(contains(message_of(text), "found.json: byte ")) << text << " gave " << message_of(text);
+  }
+}
+
+TEST(DetectionsJson, WritesNoNumbersThatJsonLacks) {
+  const std::vector<DetectedBox> bad{{1, 2, {3, 4, 5, 6}, std::numeric_limits<double>::quiet_NaN()}};
+  EXPECT_THROW(write_detections(bad), Error);
+}
+
+TEST(ToCoco, ScalesToThePicture) {
+  const std::vector<std::int64_t> categories{1, 3, 90};
+  const DetectedBox box = to_coco({{0.25f, 0.5f, 0.75f, 1.0f}, 3, 0.5f}, {42, 640, 480, categories});
+  EXPECT_EQ(box, (DetectedBox{42, 90, {160, 240, 320, 240}, 0.5}));
+  EXPECT_THROW(to_coco({{}, 4, 0.5f}, {42, 640, 480, categories}), Error);
+  EXPECT_THROW(to_coco({{}, 0, 0.5f}, {42, 640, 480, categories}), Error);
+}
+
+}  // namespace
+}  // namespace ssd
