@@ -62,7 +62,11 @@ fs::path move_aside(const fs::path& path) {
 AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   std::error_code ignored;
   // Through a symbolic link: the file it names is replaced, not the link.
-  if (fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_);
+  if (fs::is_symlink(path_, ignored)) {
+    std::error_code code;
+    path_ = fs::weakly_canonical(path_, code);
+    if (code) fail(path, "follow the link", code.value());
+  }
   const fs::file_status status = fs::status(path_, ignored);
   if (fs::is_directory(status)) fail(path_, "write", EISDIR);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
@@ -128,18 +132,18 @@ AtomicDirectory::~AtomicDirectory() {
 }
 
 void AtomicDirectory::commit() {
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(staging_))
-    sync_path(entry.path(), entry.is_directory() ? O_DIRECTORY : 0);
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(staging_, ignored))
+    sync_path(entry.path(), 0);
   sync_folder(staging_);
-  if (fs::is_directory(path_)) {
+  if (fs::is_directory(path_, ignored)) {
     // One step where the file system can exchange two names; otherwise the name is missing for a moment.
     if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) != 0) {
       const fs::path old = move_aside(path_);
       if (::rename(staging_.c_str(), path_.c_str()) != 0) fail(path_, "rename", errno);
       staging_ = old;
     }
-    std::error_code ignored;  // the old content: a leftover harms nobody
-    fs::remove_all(staging_, ignored);
+    fs::remove_all(staging_, ignored);  // the old content: a leftover harms nobody
   } else if (::rename(staging_.c_str(), path_.c_str()) != 0) {
     fail(path_, "rename", errno);
   }

@@ -36,7 +36,10 @@ std::optional<std::int64_t> step_of(std::string_view name) {
 
 bool has_all_files(const fs::path& directory) {
   return std::ranges::all_of(std::initializer_list<const char*>{kModel, kOptimizer, kState},
-                             [&](const char* name) { return fs::is_regular_file(directory / name); });
+                             [&](const char* name) {
+                               std::error_code ignored;
+                               return fs::is_regular_file(directory / name, ignored);
+                             });
 }
 
 void make_folders(const fs::path& path) {
@@ -47,9 +50,9 @@ void make_folders(const fs::path& path) {
 
 void remove_leftovers(const fs::path& folder) {
   std::vector<fs::path> leftovers;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
   std::error_code ignored;  // not to be able to clean is no reason not to write
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
   for (const fs::path& leftover : leftovers) fs::remove_all(leftover, ignored);
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "files/one_line.h"
 
 namespace ssd::pickle {
 namespace {
@@ -93,49 +94,50 @@ class Machine {
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
     throw Error("{}: pickle byte {}: {}; save the weights again with torch.save or as safetensors", name_,
-                opcode_at_, fmt::format(format, std::forward<Args>(args)...));
+                opcode_at_, one_line(fmt::format(format, std::forward<Args>(args)...)));
   }
 
   // One line an opcode, under the names of Python's pickletools.
   static const std::array<Action, 256>& actions() {
     static constexpr Opcode kOpcodes[] = {
-        {0x80, [](Machine& m) { m.read_protocol(); }},                           // PROTO
-        {0x95, [](Machine& m) { m.read_uint(8); }},                              // FRAME
-        {'.', [](Machine& m) { m.document_.root_ = m.pop(); }},                  // STOP
-        {'N', [](Machine& m) { m.push(None{}); }},                               // NONE
-        {0x88, [](Machine& m) { m.push(true); }},                                // NEWTRUE
-        {0x89, [](Machine& m) { m.push(false); }},                               // NEWFALSE
-        {'J', [](Machine& m) { m.push(m.read_int(4)); }},                        // BININT
-        {'K', [](Machine& m) { m.push(m.read_count(1)); }},                      // BININT1
-        {'M', [](Machine& m) { m.push(m.read_count(2)); }},                      // BININT2
-        {0x8a, [](Machine& m) { m.push_long(); }},                               // LONG1
-        {'G', [](Machine& m) { m.push_real(); }},                                // BINFLOAT
-        {'X', [](Machine& m) { m.push(m.read_text(m.read_uint(4))); }},          // BINUNICODE
-        {0x8c, [](Machine& m) { m.push(m.read_text(m.read_uint(1))); }},         // SHORT_BINUNICODE
-        {'U', [](Machine& m) { m.push(m.read_text(m.read_uint(1))); }},          // SHORT_BINSTRING
-        {'(', [](Machine& m) { m.marks_.push_back(m.stack_.size()); }},          // MARK
-        {')', [](Machine& m) { m.push(Tuple{}); }},                              // EMPTY_TUPLE
-        {'t', [](Machine& m) { m.push(Tuple{m.pop_to_mark()}); }},               // TUPLE
-        {0x85, [](Machine& m) { m.push(Tuple{m.pop_last(1)}); }},                // TUPLE1
-        {0x86, [](Machine& m) { m.push(Tuple{m.pop_last(2)}); }},                // TUPLE2
-        {0x87, [](Machine& m) { m.push(Tuple{m.pop_last(3)}); }},                // TUPLE3
-        {']', [](Machine& m) { m.push(List{}); }},                               // EMPTY_LIST
-        {'a', [](Machine& m) { m.append(m.pop_last(1)); }},                      // APPEND
-        {'e', [](Machine& m) { m.append(m.pop_to_mark()); }},                    // APPENDS
-        {'}', [](Machine& m) { m.push(Dict{}); }},                               // EMPTY_DICT
-        {'s', [](Machine& m) { m.set_items(m.pop_last(2)); }},                   // SETITEM
-        {'u', [](Machine& m) { m.set_items(m.pop_to_mark()); }},                 // SETITEMS
-        {'q', [](Machine& m) { m.memo_[m.read_uint(1)] = m.top(); }},            // BINPUT
-        {'r', [](Machine& m) { m.memo_[m.read_uint(4)] = m.top(); }},            // LONG_BINPUT
-        {0x94, [](Machine& m) { m.memo_.emplace(m.memo_.size(), m.top()); }},    // MEMOIZE
-        {'h', [](Machine& m) { m.recall(m.read_uint(1)); }},                     // BINGET
-        {'j', [](Machine& m) { m.recall(m.read_uint(4)); }},                     // LONG_BINGET
-        {'0', [](Machine& m) { m.pop(); }},                                      // POP
-        {'c', [](Machine& m) { m.push_global(m.read_line(), m.read_line()); }},  // GLOBAL
-        {0x93, [](Machine& m) { m.push_stack_global(); }},                       // STACK_GLOBAL
-        {'Q', [](Machine& m) { m.push_storage(); }},                             // BINPERSID
-        {'R', [](Machine& m) { m.reduce(); }},                                   // REDUCE
-        {'b', [](Machine& m) { m.build(); }},                                    // BUILD
+        {0x80, [](Machine& m) { m.read_protocol(); }},                         // PROTO
+        {0x95, [](Machine& m) { m.read_uint(8); }},                            // FRAME
+        {'.', [](Machine& m) { m.document_.root_ = m.pop(); }},                // STOP
+        {'N', [](Machine& m) { m.push(None{}); }},                             // NONE
+        {0x88, [](Machine& m) { m.push(true); }},                              // NEWTRUE
+        {0x89, [](Machine& m) { m.push(false); }},                             // NEWFALSE
+        {'J', [](Machine& m) { m.push(m.read_int(4)); }},                      // BININT
+        {'K', [](Machine& m) { m.push(m.read_count(1)); }},                    // BININT1
+        {'M', [](Machine& m) { m.push(m.read_count(2)); }},                    // BININT2
+        {0x8a, [](Machine& m) { m.push_long(); }},                             // LONG1
+        {'G', [](Machine& m) { m.push_real(); }},                              // BINFLOAT
+        {'X', [](Machine& m) { m.push(m.read_text(m.read_uint(4))); }},        // BINUNICODE
+        {0x8c, [](Machine& m) { m.push(m.read_text(m.read_uint(1))); }},       // SHORT_BINUNICODE
+        {'U', [](Machine& m) { m.push(m.read_text(m.read_uint(1))); }},        // SHORT_BINSTRING
+        {'(', [](Machine& m) { m.marks_.push_back(m.stack_.size()); }},        // MARK
+        {')', [](Machine& m) { m.push(Tuple{}); }},                            // EMPTY_TUPLE
+        {'t', [](Machine& m) { m.push(Tuple{m.pop_to_mark()}); }},             // TUPLE
+        {0x85, [](Machine& m) { m.push(Tuple{m.pop_last(1)}); }},              // TUPLE1
+        {0x86, [](Machine& m) { m.push(Tuple{m.pop_last(2)}); }},              // TUPLE2
+        {0x87, [](Machine& m) { m.push(Tuple{m.pop_last(3)}); }},              // TUPLE3
+        {']', [](Machine& m) { m.push(List{}); }},                             // EMPTY_LIST
+        {'a', [](Machine& m) { m.append(m.pop_last(1)); }},                    // APPEND
+        {'e', [](Machine& m) { m.append(m.pop_to_mark()); }},                  // APPENDS
+        {'}', [](Machine& m) { m.push(Dict{}); }},                             // EMPTY_DICT
+        {'s', [](Machine& m) { m.set_items(m.pop_last(2)); }},                 // SETITEM
+        {'u', [](Machine& m) { m.set_items(m.pop_to_mark()); }},               // SETITEMS
+        {'q', [](Machine& m) { m.memo_[m.read_uint(1)] = m.top(); }},          // BINPUT
+        {'r', [](Machine& m) { m.memo_[m.read_uint(4)] = m.top(); }},          // LONG_BINPUT
+        {0x94, [](Machine& m) { m.memo_.emplace(m.memo_.size(), m.top()); }},  // MEMOIZE
+        {'h', [](Machine& m) { m.recall(m.read_uint(1)); }},                   // BINGET
+        {'j', [](Machine& m) { m.recall(m.read_uint(4)); }},                   // LONG_BINGET
+        {'0', [](Machine& m) { m.pop(); }},                                    // POP
+        {'c', [](Machine& m) { m.push_line_global(); }},                       // GLOBAL
+        {0x93, [](Machine& m) { m.push_stack_global(); }},                     // STACK_GLOBAL
+        {'Q', [](Machine& m) { m.push_storage(); }},                           // BINPERSID
+        {'R', [](Machine& m) { m.reduce(); }},                                 // REDUCE
+        {0x81, [](Machine& m) { m.reduce(); }},  // NEWOBJ: a class and its arguments
+        {'b', [](Machine& m) { m.build(); }},    // BUILD
     };
     static constexpr std::array<Action, 256> kTable = [] {
       std::array<Action, 256> table{};
@@ -231,10 +233,12 @@ class Machine {
   }
 
   // --- scalars and containers ---
+  // An integer past 64 bits (a random seed) is nobody's shape: it is read as None.
   void push_long() {
-    const std::uint64_t size = read_uint(1);
-    if (size > 8) fail("got an integer of {} bytes, expected at most 8", size);
-    push(size == 0 ? std::int64_t{0} : read_int(static_cast<std::size_t>(size)));
+    const std::size_t size = static_cast<std::size_t>(read_uint(1));
+    if (size <= 8) return push(size == 0 ? std::int64_t{0} : read_int(size));
+    take(size);
+    push(None{});
   }
   void push_real() {  // big-endian
     std::uint64_t bits = 0;
@@ -262,6 +266,10 @@ class Machine {
           "load it elsewhere unless you trust its source",
           wanted);
     push(found->global);
+  }
+  void push_line_global() {
+    const std::string module = read_line();
+    push_global(module, read_line());
   }
   void push_stack_global() {
     const std::vector<Ref> names = pop_last(2);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "files/atomic_file.h"
+#include "files/one_line.h"
 
 namespace ssd {
 namespace {
@@ -86,7 +87,7 @@ class HeaderParser {
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
     throw Error("{}: {}, expected a safetensors file; {}", name_,
-                fmt::format(format, std::forward<Args>(args)...), kDamaged);
+                one_line(fmt::format(format, std::forward<Args>(args)...)), kDamaged);
   }
 
   std::string_view header_text() const {
@@ -117,7 +118,7 @@ class HeaderParser {
     if (!dtype)
       throw Error(
           "{}: tensor '{}': got dtype {}, expected one of F64 F32 F16 BF16 U8 BOOL I32 I64; convert it first",
-          name_, name, type_name);
+          name_, one_line(name), one_line(type_name));
     const Shape shape = read_shape(name, entry);
     const auto [begin, end] = read_offsets(name, entry);
     if (end - begin != bytes_of(name, *dtype, shape))

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "files/mapped_file.h"
+#include "files/one_line.h"
 #include "files/pickle.h"
 
 namespace ssd {
@@ -44,7 +45,7 @@ class TorchArchive {
     if (zip_stat(archive_.get(), path.c_str(), 0, &status) != 0) fail(path, "is missing");
     constexpr zip_uint64_t kNeeded = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
     if ((status.valid & kNeeded) != kNeeded || status.comp_method != ZIP_CM_STORE)
-      throw Error("{}: got a compressed '{}', expected it stored; {}", name_, path, kSaveAgain);
+      throw Error("{}: got a compressed '{}', expected it stored; {}", name_, one_line(path), kSaveAgain);
     if (status.size > std::min<std::uint64_t>(size_, limit))
       fail(path, fmt::format("has {} bytes in a file of {}", status.size, size_));
     std::vector<std::byte> content(static_cast<std::size_t>(status.size));
@@ -70,8 +71,8 @@ class TorchArchive {
   };
 
   [[noreturn]] void fail(const std::string& member, std::string_view problem) const {
-    throw Error("{}: member '{}' {}, expected a whole torch.save file; get the file again", name_, member,
-                problem);
+    throw Error("{}: member '{}' {}, expected a whole torch.save file; get the file again", name_,
+                one_line(member), problem);
   }
 
   void find_folder() {
@@ -144,7 +145,8 @@ class TensorFinder {
   const pickle::Value& descend(const pickle::Value& root, std::string_view path) const {
     const std::size_t dot = path.find('.');
     const pickle::Value* const entry = entry_of(root, path.substr(0, dot));
-    if (entry == nullptr) throw Error("{}: got no entry '{}' in it; {}", name_, path, keys_of(root));
+    if (entry == nullptr)
+      throw Error("{}: got no entry '{}' in it; {}", name_, path, one_line(keys_of(root)));
     return dot == std::string_view::npos ? *entry : descend(*entry, path.substr(dot + 1));
   }
 
@@ -162,8 +164,8 @@ class TensorFinder {
     constexpr int kMaxDepth = 32;
     constexpr int kMaxVisits = 1'000'000;
     if (depth > kMaxDepth || ++visits_ > kMaxVisits)
-      throw Error("{}: got values nested without end at '{}', expected a dict of tensors; {}", name_, prefix,
-                  kSaveAgain);
+      throw Error("{}: got values nested without end at '{}', expected a dict of tensors; {}", name_,
+                  one_line(prefix), kSaveAgain);
     if (const auto* const tensor = std::get_if<pickle::StridedTensor>(&value.data))
       found_.insert_or_assign(prefix, tensor);
     const std::string start = prefix.empty() ? prefix : prefix + ".";
@@ -205,7 +207,7 @@ class TensorLoader {
   template <typename... Args>
   [[noreturn]] void fail(const std::string& tensor_name, fmt::format_string<Args...> format,
                          Args&&... args) const {
-    throw Error("{}: tensor '{}': {}; {}", name_, tensor_name,
+    throw Error("{}: tensor '{}': {}; {}", name_, one_line(tensor_name),
                 fmt::format(format, std::forward<Args>(args)...), kSaveAgain);
   }
 
@@ -268,7 +270,7 @@ class TensorLoader {
     }
     if (loaded_.size() / size_of(wanted.dtype) < static_cast<std::uint64_t>(wanted.elements))
       throw Error("{}: storage '{}': got {} bytes, expected {} elements of {}; get the file again", name_,
-                  wanted.key, loaded_.size(), wanted.elements, name_of(wanted.dtype));
+                  one_line(wanted.key), loaded_.size(), wanted.elements, name_of(wanted.dtype));
     return loaded_;
   }
 

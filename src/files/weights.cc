@@ -4,6 +4,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -39,7 +40,8 @@ TensorMap without_prefix(TensorMap tensors, std::size_t length) {
 }  // namespace
 
 TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& options) {
-  if (std::filesystem::is_directory(path)) return read_weights(path / "model.safetensors", options);
+  std::error_code ignored;  // what cannot be looked at fails below, with its reason
+  if (std::filesystem::is_directory(path, ignored)) return read_weights(path / "model.safetensors", options);
   const MappedFile file(path);
   if (is_torch(file.bytes())) return parse_torch(file.bytes(), file.name(), {.key = options.key});
   if (!is_safetensors(file.bytes()))

@@ -1,0 +1,47 @@
+// TensorBoard's log of a run: scalars over steps.
+//
+// An event file is a row of records: u64 size, masked CRC-32C of the size, data, masked CRC-32C of the data
+// (the TFRecord framing), each holding a protobuf message Event {1: double wall_time, 2: int64 step,
+// 3: string file_version or 5: Summary {1: Value {1: string tag, 2: float simple_value}}}.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ssd {
+
+struct Scalar {
+  std::string_view tag;  // "loss", "eval/mAP": a slash groups charts
+  float value;
+};
+
+// Appends to a new event file of a run. A record is written at once, so what a killed run logged stays
+// readable.
+class EventFile {
+ public:
+  // Creates `events.out.tfevents.SECONDS.HOST.PID.N` in the folder, which is made if it is missing.
+  // TensorBoard reads all such files of a folder as one run, so a resumed run simply starts another.
+  explicit EventFile(const std::filesystem::path& folder);
+  ~EventFile();
+  EventFile(const EventFile&) = delete;
+  EventFile& operator=(const EventFile&) = delete;
+
+  // One event with all the scalars, at this moment. Throws Error if it cannot be written.
+  void add(std::int64_t step, std::span<const Scalar> scalars);
+
+  // Brings everything to the disk.
+  void flush();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void append(const std::string& event);
+
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+}  // namespace ssd
