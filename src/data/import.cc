@@ -1,0 +1,283 @@
+#include "data/import.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "data/coco.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t places_kept = 5;
+
+const char* name_of(ImportSplit split) { return split == ImportSplit::train ? "train2017" : "val2017"; }
+
+fs::path annotation_file(const fs::path& folder, ImportSplit split) {
+  return folder / "annotations" / fmt::format("instances_{}.json", name_of(split));
+}
+
+// The file is there whole or not at all, also after a power cut.
+void write_whole(const fs::path& file, std::string_view text) {
+  fs::path fresh = file;
+  fresh += ".new";
+  const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor < 0) throw Error("{}: cannot be written ({})", fresh.string(), std::strerror(errno));
+  bool good = true;
+  while (good && !text.empty()) {
+    const auto count = ::write(descriptor, text.data(), text.size());
+    good = count > 0 || (count < 0 && errno == EINTR);
+    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  good = good && ::fsync(descriptor) == 0;
+  const std::string reason = good ? "" : std::strerror(errno);
+  ::close(descriptor);
+  if (!good) throw Error("{}: cannot be written ({})", fresh.string(), reason);
+  fs::rename(fresh, file);
+}
+
+// Names in the COCO folder: the bare file name, or the path with underscores where two pictures share one.
+std::vector<std::string> target_names(const std::vector<ImportedImage>& images) {
+  std::unordered_map<std::string, int> uses;
+  for (const ImportedImage& image : images) ++uses[image.file.filename().string()];
+  std::set<std::string> taken;
+  std::vector<std::string> names;
+  for (const ImportedImage& image : images) {
+    std::string name = image.file.filename().string();
+    if (uses[name] > 1) {
+      name = image.name;
+      std::ranges::replace(name, '/', '_');
+    }
+    while (!taken.insert(name).second) name = fmt::format("_{}", name);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void place_picture(const fs::path& source, const fs::path& target, ImportReport& report) {
+  fs::remove(target);
+  const fs::path real = fs::canonical(source);
+  std::error_code error;
+  fs::create_hard_link(real, target, error);
+  if (!error) {
+    ++report.linked;
+    return;
+  }
+  fs::copy_file(real, target);
+  ++report.copied;
+}
+
+// The annotations of both splits while they are put together.
+class CocoBuilder {
+ public:
+  CocoBuilder(const std::vector<std::string>& classes, ImportReport& report) : report_(report) {
+    for (const std::string& name : classes) {
+      ids_.emplace(name, static_cast<std::int64_t>(categories_.size()) + 1);
+      categories_.push_back({static_cast<std::int64_t>(categories_.size()) + 1, name});
+      report_.classes.push_back({name, 0});
+    }
+    train.categories = val.categories = categories_;
+  }
+
+  void add(const ImportedImage& image, const std::string& name, std::int64_t image_id) {
+    CocoFile& coco = image.split == ImportSplit::train ? train : val;
+    ImportReport::Split& counts = image.split == ImportSplit::train ? report_.train : report_.val;
+    coco.images.push_back({image_id, name, image.width, image.height});
+    ++counts.images;
+    for (const ImportedBox& box : image.boxes) {
+      const auto category = ids_.find(box.category);
+      if (category == ids_.end()) {
+        throw Error("{}: got a box of class \"{}\", expected one of the {} classes given; add it to the list",
+                    image.name, box.category, ids_.size());
+      }
+      CocoAnnotation annotation;
+      annotation.image_id = image_id;
+      annotation.category_id = category->second;
+      annotation.bbox = box.bbox;
+      annotation.area = box.bbox[2] * box.bbox[3];
+      coco.annotations.push_back(annotation);
+      ++counts.boxes;
+      ++report_.classes[static_cast<std::size_t>(category->second - 1)].boxes;
+    }
+  }
+
+  void number_annotations() {
+    std::int64_t id = 0;
+    for (CocoFile* coco : {&train, &val}) {
+      for (CocoAnnotation& annotation : coco->annotations) annotation.id = ++id;
+    }
+  }
+
+  CocoFile train, val;
+
+ private:
+  ImportReport& report_;
+  std::vector<CocoCategory> categories_;
+  std::unordered_map<std::string, std::int64_t> ids_;
+};
+
+}  // namespace
+
+const char* describe(ImportNote note) {
+  switch (note) {
+    case ImportNote::picture_not_jpeg:
+      return "pictures left out: not JPEG (convert them to use them)";
+    case ImportNote::picture_unreadable:
+      return "pictures left out: the JPEG header is broken";
+    case ImportNote::picture_without_annotation:
+      return "pictures without an annotation file";
+    case ImportNote::picture_in_no_split:
+      return "pictures left out: in none of the lists or folders used";
+    case ImportNote::annotation_without_picture:
+      return "annotations left out: their picture is not there";
+    case ImportNote::listed_without_picture:
+      return "lines of lists that name no picture";
+    case ImportNote::not_an_annotation:
+      return "xml files passed over: no VOC annotations";
+    case ImportNote::size_differs:
+      return "annotations that state another size than their picture has (the picture's is taken)";
+    case ImportNote::box_without_size:
+      return "boxes left out: no width or no height";
+    case ImportNote::box_difficult:
+      return "boxes left out: marked difficult";
+    case ImportNote::box_over_edge:
+      return "boxes that reach over the picture's edge (kept; training clips them)";
+    case ImportNote::polygon_boxed:
+      return "polygons turned into their bounding boxes";
+  }
+  return "";
+}
+
+void ImportReport::note(ImportNote what, std::string place) {
+  ImportNotes& entry = notes[what];
+  ++entry.count;
+  if (entry.places.size() < places_kept) entry.places.push_back(std::move(place));
+}
+
+std::string ImportReport::to_text() const {
+  std::string text = fmt::format("train2017  {} pictures, {} boxes\nval2017    {} pictures, {} boxes\n",
+                                 train.images, train.boxes, val.images, val.boxes);
+  text += fmt::format("splits     {}\npictures   {} linked, {} copied\nclasses    {}\n", splits_from, linked,
+                      copied, classes.size());
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    text += fmt::format("  {:>4}  {:<24} {:>9} boxes\n", i + 1, classes[i].name, classes[i].boxes);
+  }
+  for (const auto& [what, entry] : notes) {
+    text += fmt::format("{} {}:", entry.count, describe(what));
+    for (const std::string& place : entry.places) text += ' ' + place;
+    text += entry.count > entry.places.size() ? " ...\n" : "\n";
+  }
+  return text;
+}
+
+namespace {
+
+const char* key_of(ImportNote note) {
+  switch (note) {
+    case ImportNote::picture_not_jpeg:
+      return "picture_not_jpeg";
+    case ImportNote::picture_unreadable:
+      return "picture_unreadable";
+    case ImportNote::picture_without_annotation:
+      return "picture_without_annotation";
+    case ImportNote::picture_in_no_split:
+      return "picture_in_no_split";
+    case ImportNote::annotation_without_picture:
+      return "annotation_without_picture";
+    case ImportNote::listed_without_picture:
+      return "listed_without_picture";
+    case ImportNote::not_an_annotation:
+      return "not_an_annotation";
+    case ImportNote::size_differs:
+      return "size_differs";
+    case ImportNote::box_without_size:
+      return "box_without_size";
+    case ImportNote::box_difficult:
+      return "box_difficult";
+    case ImportNote::box_over_edge:
+      return "box_over_edge";
+    case ImportNote::polygon_boxed:
+      return "polygon_boxed";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string ImportReport::to_json() const {
+  nlohmann::ordered_json json = {{"train2017", {{"images", train.images}, {"boxes", train.boxes}}},
+                                 {"val2017", {{"images", val.images}, {"boxes", val.boxes}}},
+                                 {"splits_from", splits_from},
+                                 {"linked", linked},
+                                 {"copied", copied},
+                                 {"classes", nlohmann::ordered_json::array()},
+                                 {"notes", nlohmann::ordered_json::object()}};
+  for (const Class& one : classes) json["classes"].push_back({{"name", one.name}, {"boxes", one.boxes}});
+  for (const auto& [what, entry] : notes) {
+    json["notes"][key_of(what)] = {{"count", entry.count}, {"places", entry.places}};
+  }
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void note_boxes_over_edge(const ImportedImage& image, const std::string& place, ImportReport& report) {
+  for (const ImportedBox& box : image.boxes) {
+    const auto& [left, top, width, height] = box.bbox;
+    const bool over =
+        left < -1 || top < -1 || left + width > image.width + 1 || top + height > image.height + 1;
+    if (over) report.note(ImportNote::box_over_edge, place);
+  }
+}
+
+void check_import_target(const fs::path& folder) {
+  for (const ImportSplit split : {ImportSplit::train, ImportSplit::val}) {
+    const fs::path file = annotation_file(folder, split);
+    if (fs::exists(file)) {
+      throw Error(
+          "{}: is there already, expected a folder without annotations; give another folder or remove it",
+          file.string());
+    }
+  }
+}
+
+void write_coco_folder(const std::vector<ImportedImage>& images, const std::vector<std::string>& classes,
+                       const fs::path& folder, ImportReport& report) {
+  check_import_target(folder);
+  CocoBuilder builder(classes, report);
+  const std::vector<std::string> names = target_names(images);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (images[i].split == ImportSplit::none) {
+      report.note(ImportNote::picture_in_no_split, images[i].name);
+      continue;
+    }
+    builder.add(images[i], names[i], static_cast<std::int64_t>(i) + 1);
+  }
+  if (report.train.images + report.val.images == 0) {
+    std::string reasons;
+    for (const auto& [what, entry] : report.notes)
+      reasons += fmt::format("; {} {}", entry.count, describe(what));
+    throw Error("{}: got no picture to import, expected JPEG files with annotations{}", folder.string(),
+                reasons);
+  }
+  builder.number_annotations();
+  fs::create_directories(folder / "annotations");
+  for (const ImportSplit split : {ImportSplit::train, ImportSplit::val})
+    fs::create_directories(folder / name_of(split));
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (images[i].split != ImportSplit::none) {
+      place_picture(images[i].file, folder / name_of(images[i].split) / names[i], report);
+    }
+  }
+  write_whole(annotation_file(folder, ImportSplit::train), write_coco(builder.train));
+  write_whole(annotation_file(folder, ImportSplit::val), write_coco(builder.val));
+}
+
+}  // namespace ssd

@@ -1,0 +1,65 @@
+// Finding one's way in a folder of pictures and annotations of unknown layout.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "data/import.h"
+
+namespace ssd {
+
+// The files below a folder by kind, sorted by path. Names that begin with a dot and folders of macOS archives
+// ("__MACOSX") are passed over.
+class ImportSource {
+ public:
+  // The files below all `roots`; names are relative to the first. `except` (the folder to be written) is
+  // passed over too. Throws Error where a root is no folder.
+  ImportSource(const std::vector<std::filesystem::path>& roots, const std::filesystem::path& except);
+
+  // Files with the extensions of pictures (jpg, jpeg, png, bmp, ...).
+  const std::vector<std::filesystem::path>& pictures() const { return pictures_; }
+  const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
+  const std::vector<std::filesystem::path>& text_files() const { return text_; }
+
+  // The picture called `name` (with or without folders and extension; extension and last folders matter only
+  // where there are several), nearest to the file `from` in the tree.
+  std::optional<std::filesystem::path> find_picture(std::string_view name,
+                                                    const std::filesystem::path& from) const;
+
+  // The path below the first root, with slashes; the whole path of a file that lies elsewhere.
+  std::string name_of(const std::filesystem::path& file) const;
+
+ private:
+  void scan(const std::filesystem::path& root, const std::filesystem::path& except);
+
+  std::filesystem::path root_;
+  std::vector<std::filesystem::path> pictures_, xml_, text_;
+  std::unordered_map<std::string, std::vector<std::size_t>> by_stem_;
+};
+
+// Absolute, without "." and "..", without a slash at its end.
+std::filesystem::path plain_path(const std::filesystem::path& path);
+bool is_below(const std::filesystem::path& file, const std::filesystem::path& folder);
+
+// What a picture's header says, for importers.
+struct PictureSize {
+  int width = 0;  // as stored
+  int height = 0;
+  bool transposed = false;  // EXIF: to be shown with the sides exchanged
+};
+
+// Throws Error where it is no JPEG or the header is broken.
+PictureSize read_picture_size(const std::filesystem::path& file);
+bool is_jpeg_name(const std::filesystem::path& file);
+
+// Fills in `image.width` and `height` (as stored) of every picture, on several threads, and removes those
+// that cannot be used, with a note. `transposed` gets one flag for each image that remains.
+void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
+                        std::vector<bool>& transposed, ImportReport& report);
+
+}  // namespace ssd

@@ -1,0 +1,243 @@
+#include "data/import_yolo.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "data/import_source.h"
+#include "data/import_splits.h"
+#include "data/import_yolo_data.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The numbers of a line; nothing where one of its words is none.
+std::optional<std::vector<double>> numbers_of(std::string_view line) {
+  constexpr std::string_view blanks = " \t\r";
+  std::vector<double> numbers;
+  for (auto at = line.find_first_not_of(blanks); at != line.npos; at = line.find_first_not_of(blanks, at)) {
+    const auto end = std::min(line.find_first_of(blanks, at), line.size());
+    double value = 0;
+    const auto [rest, error] = std::from_chars(line.data() + at, line.data() + end, value);
+    if (error != std::errc() || rest != line.data() + end || !std::isfinite(value)) return std::nullopt;
+    numbers.push_back(value);
+    at = end;
+  }
+  return numbers;
+}
+
+// The data set while it is read.
+class YoloImporter {
+ public:
+  YoloImporter(const ImportSource& source, const YoloData& data, const ImportOptions& options,
+               ImportReport& report)
+      : source_(source), data_(data), options_(options), report_(report) {}
+
+  std::vector<ImportedImage> read();
+
+ private:
+  void add_all();
+  void add(const fs::path& place, ImportSplit split);
+  void add_picture(const fs::path& picture, ImportSplit split);
+  std::optional<fs::path> label_file(const fs::path& picture) const;
+  void read_labels(const fs::path& file, ImportedImage& image);
+  std::optional<ImportedBox> read_line(const std::vector<double>& numbers, const ImportedImage& image,
+                                       const std::string& place);
+
+  const ImportSource& source_;
+  const YoloData& data_;
+  const ImportOptions& options_;
+  ImportReport& report_;
+  std::vector<ImportedImage> images_;
+  std::unordered_map<std::string, std::size_t> index_;             // of images_, by file
+  std::unordered_map<std::string, std::vector<fs::path>> labels_;  // text files by stem
+};
+
+std::vector<ImportedImage> YoloImporter::read() {
+  for (const fs::path& file : source_.text_files()) labels_[file.stem().string()].push_back(file);
+  // Validation first: a picture that both name is not to be trained on.
+  for (const fs::path& place : data_.val) add(place, ImportSplit::val);
+  for (const fs::path& place : data_.train) add(place, ImportSplit::train);
+  if (data_.train.empty() && data_.val.empty()) add_all();
+  std::ranges::sort(images_, {}, &ImportedImage::name);
+  std::vector<bool> transposed;
+  read_picture_sizes(images_, options_, transposed, report_);
+  for (std::size_t i = 0; i < images_.size(); ++i) {
+    ImportedImage& image = images_[i];
+    if (transposed[i]) std::swap(image.width, image.height);
+    const auto labels = label_file(image.file);
+    if (labels) {
+      read_labels(*labels, image);
+      note_boxes_over_edge(image, source_.name_of(*labels), report_);
+    } else {
+      report_.note(ImportNote::picture_without_annotation, image.name);
+    }
+  }
+  return std::move(images_);
+}
+
+void YoloImporter::add_all() {
+  for (const fs::path& picture : source_.pictures()) add_picture(picture, ImportSplit::none);
+}
+
+void YoloImporter::add(const fs::path& place, ImportSplit split) {
+  if (fs::is_directory(place)) {
+    for (const fs::path& picture : source_.pictures()) {
+      if (is_below(picture, place)) add_picture(picture, split);
+    }
+    return;
+  }
+  for (const std::string& line : read_lines(place)) {
+    if (const auto picture = source_.find_picture(line, place)) {
+      add_picture(*picture, split);
+    } else {
+      report_.note(ImportNote::listed_without_picture,
+                   fmt::format("{}: {}", place.filename().string(), line));
+    }
+  }
+}
+
+void YoloImporter::add_picture(const fs::path& picture, ImportSplit split) {
+  if (!index_.emplace(picture.string(), images_.size()).second) return;
+  ImportedImage& image = images_.emplace_back();
+  image.file = picture;
+  image.name = source_.name_of(picture);
+  image.split = split;
+}
+
+std::optional<fs::path> YoloImporter::label_file(const fs::path& picture) const {
+  const fs::path beside = fs::path(picture).replace_extension(".txt");
+  fs::path swapped;
+  std::vector<fs::path> parts(beside.begin(), beside.end());
+  const auto images = std::find(parts.rbegin(), parts.rend(), fs::path("images"));
+  if (images != parts.rend()) *images = "labels";
+  for (const fs::path& part : parts) swapped /= part;
+  for (const fs::path& wanted : {swapped, beside}) {
+    if (fs::is_regular_file(wanted)) return wanted;
+  }
+  const auto found = labels_.find(picture.stem().string());
+  return found != labels_.end() && found->second.size() == 1 ? std::optional(found->second[0]) : std::nullopt;
+}
+
+void YoloImporter::read_labels(const fs::path& file, ImportedImage& image) {
+  std::ifstream stream(file);
+  if (!stream) throw Error("{}: cannot be opened", file.string());
+  int line_number = 0;
+  for (std::string line; std::getline(stream, line);) {
+    ++line_number;
+    const std::string place = fmt::format("{}:{}", file.string(), line_number);
+    const auto numbers = numbers_of(line);
+    if (!numbers) {
+      throw Error("{}: got \"{}\", expected numbers: class cx cy w h; mend the line", place, line);
+    }
+    if (numbers->empty()) continue;
+    if (auto box = read_line(*numbers, image, place)) image.boxes.push_back(std::move(*box));
+  }
+}
+
+// left, top, right, bottom of a line's shares.
+std::array<double, 4> extent_of(const std::vector<double>& numbers, bool polygon) {
+  if (!polygon) {
+    const double cx = numbers[1], cy = numbers[2], w = numbers[3], h = numbers[4];
+    return {cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2};
+  }
+  std::array<double, 4> extent{numbers[1], numbers[2], numbers[1], numbers[2]};
+  for (std::size_t i = 1; i + 1 < numbers.size(); i += 2) {
+    extent[0] = std::min(extent[0], numbers[i]);
+    extent[1] = std::min(extent[1], numbers[i + 1]);
+    extent[2] = std::max(extent[2], numbers[i]);
+    extent[3] = std::max(extent[3], numbers[i + 1]);
+  }
+  return extent;
+}
+
+std::optional<ImportedBox> YoloImporter::read_line(const std::vector<double>& numbers,
+                                                   const ImportedImage& image, const std::string& place) {
+  const bool polygon = !data_.key_points && numbers.size() >= 7 && numbers.size() % 2 == 1;
+  const bool box = data_.key_points ? numbers.size() >= 5 : numbers.size() == 5;
+  if (!polygon && !box) {
+    throw Error("{}: got {} numbers, expected 5 (class cx cy w h) or the corners of a polygon; mend the line",
+                place, numbers.size());
+  }
+  const double number = numbers[0];
+  if (number != std::floor(number) || number < 0 || number >= static_cast<double>(data_.names.size())) {
+    throw Error("{}: got class {}, expected 0 to {}; mend the line or add the class's name", place, number,
+                data_.names.size() - 1);
+  }
+  if (std::ranges::any_of(numbers.begin() + 1, numbers.begin() + 5,
+                          [](double v) { return std::abs(v) > 2; })) {
+    throw Error(
+        "{}: got {} {} {} {}, expected shares of the picture between 0 and 1; divide by its width and height",
+        place, numbers[1], numbers[2], numbers[3], numbers[4]);
+  }
+  const auto [left, top, right, bottom] = extent_of(numbers, polygon);
+  const double width = (right - left) * image.width, height = (bottom - top) * image.height;
+  if (!(width > 0 && height > 0)) {
+    report_.note(ImportNote::box_without_size, place);
+    return std::nullopt;
+  }
+  if (polygon) report_.note(ImportNote::polygon_boxed, place);
+  return ImportedBox{data_.names[static_cast<std::size_t>(number)],
+                     {left * image.width, top * image.height, width, height}};
+}
+
+YoloData find_data(const fs::path& source, const ImportOptions& options) {
+  if (fs::is_regular_file(source)) return read_yolo_data(source);
+  if (!fs::is_directory(source))
+    throw Error("{}: is not there; give a folder or a data.yaml", source.string());
+  if (const auto file = find_yolo_data(source)) return read_yolo_data(*file);
+  YoloData data;
+  data.root = source;
+  data.names = options.classes.empty() ? read_class_file(source) : options.classes;
+  if (data.names.empty()) {
+    throw Error("{}: got neither data.yaml nor classes.txt, expected the names of the classes; add one",
+                source.string());
+  }
+  return data;
+}
+
+// The set's folder, and those that it names outside of it.
+std::vector<fs::path> folders_of(const YoloData& data) {
+  std::vector<fs::path> folders{data.root};
+  for (const std::vector<fs::path>* places : {&data.train, &data.val}) {
+    std::ranges::copy_if(*places, std::back_inserter(folders),
+                         [](const fs::path& p) { return fs::is_directory(p); });
+  }
+  return folders;
+}
+
+}  // namespace
+
+ImportReport import_yolo(const fs::path& source, const fs::path& target, const ImportOptions& options) {
+  check_import_target(target);
+  YoloData data = find_data(source, options);
+  if (!options.classes.empty()) {
+    if (options.classes.size() != data.names.size()) {
+      throw Error("import yolo: got {} class names, expected {}, as many as the data set has",
+                  options.classes.size(), data.names.size());
+    }
+    data.names = options.classes;
+  }
+  const ImportSource files(folders_of(data), target);
+  ImportReport report;
+  std::vector<ImportedImage> images = YoloImporter(files, data, options, report).read();
+  if (data.train.empty() && data.val.empty()) {
+    report.splits_from = assign_splits(images, files, options, report);
+  } else if (data.train.empty() || data.val.empty()) {
+    report.splits_from = "data file: " + assign_share(images, options);
+  } else {
+    report.splits_from = "data file: train for train2017, val for val2017";
+  }
+  write_coco_folder(images, data.names, target, report);
+  return report;
+}
+
+}  // namespace ssd

@@ -1,0 +1,31 @@
+// YOLO's data.yaml.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ssd {
+
+struct YoloData {
+  std::filesystem::path root;                // folder that holds everything
+  std::vector<std::string> names;            // classes by number
+  std::vector<std::filesystem::path> train;  // folders of pictures, or lists (.txt)
+  std::vector<std::filesystem::path> val;
+  bool key_points = false;  // lines go on after the box
+};
+
+// The data file in `folder`: data.yaml, else the only yaml file that has names. Nothing if there is none.
+std::optional<std::filesystem::path> find_yolo_data(const std::filesystem::path& folder);
+
+// Reads it. Paths are looked for below `path`, below the file's folder, and, where they begin with "..", as
+// exporters write them, below the file's folder without it. Throws Error (file and line) for malformed yaml,
+// missing names, gaps in their numbers, a count `nc` that differs, and for train or val that are not there.
+YoloData read_yolo_data(const std::filesystem::path& file);
+
+// Names one a line (classes.txt, obj.names, ...) in `folder` or its folder labels; empty if there is no such
+// file.
+std::vector<std::string> read_class_file(const std::filesystem::path& folder);
+
+}  // namespace ssd

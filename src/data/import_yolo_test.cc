@@ -1,0 +1,167 @@
+#include "data/import_yolo.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "data/coco.h"
+#include "data/import_for_test.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+class YoloTest : public FolderTest {
+ protected:
+  ImportReport import(const ImportOptions& options = {}) const {
+    return import_yolo(root_ / "src", root_ / "dst", options);
+  }
+  CocoFile coco(const std::string& split) const {
+    return read_coco(root_ / "dst" / "annotations" / ("instances_" + split + ".json"));
+  }
+  std::set<std::string> names(const std::string& split) const {
+    std::set<std::string> found;
+    for (const CocoImage& image : coco(split).images) {
+      found.insert(image.file_name);
+      EXPECT_TRUE(fs::exists(root_ / "dst" / split / image.file_name)) << image.file_name;
+    }
+    return found;
+  }
+  // a (train) and b (val) with one box each, without a data file.
+  void write_two() const {
+    write_jpeg("src/images/train/a.jpg", 40, 30);
+    write_jpeg("src/images/val/b.jpg", 40, 30);
+    write("src/labels/train/a.txt", "1 0.5 0.5 0.25 0.2\n");
+    write("src/labels/val/b.txt", "0 0.1 0.2 0.1 0.2\n\n0 0.5 0.5 1 1");
+  }
+};
+
+TEST_F(YoloTest, ReadsADataFileWithFolders) {
+  write_two();
+  write(
+      "src/data.yaml",
+      "# pets\npath: .\ntrain: images/train\nval: images/val\nnc: 3\nnames:\n  0: cat\n  1: dog\n  2: cow\n");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.boxes, 1u);
+  EXPECT_EQ(report.val.boxes, 2u);
+  EXPECT_TRUE(report.notes.empty()) << report.to_text();
+  const CocoFile train = coco("train2017");
+  ASSERT_EQ(train.categories.size(), 3u);
+  EXPECT_EQ(train.categories[2].name, "cow");
+  EXPECT_EQ(train.annotations.at(0).category_id, 2);
+  const std::array<double, 4> expected{15, 12, 10, 6};  // of 40 x 30: centre 20, 15, size 10 x 6
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(train.annotations[0].bbox[i], expected[i], 1e-9);
+  EXPECT_EQ(coco("val2017").annotations.at(1).bbox, (std::array<double, 4>{0, 0, 40, 30}));
+  EXPECT_EQ(coco("val2017").images.at(0).file_name, "b.jpg");
+}
+
+TEST_F(YoloTest, ReadsExportersDataFilesAndListsOfSeveralPlaces) {
+  write_jpeg("src/train/images/a.jpg", 40, 30);
+  write_jpeg("src/more/images/c.jpg", 40, 30);
+  write_jpeg("src/valid/images/b.jpg", 40, 30);
+  write("src/train/labels/a.txt", "0 0.5 0.5 0.25 0.2\n");
+  write("src/more/labels/c.txt", "0 0.5 0.5 0.25 0.2\n");
+  write("src/valid/labels/b.txt", "");
+  write("src/val_list.txt", "./valid/images/b.jpg\n./valid/images/gone.jpg\n");
+  write("src/pets.yaml", "train: [../train/images, more/images]\nval: val_list.txt\nnames: ['cat']\n");
+  write("src/settings.yaml", "colour: red\n");
+  const ImportReport report = import();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "c.jpg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
+  EXPECT_EQ(report.notes.at(ImportNote::listed_without_picture).count, 1u);
+}
+
+TEST_F(YoloTest, FollowsADataFileToAnotherFolder) {
+  write_two();
+  fs::rename(root_ / "src", root_ / "elsewhere");
+  write("config/pets.yaml", "path: ../elsewhere\ntrain: images/train\nval: images/val\nnames: [cat, dog]\n");
+  import_yolo(root_ / "config/pets.yaml", root_ / "dst");
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg"}));
+  fs::remove_all(root_ / "dst");
+  write("config/pets.yaml", fmt::format("train: {0}/images/train\nval: {0}/images/val\nnames: [cat, dog]\n",
+                                        (root_ / "elsewhere").string()));
+  EXPECT_EQ(import_yolo(root_ / "config/pets.yaml", root_ / "dst").val.boxes, 2u);
+}
+
+TEST_F(YoloTest, ReadsAClassesFileAndSharesOut) {
+  for (int i = 0; i < 10; ++i) {
+    write_jpeg(fmt::format("src/{}.jpg", i), 40, 30);
+    write(fmt::format("src/{}.txt", i), "1 0.5 0.5 0.25 0.2\n");
+  }
+  write("src/classes.txt", "cat\r\ndog\r\n");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images, 9u);
+  EXPECT_EQ(report.val.images, 1u);
+  EXPECT_EQ(report.classes.at(1).name, "dog");
+  EXPECT_EQ(report.classes.at(1).boxes, 10u);
+  EXPECT_EQ(report.splits_from, "a share of 10% for val2017 (seed 0)");
+}
+
+TEST_F(YoloTest, ClassesFileWithFoldersNamedAsSplits) {
+  write_two();
+  write("src/classes.txt", "cat\ndog\n");
+  import();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
+}
+
+TEST_F(YoloTest, TurnedPicturesPolygonsAndEmptyBoxes) {
+  write_jpeg("src/images/a.jpg", 40, 30, 6);
+  write_jpeg("src/images/b.jpg", 40, 30);
+  write("src/labels/a.txt", "0 0.5 0.5 1 1\n");
+  write("src/labels/b.txt", "0 0.25 0.2 0.75 0.4 0.5 0.6\n0 0.5 0.5 0 0.1\n0 0.9 0.5 0.4 0.1\n");
+  write_jpeg("src/images/c.jpg", 40, 30);
+  write("src/classes.txt", "cat\n");
+  ImportOptions options;
+  options.val_share = 0;
+  const ImportReport report = import(options);
+  const CocoFile train = coco("train2017");
+  EXPECT_EQ(train.images.at(0).width, 30);
+  EXPECT_EQ(train.annotations.at(0).bbox, (std::array<double, 4>{0, 0, 30, 40}));
+  const std::array<double, 4> polygon{10, 6, 20, 12};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(train.annotations.at(1).bbox[i], polygon[i], 1e-9);
+  EXPECT_EQ(report.notes.at(ImportNote::polygon_boxed).count, 1u);
+  EXPECT_TRUE(contains(report.notes.at(ImportNote::box_without_size).places.at(0), "b.txt:2"));
+  EXPECT_EQ(report.notes.at(ImportNote::box_over_edge).count, 1u);
+  EXPECT_EQ(report.notes.at(ImportNote::picture_without_annotation).places.at(0), "images/c.jpg");
+  EXPECT_EQ(train.images.size(), 3u);
+}
+
+TEST_F(YoloTest, ErrorsNameFileAndLine) {
+  write_two();
+  write("src/classes.txt", "cat\ndog\n");
+  const auto error_with = [&](const std::string& labels) {
+    write("src/labels/train/a.txt", labels);
+    return error_of([&] { import(); });
+  };
+  EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1 0.1\n0 0.5 half 0.1 0.1\n"), "a.txt:2: got \"0 0.5 half"));
+  EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1\n"), "a.txt:1: got 4 numbers, expected 5"));
+  EXPECT_TRUE(contains(error_with("2 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class 2, expected 0 to 1"));
+  EXPECT_TRUE(contains(error_with("-1 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class -1"));
+  EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected shares of the picture"));
+  EXPECT_TRUE(contains(error_with("0 nan 0.5 0.1 0.1\n"), "a.txt:1"));
+}
+
+TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {
+  write_two();
+  const auto error_with = [&](const std::string& yaml) {
+    write("src/data.yaml", yaml);
+    return error_of([&] { import(); });
+  };
+  const std::string paths = "train: images/train\nval: images/val\n";
+  EXPECT_TRUE(contains(error_with(paths), "got no names"));
+  EXPECT_TRUE(
+      contains(error_with(paths + "names: [cat, dog]\nnc: 3\n"), "data.yaml:4: got nc: 3, expected 2"));
+  EXPECT_TRUE(
+      contains(error_with(paths + "names:\n  0: cat\n  2: dog\n"), "data.yaml:5: got class number \"2\""));
+  EXPECT_TRUE(contains(error_with("train: images/gone\nval: images/val\nnames: [cat, dog]\n"),
+                       "data.yaml:1: got images/gone"));
+  EXPECT_TRUE(contains(error_with("names: [cat, dog\n"), "data.yaml:"));
+  fs::remove(root_ / "src/data.yaml");
+  EXPECT_TRUE(contains(error_of([&] { import(); }), "neither data.yaml nor classes.txt"));
+}
+
+}  // namespace
+}  // namespace ssd
