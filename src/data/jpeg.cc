@@ -1,0 +1,278 @@
+#include "data/jpeg.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <csetjmp>
+#include <cstdio>
+#include <string>
+#include <utility>
+// After cstdio, whose FILE it needs
+#include <jpeglib.h>
+// After jpeglib.h, which says what the library was built with
+#include <jerror.h>
+
+#include "base/error.h"
+
+namespace ssd {
+
+// What libjpeg works on. Its callbacks find their way back by `client_data`.
+struct JpegDecoder::State {
+  jpeg_decompress_struct info{};
+  jpeg_error_mgr errors{};
+  jpeg_source_mgr source{};
+  jpeg_progress_mgr progress{};
+  std::jmp_buf escape;
+  std::string reason;  // set before each jump
+  std::span<const std::byte> bytes;
+  bool hit_end = false;  // libjpeg asked for more than there is
+  int max_scans = 0;
+  int row_offset = 0;  // bytes before the part's first column in a decoded row
+  std::vector<std::uint8_t> memory;
+  std::array<JSAMPROW, kRows> decoded{};
+  std::array<const std::uint8_t*, kRows> handed_out{};
+
+  [[noreturn]] void leave(std::string why) {
+    reason = std::move(why);
+    std::longjmp(escape, 1);
+  }
+};
+
+namespace {
+
+template <typename State>
+State& state_of(j_common_ptr info) {
+  return *static_cast<State*>(info->client_data);
+}
+
+std::string libjpeg_message(j_common_ptr info) {
+  std::array<char, JMSG_LENGTH_MAX> text{};
+  info->err->format_message(info, text.data());
+  return text.data();
+}
+
+template <typename State>
+void on_error(j_common_ptr info) {
+  state_of<State>(info).leave(libjpeg_message(info));
+}
+
+// Warnings that leave wrong pixels behind end the decoding; those about odd, but harmless files do not. A
+// scan of a progressive file may end early: what it leaves out is detail, and encoders do leave it out.
+template <typename State>
+bool spoils_pixels(const State& state, int code) {
+  if (code == JWRN_HIT_MARKER) return state.hit_end || !state.info.progressive_mode;
+  return code == JWRN_HUFF_BAD_CODE || code == JWRN_MUST_RESYNC || code == JWRN_ARITH_BAD_CODE ||
+         code == JWRN_NOT_SEQUENTIAL;
+}
+
+template <typename State>
+void on_message(j_common_ptr info, int level) {
+  State& state = state_of<State>(info);
+  if (level >= 0 || !spoils_pixels(state, info->err->msg_code)) return;
+  state.leave(state.hit_end ? "the end of the data before the end of the picture" : libjpeg_message(info));
+}
+
+template <typename State>
+void on_progress(j_common_ptr info) {
+  State& state = state_of<State>(info);
+  if (state.info.input_scan_number > state.max_scans) {
+    state.leave(fmt::format("more than the {} scans a picture of this size may have", state.max_scans));
+  }
+}
+
+void ignore(j_decompress_ptr) {}
+
+// An end-of-image marker in place of what is missing lets libjpeg come to an end.
+template <typename State>
+boolean on_end_of_data(j_decompress_ptr info) {
+  static constexpr std::array<JOCTET, 2> kEndOfImage = {0xff, JPEG_EOI};
+  state_of<State>(reinterpret_cast<j_common_ptr>(info)).hit_end = true;
+  info->src->next_input_byte = kEndOfImage.data();
+  info->src->bytes_in_buffer = kEndOfImage.size();
+  return TRUE;
+}
+
+template <typename State>
+void on_skip(j_decompress_ptr info, long count) {
+  if (count <= 0) return;
+  if (static_cast<std::size_t>(count) > info->src->bytes_in_buffer) {
+    on_end_of_data<State>(info);
+    return;
+  }
+  info->src->next_input_byte += count;
+  info->src->bytes_in_buffer -= static_cast<std::size_t>(count);
+}
+
+// Runs calls of libjpeg; what it has to complain about becomes an Error. `call` must own nothing: a complaint
+// jumps out of it.
+template <typename State, typename Call>
+void guarded(State& state, Call call) {
+  if (setjmp(state.escape) != 0) {
+    const std::size_t left = state.hit_end ? 0 : state.info.src->bytes_in_buffer;
+    throw Error(
+        "JPEG data: got {} at byte {} of {}, expected a whole picture that libjpeg-turbo can read; "
+        "replace the file or save it anew",
+        state.reason, state.bytes.size() - left, state.bytes.size());
+  }
+  call();
+}
+
+// CMYK to RGB in place. `inverted`: full ink is 0, as in Adobe's files.
+void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
+  const unsigned flip = inverted ? 0u : 255u;
+  for (int x = 0; x < width; ++x) {
+    const std::uint8_t* from = row + 4 * x;
+    const unsigned black = from[3] ^ flip;
+    std::uint8_t* to = row + 3 * x;
+    for (int c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(((from[c] ^ flip) * black + 127) / 255);
+  }
+}
+
+}  // namespace
+
+JpegDecoder::JpegDecoder(const JpegLimits& limits) : limits_(limits), state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.info.err = jpeg_std_error(&s.errors);
+  s.errors.error_exit = on_error<State>;
+  s.errors.emit_message = on_message<State>;
+  s.info.client_data = &s;
+  if (setjmp(s.escape) != 0)
+    throw Error("libjpeg: got {}, expected a decoder; install libjpeg-turbo 2.1", s.reason);
+  jpeg_create_decompress(&s.info);
+  s.info.mem->max_memory_to_use = static_cast<long>(limits.memory);
+  s.source.init_source = ignore;
+  s.source.fill_input_buffer = on_end_of_data<State>;
+  s.source.skip_input_data = on_skip<State>;
+  s.source.resync_to_restart = jpeg_resync_to_restart;
+  s.source.term_source = ignore;
+  s.info.src = &s.source;
+  s.progress.progress_monitor = on_progress<State>;
+  s.info.progress = &s.progress;
+  jpeg_save_markers(&s.info, JPEG_APP0 + 1, 0xffff);
+}
+
+JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->info); }
+
+const JpegInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
+  State& s = *state_;
+  rows_left_ = 0;
+  s.bytes = bytes;
+  s.hit_end = false;
+  jpeg_abort_decompress(&s.info);
+  s.source.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
+  s.source.bytes_in_buffer = bytes.size();
+  guarded(s, [&s] { jpeg_read_header(&s.info, TRUE); });
+  check_header();
+  info_ = {static_cast<int>(s.info.image_width), static_cast<int>(s.info.image_height), s.info.num_components,
+           1};
+  for (const jpeg_marker_struct* m = s.info.marker_list; m != nullptr && info_.orientation == 1;
+       m = m->next) {
+    info_.orientation = exif_orientation(std::as_bytes(std::span(m->data, m->data_length)));
+  }
+  return info_;
+}
+
+void JpegDecoder::check_header() {
+  State& s = *state_;
+  const std::int64_t pixels = std::int64_t{s.info.image_width} * s.info.image_height;
+  if (pixels > limits_.pixels) {
+    throw Error("JPEG size: got {}x{} pixels, expected at most {} in all; scale the picture down",
+                s.info.image_width, s.info.image_height, limits_.pixels);
+  }
+  if (s.info.num_components != 1 && s.info.num_components != 3 && s.info.num_components != 4) {
+    throw Error("JPEG colours: got {} components, expected 1, 3 or 4; save the picture as RGB",
+                s.info.num_components);
+  }
+  s.max_scans = static_cast<int>(std::min<std::int64_t>(limits_.scans, limits_.scanned_pixels / pixels));
+  s.info.out_color_space = s.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+}
+
+void JpegDecoder::start(const JpegPart& part) {
+  State& s = *state_;
+  s.info.scale_num = 1;
+  s.info.scale_denom = static_cast<unsigned>(part.denominator);
+  guarded(s, [&s] { jpeg_start_decompress(&s.info); });
+  // A file of several scans has been read to its end by now; where that came early, scans are missing.
+  if (s.hit_end && jpeg_has_multiple_scans(&s.info)) {
+    guarded(s, [&s] { s.leave("the end of the data before the last scan"); });
+  }
+  const PixelRect& rect = part.rect;
+  const int width = static_cast<int>(s.info.output_width);
+  assert(rect.left >= 0 && rect.top >= 0 && rect.width() > 0 && rect.height() > 0 && rect.right <= width &&
+         rect.bottom <= static_cast<int>(s.info.output_height));
+
+  // Chroma is interpolated between neighbours, so the outermost columns need one more sample on each side.
+  JDIMENSION first = static_cast<JDIMENSION>(std::max(0, rect.left - s.info.max_h_samp_factor));
+  const int last = std::min(width, rect.right + s.info.max_h_samp_factor);
+  JDIMENSION columns = static_cast<JDIMENSION>(last) - first;
+  if (columns < s.info.output_width) {
+    guarded(s, [&s, &first, &columns] { jpeg_crop_scanline(&s.info, &first, &columns); });
+  }
+  const std::size_t bytes = s.info.output_width * static_cast<std::size_t>(s.info.output_components);
+  if (s.memory.size() < bytes * kRows) s.memory.resize(bytes * kRows);
+  for (std::size_t i = 0; i < kRows; ++i) s.decoded[i] = s.memory.data() + bytes * i;
+  s.row_offset = 3 * (rect.left - static_cast<int>(first));
+  if (rect.top > 0) skip(rect.top);
+  rows_left_ = rect.height();
+}
+
+void JpegDecoder::skip(int rows) {
+  State& s = *state_;
+  guarded(s, [&s, rows] { jpeg_skip_scanlines(&s.info, static_cast<JDIMENSION>(rows)); });
+}
+
+std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
+  State& s = *state_;
+  const int count = std::min(kRows, rows_left_);
+  guarded(s, [&s, count] {
+    JDIMENSION done = 0;
+    while (done < static_cast<JDIMENSION>(count)) {
+      done += jpeg_read_scanlines(&s.info, s.decoded.data() + done, static_cast<JDIMENSION>(count) - done);
+    }
+  });
+  if (s.info.out_color_space == JCS_CMYK) {
+    const bool inverted = s.info.saw_Adobe_marker;
+    for (int i = 0; i < count; ++i)
+      cmyk_to_rgb(s.decoded[i], static_cast<int>(s.info.output_width), inverted);
+  }
+  for (int i = 0; i < count; ++i) s.handed_out[i] = s.decoded[i] + s.row_offset;
+  rows_left_ -= count;
+  return {s.handed_out.data(), static_cast<std::size_t>(count)};
+}
+
+Picture decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) {
+  JpegDecoder decoder(limits);
+  const JpegInfo& info = decoder.open(bytes);
+  Picture picture{info.width, info.height, {}};
+  const std::size_t row_bytes = 3 * static_cast<std::size_t>(info.width);
+  decoder.start({.rect = {0, 0, info.width, info.height}});
+  picture.rgb.resize(row_bytes * static_cast<std::size_t>(info.height));
+  std::uint8_t* to = picture.rgb.data();
+  while (decoder.rows_left() > 0) {
+    for (const std::uint8_t* row : decoder.read_rows()) to = std::copy_n(row, row_bytes, to);
+  }
+  return picture;
+}
+
+JpegInfo read_jpeg_header(std::span<const std::byte> bytes) { return JpegDecoder().open(bytes); }
+
+Picture turned(Picture stored, const Turn& turn) {
+  if (turn == Turn{}) return stored;
+  Picture out{stored.width, stored.height, {}};
+  if (turn.transpose) std::swap(out.width, out.height);
+  out.rgb.resize(stored.rgb.size());
+  std::uint8_t* to = out.rgb.data();
+  for (int y = 0; y < out.height; ++y) {
+    for (int x = 0; x < out.width; ++x, to += 3) {
+      int column = turn.flip_x ? out.width - 1 - x : x;
+      int row = turn.flip_y ? out.height - 1 - y : y;
+      if (turn.transpose) std::swap(column, row);
+      const std::size_t pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(stored.width) +
+                                static_cast<std::size_t>(column);
+      std::copy_n(stored.rgb.data() + 3 * pixel, 3, to);
+    }
+  }
+  return out;
+}
+
+}  // namespace ssd
