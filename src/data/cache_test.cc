@@ -18,12 +18,16 @@
 namespace ssd {
 namespace {
 
-std::filesystem::path scratch(const std::string& name) {
-  const std::filesystem::path folder =
+class CacheTest : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path scratch(const std::string& name) const { return folder_ / name; }
+
+ private:
+  std::filesystem::path folder_ =
       std::filesystem::path(testing::TempDir()) / fmt::format("cache_test_{}", ::getpid());
-  std::filesystem::create_directories(folder);
-  return folder / name;
-}
+};
 
 std::vector<std::byte> noise(std::size_t bytes, std::uint64_t key) {
   Random random(1, 2, key);
@@ -88,7 +92,7 @@ TEST(Checksum, EqualsTheReferenceImplementation) {
   }
 }
 
-TEST(Cache, GivesBackRecordsAndAnnotations) {
+TEST_F(CacheTest, GivesBackRecordsAndAnnotations) {
   const std::filesystem::path file = scratch("whole.cache");
   const CocoFile coco = write_small(file);
   EXPECT_TRUE(is_cache_file(file));
@@ -111,7 +115,7 @@ TEST(Cache, GivesBackRecordsAndAnnotations) {
   EXPECT_FALSE(std::filesystem::exists(file.string() + ".partial"));
 }
 
-TEST(Cache, FindsEveryChangedByteAndEveryCut) {
+TEST_F(CacheTest, FindsEveryChangedByteAndEveryCut) {
   const std::filesystem::path file = scratch("changed.cache"), copy = scratch("copy.cache");
   write_small(file);
   ASSERT_TRUE(opens_whole(file));
@@ -138,7 +142,7 @@ TEST(Cache, FindsEveryChangedByteAndEveryCut) {
   EXPECT_FALSE(opens_whole(copy));
 }
 
-TEST(Cache, RefusesImpossibleNumbersUnderRightChecksums) {
+TEST_F(CacheTest, RefusesImpossibleNumbersUnderRightChecksums) {
   const std::filesystem::path file = scratch("numbers.cache"), copy = scratch("forged.cache");
   write_small(file);
   const std::vector<char> whole = contents(file);
@@ -170,7 +174,7 @@ TEST(Cache, RefusesImpossibleNumbersUnderRightChecksums) {
   EXPECT_FALSE(forged([](CacheHeader&, CacheEntry* e) { e[2].width = e[2].height = 0xffffffffu; }));
 }
 
-TEST(Cache, WriterThatGivesUpLeavesNothing) {
+TEST_F(CacheTest, WriterThatGivesUpLeavesNothing) {
   const std::filesystem::path file = scratch("given-up.cache");
   {
     CacheWriter writer(file, {});
@@ -185,7 +189,7 @@ TEST(Cache, WriterThatGivesUpLeavesNothing) {
 
 // Kills writers at moments spread over a whole writing: what is found under the name afterwards is nothing or
 // a whole cache, and what lies beside it never opens.
-TEST(Cache, KilledWriterLeavesNoFileThatOpensDamaged) {
+TEST_F(CacheTest, KilledWriterLeavesNoFileThatOpensDamaged) {
   const std::filesystem::path file = scratch("killed.cache");
   const std::string partial = file.string() + ".partial";
   int killed = 0;

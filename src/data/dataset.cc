@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "data/cache.h"
 
 namespace ssd {
 namespace {
@@ -85,6 +86,15 @@ Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, 
 
 Dataset read_dataset(const CocoPaths& paths, const DatasetOptions& options) {
   return make_dataset(read_coco(paths.annotations), paths.images, options, paths.annotations.string());
+}
+
+Dataset open_dataset(const std::filesystem::path& data, std::string_view split,
+                     const DatasetOptions& options) {
+  if (std::filesystem::is_directory(data)) return read_dataset(coco_paths(data, split), options);
+  auto cache = std::make_shared<const RecordCache>(data);
+  Dataset dataset = make_dataset(cache->annotations(), {}, options, data.string());
+  dataset.cache = std::move(cache);
+  return dataset;
 }
 
 }  // namespace ssd

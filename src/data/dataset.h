@@ -69,4 +69,9 @@ Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, 
 // Reads the annotations; the pictures are not looked at. Throws Error as read_coco and make_dataset do.
 Dataset read_dataset(const CocoPaths& paths, const DatasetOptions& options = {});
 
+// `data` is a COCO folder, of which the split is read, or a record cache, which holds one split only. Throws
+// Error as read_dataset and RecordCache do.
+Dataset open_dataset(const std::filesystem::path& data, std::string_view split,
+                     const DatasetOptions& options = {});
+
 }  // namespace ssd

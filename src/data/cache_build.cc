@@ -1,0 +1,110 @@
+#include "data/cache_build.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "data/augment.h"
+#include "data/cache_jpeg.h"
+#include "data/cache_writer.h"
+#include "data/file_bytes.h"
+#include "data/jpeg.h"
+#include "data/resize.h"
+
+namespace ssd {
+namespace {
+
+// One picture on its way into the cache; `bytes` or `pixels` hold what the record points to.
+struct Slot {
+  std::vector<std::byte> bytes;
+  Picture pixels;
+  Record record;
+  std::string problem;
+};
+
+void check_options(const CacheOptions& options) {
+  if (options.quality < 0 || options.quality > 100)
+    throw Error("quality: got {}, expected 1 to 100, or 0 for the files as they are", options.quality);
+  if (options.quality > 0 && options.encoding == RecordEncoding::raw)
+    throw Error("quality: got {} with raw records, which have none; leave it out or choose JPEG",
+                options.quality);
+  if (options.max_side < 0)
+    throw Error("max-side: got {}, expected 1 or more, or 0 for no limit", options.max_side);
+}
+
+Picture shrunk(Picture picture, int max_side) {
+  const double scale = static_cast<double>(max_side) / std::max(picture.width, picture.height);
+  const auto scaled = [scale](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
+  Picture small{.width = scaled(picture.width), .height = scaled(picture.height), .rgb = {}};
+  small.rgb.resize(std::size_t{3} * small.width * small.height);
+  const auto axis = [](int from, int to) {
+    return ResizeAxis{.length = from, .begin = 0, .end = static_cast<double>(from), .size = to};
+  };
+  resize(picture.rgb, {.x = axis(picture.width, small.width), .y = axis(picture.height, small.height)},
+         small.rgb);
+  return small;
+}
+
+void fill(Slot& slot, const CocoImage& image, const std::filesystem::path& folder,
+          const CacheOptions& options) {
+  const std::span<const std::byte> file = read_file((folder / image.file_name).string(), slot.bytes);
+  const JpegInfo info = read_jpeg_header(file);
+  const Turn turn = turn_for_annotation(info, image.width, image.height);
+  // Every picture is decoded, also where only its file is wanted: a broken one shall show now.
+  slot.pixels = decode_jpeg(file);
+  const bool too_large = options.max_side > 0 && std::max(info.width, info.height) > options.max_side;
+  if (options.encoding == RecordEncoding::jpeg && options.quality == 0 && !too_large) {
+    slot.record = {RecordEncoding::jpeg, file, image.width, image.height};
+    return;
+  }
+  slot.pixels = turned(std::move(slot.pixels), turn);
+  if (too_large) slot.pixels = shrunk(std::move(slot.pixels), options.max_side);
+  slot.record = {options.encoding, std::as_bytes(std::span(slot.pixels.rgb)), slot.pixels.width,
+                 slot.pixels.height};
+  if (options.encoding == RecordEncoding::jpeg) {
+    encode_jpeg(slot.pixels, options.quality > 0 ? options.quality : CacheOptions::default_quality,
+                slot.bytes);
+    slot.record.bytes = slot.bytes;
+  }
+}
+
+}  // namespace
+
+CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& file,
+                        const CacheOptions& options, const CacheProgress& progress) {
+  check_options(options);
+  const CocoFile coco = read_coco(paths.annotations);
+  make_dataset(coco, paths.images, {}, paths.annotations.string());  // refuses what could not be trained on
+  CacheWriter writer(file, {options.encoding, options.max_side, options.quality});
+  ThreadPool pool(std::max(1, options.threads));
+  std::vector<Slot> slots(static_cast<std::size_t>(pool.threads()) * 8);
+  CacheReport report{.images = coco.images.size(), .bytes = 0, .unreadable = {}};
+  for (std::size_t first = 0; first < coco.images.size(); first += slots.size()) {
+    const std::size_t count = std::min(slots.size(), coco.images.size() - first);
+    pool.parallel_for(count, [&](std::size_t i) {
+      slots[i].problem.clear();
+      try {
+        fill(slots[i], coco.images[first + i], paths.images, options);
+      } catch (const Error& error) {
+        slots[i].record = {};
+        slots[i].problem = fmt::format("{}: {}", coco.images[first + i].file_name, error.what());
+      }
+    });
+    for (std::size_t i = 0; i < count; ++i) {
+      writer.add(slots[i].record);
+      if (!slots[i].problem.empty()) report.unreadable.push_back(std::move(slots[i].problem));
+    }
+    if (progress && !progress(first + count, coco.images.size()))
+      throw Error("{}: stopped after {} of {} images", file.string(), first + count, coco.images.size());
+  }
+  if (report.unreadable.size() == report.images)
+    throw Error("{}: none of the {} pictures could be read; the first: {}", paths.images.string(),
+                report.images, report.unreadable.front());
+  writer.finish(coco);
+  report.bytes = writer.bytes();
+  return report;
+}
+
+}  // namespace ssd
