@@ -1,0 +1,103 @@
+#include "train/evaluation.h"
+
+#include <deque>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "eval/detections_json.h"
+
+namespace ssd {
+namespace {
+
+nlohmann::ordered_json numbers_json(const CocoNumbers& numbers) {
+  nlohmann::ordered_json json;
+  for (std::size_t i = 0; i < numbers.size(); ++i) json[std::string(coco_number_names[i])] = numbers[i];
+  return json;
+}
+
+}  // namespace
+
+std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset,
+                                    const DetectSetOptions& options) {
+  Loader loader(dataset, {.mode = LoaderOptions::Mode::evaluate,
+                          .batch_size = static_cast<int>(predictor.batch()),
+                          .threads = options.threads,
+                          .buffers = predictor.depth() + 2,
+                          .bad_images = options.bad_images,
+                          .on_bad_image = options.on_bad_image});
+  ThreadPool pool(options.threads);
+  std::deque<Loader::BatchPointer> in_flight;
+  std::vector<DetectedBox> boxes;
+  std::vector<std::int64_t> category_ids;
+  for (const CocoCategory& category : dataset.categories) category_ids.push_back(category.id);
+  std::uint64_t done = 0;
+  const auto finish_oldest = [&] {
+    const Batch& batch = *in_flight.front();
+    const auto detections = predictor.finish(batch.valid, &pool);
+    for (std::size_t i = 0; i < detections.size(); ++i) {
+      if (batch.sample_indices[i] == Batch::no_sample) continue;
+      const Sample& sample = dataset.samples[batch.sample_indices[i]];
+      for (const Detection& detection : detections[i])
+        boxes.push_back(to_coco(detection, {sample.image_id, sample.width, sample.height, category_ids}));
+    }
+    done += static_cast<std::uint64_t>(batch.valid);
+    in_flight.pop_front();
+    if (options.progress) options.progress(done, dataset.samples.size());
+    if (options.stop && options.stop()) throw Error("evaluation: stopped before its end");
+  };
+  while (Loader::BatchPointer batch = loader.next()) {
+    predictor.start(batch->images);
+    in_flight.push_back(std::move(batch));
+    if (static_cast<int>(in_flight.size()) >= predictor.depth()) finish_oldest();
+  }
+  while (!in_flight.empty()) finish_oldest();
+  return boxes;
+}
+
+EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
+                                     ThreadPool* pool) {
+  std::vector<std::int64_t> images, categories;
+  std::vector<GroundTruthBox> boxes;
+  for (const CocoImage& image : ground_truth.images) images.push_back(image.id);
+  for (const CocoCategory& category : ground_truth.categories) categories.push_back(category.id);
+  for (const CocoAnnotation& a : ground_truth.annotations)
+    boxes.push_back({a.id, a.image_id, a.category_id, a.bbox, a.area, a.iscrowd});
+  require_known_images(detections, images);
+
+  EvaluationReport report{.images = images.size(), .detections = detections.size()};
+  report.arrays = evaluate_coco({images, categories, boxes, detections}, pool);
+  report.numbers = summarize(report.arrays);
+  const std::vector<std::int64_t> with_boxes = images_with_objects(images, boxes);
+  report.images_with_boxes = with_boxes.size();
+  report.numbers_with_boxes = summarize(evaluate_coco({with_boxes, categories, boxes, detections}, pool));
+  const std::vector<double> precision = average_precision_of_categories(report.arrays);
+  for (std::size_t k = 0; k < precision.size(); ++k)
+    for (const CocoCategory& category : ground_truth.categories)
+      if (category.id == report.arrays.category_ids[k])
+        report.categories.push_back({category.name, precision[k]});
+  return report;
+}
+
+std::string to_text(const EvaluationReport& report) {
+  std::string text = fmt::format("{:<6} {:>10} {:>18}\n", "", fmt::format("{} images", report.images),
+                                 fmt::format("{} with boxes", report.images_with_boxes));
+  for (std::size_t i = 0; i < coco_number_count; ++i)
+    text += fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", coco_number_names[i], report.numbers[i],
+                        report.numbers_with_boxes[i]);
+  return text;
+}
+
+std::string to_json(const EvaluationReport& report) {
+  nlohmann::ordered_json categories;
+  for (const CategoryPrecision& category : report.categories)
+    categories[category.name] = category.average_precision;
+  return nlohmann::ordered_json{{"images", report.images},
+                                {"images_with_boxes", report.images_with_boxes},
+                                {"detections", report.detections},
+                                {"numbers", numbers_json(report.numbers)},
+                                {"numbers_with_boxes", numbers_json(report.numbers_with_boxes)},
+                                {"categories", std::move(categories)}}
+      .dump();
+}
+
+}  // namespace ssd

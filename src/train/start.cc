@@ -1,0 +1,121 @@
+#include "train/start.h"
+
+#include "base/error.h"
+#include "files/checkpoint.h"
+#include "files/weights.h"
+
+namespace ssd {
+namespace {
+
+// Floating-point tensors as f32, without wrapper prefixes and without counters.
+TensorMap network_weights(const std::filesystem::path& path) {
+  TensorMap weights;
+  for (auto& [name, tensor] : strip_wrapper_prefixes(read_weights(path)))
+    if (!name.ends_with("num_batches_tracked")) weights.emplace(name, to_f32(tensor));
+  return weights;
+}
+
+// The folder of a checkpoint: `path` itself, or the latest of a run.
+std::optional<std::filesystem::path> checkpoint_folder(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return std::nullopt;
+  if (std::filesystem::exists(path / "state.json")) return path;
+  if (const auto latest = latest_checkpoint(path)) return latest->path;
+  throw Error(
+      "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
+      "file",
+      path.string());
+}
+
+}  // namespace
+
+model::ModelOptions recognise_model(const TensorMap& weights, const std::string& name) {
+  for (const model::Backbone backbone :
+       {model::Backbone::resnet18, model::Backbone::resnet34, model::Backbone::resnet50,
+        model::Backbone::resnet101, model::Backbone::resnet152}) {
+    model::ModelOptions options{.backbone = backbone};
+    const auto bias = weights.find("conf.0.bias");
+    if (bias == weights.end()) break;
+    options.classes = bias->second.elements() / 4;  // the first level has four default boxes a cell
+    try {
+      model::check_weights(options, weights);
+      return options;
+    } catch (const Error&) {
+      // Another backbone, then.
+    }
+  }
+  throw Error("{}: not the weights of an SSD300 v1.1 with a ResNet backbone (18, 34, 50, 101 or 152)", name);
+}
+
+TrainedModel read_model(const std::filesystem::path& path) {
+  TrainedModel result;
+  if (const auto folder = checkpoint_folder(path)) {
+    const Checkpoint checkpoint = read_checkpoint(*folder);
+    const RunState state = parse_run_state(checkpoint.state_json, (*folder / "state.json").string());
+    result.model = state.model;
+    result.categories = state.categories;
+    for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
+    model::check_weights(result.model, result.weights);
+    return result;
+  }
+  result.weights = network_weights(path);
+  result.model = recognise_model(result.weights, path.string());
+  for (std::int64_t label = 1; label < result.model.classes; ++label)
+    result.categories.push_back({label, fmt::format("class {}", label)});
+  return result;
+}
+
+TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, int& left_fresh) {
+  TrainingStart start;
+  start.state.model = options.model;
+  start.state.model.classes = static_cast<std::int64_t>(dataset.categories.size()) + 1;
+  start.state.categories = dataset.categories;
+  start.state.seed = options.seed;
+  TensorMap& weights = start.tensors.weights;
+  weights = model::initial_weights(start.state.model, options.seed);
+  left_fresh = 0;
+  if (!options.backbone.empty())
+    model::adopt_backbone(weights, strip_wrapper_prefixes(read_weights(options.backbone)));
+  if (options.checkpoint.empty()) return start;
+  const TrainedModel trained = read_model(options.checkpoint);
+  if (trained.model.backbone != options.model.backbone)
+    throw Error("{}: got {}, expected {}; pass --backbone {}", options.checkpoint.string(),
+                model::name_of(trained.model.backbone), model::name_of(options.model.backbone),
+                model::name_of(trained.model.backbone));
+  for (auto& [name, tensor] : weights) {
+    const Tensor& given = trained.weights.at(name);
+    if (given.shape() == tensor.shape())
+      tensor = given.clone();
+    else
+      ++left_fresh;
+  }
+  return start;
+}
+
+std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, const Dataset& dataset,
+                                           std::int64_t images_per_step) {
+  const auto latest = latest_checkpoint(run);
+  if (!latest) return std::nullopt;
+  Checkpoint checkpoint = read_checkpoint(latest->path);
+  const std::string name = (latest->path / "state.json").string();
+  TrainingStart start{parse_run_state(checkpoint.state_json, name),
+                      {std::move(checkpoint.model), std::move(checkpoint.optimizer)}};
+  const RunState& state = start.state;
+  if (state.samples != dataset.samples.size())
+    throw Error(
+        "{}: the run was made with {} training pictures, got {}; resume with the same data, or begin another "
+        "run "
+        "with --checkpoint {}",
+        name, state.samples, dataset.samples.size(), latest->path.string());
+  if (state.images_per_step != images_per_step)
+    throw Error(
+        "{}: the run was made with {} images a step, got {}; resume with the same --batch-size, "
+        "--accumulation "
+        "and number of devices",
+        name, state.images_per_step, images_per_step);
+  if (state.categories.size() != dataset.categories.size())
+    throw Error("{}: the run was made with {} categories, got {}; resume with the same data", name,
+                state.categories.size(), dataset.categories.size());
+  return start;
+}
+
+}  // namespace ssd
