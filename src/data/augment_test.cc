@@ -126,21 +126,30 @@ TEST(Augment, FlipsHalfOfTheSamples) {
   EXPECT_LT(flips, 70);
 }
 
+int largest_difference(const Image& a, const Image& b) {
+  int worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+  return worst;
+}
+
+// Within 1 where the axes change places: rows are then filtered after columns, and rounded in between.
 TEST(Augment, TurnsPicturesWhereTheAnnotationSaysSo) {
   for (int orientation = 1; orientation <= 8; ++orientation) {
     const auto bytes = encode_jpeg(test_picture(340, 220), {.orientation = orientation});
     const Picture stored = decode_jpeg(bytes);
     const Picture seen = turned(stored, turn_of_orientation(orientation));
     Augmenter augmenter({.colour = false});
-    EXPECT_EQ(evaluated(augmenter, jpeg_source(bytes, 0, 0)), resized(seen)) << orientation;
+    EXPECT_LE(largest_difference(evaluated(augmenter, jpeg_source(bytes, 0, 0)), resized(seen)), 1)
+        << orientation;
     EXPECT_EQ(evaluated(augmenter, jpeg_source(bytes, 340, 220)), resized(stored)) << orientation;
     if (orientation < 5) continue;
-    EXPECT_EQ(evaluated(augmenter, jpeg_source(bytes, 220, 340)), resized(seen)) << orientation;
+    EXPECT_LE(largest_difference(evaluated(augmenter, jpeg_source(bytes, 220, 340)), resized(seen)), 1)
+        << orientation;
     Augmenter raw({.colour = false});
     for (std::uint64_t sample = 0; sample < 10; ++sample) {
       const Trained a = trained(augmenter, jpeg_source(bytes, 220, 340), kBoxes, sample);
       const Trained b = trained(raw, raw_source(seen), kBoxes, sample);
-      EXPECT_EQ(a.image, b.image) << orientation;
+      EXPECT_LE(largest_difference(a.image, b.image), 1) << orientation;
     }
   }
 }

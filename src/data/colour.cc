@@ -171,7 +171,7 @@ FixedMap fixed_map(const ColourTwist& twist) {
   const double angle = twist.hue_degrees * std::numbers::pi / 180;
   const double along = twist.saturation * std::cos(angle);
   const double across = twist.saturation * std::sin(angle);
-  const Matrix chroma = {{{1, 0, 0}, {0, along, -across}, {0, across, along}}};
+  const Matrix chroma = {{{1, 0, 0}, {0, along, across}, {0, -across, along}}};
   Matrix map = product(kFromYiq, product(chroma, kToYiq));
   double largest = 0;
   for (auto& row : map) {

@@ -8,7 +8,7 @@ namespace ssd {
 
 // What to do to a picture's colours; as it is, nothing.
 struct ColourTwist {
-  double hue_degrees = 0;  // rotation of the chroma plane of YIQ (NTSC)
+  double hue_degrees = 0;  // rotation of the chroma plane of YIQ (NTSC), from Q towards I
   double saturation = 1;   // factor of chroma
   double brightness = 1;   // factor of everything, after the contrast
   double contrast = 1;     // factor of the distance from 128

@@ -24,8 +24,8 @@ double by_steps(const std::uint8_t* rgb, const ColourTwist& t, int component) {
   const double i = 0.596 * rgb[0] - 0.274 * rgb[1] - 0.321 * rgb[2];
   const double q = 0.211 * rgb[0] - 0.523 * rgb[1] + 0.311 * rgb[2];
   const double angle = t.hue_degrees * std::numbers::pi / 180;
-  const double i2 = t.saturation * (i * std::cos(angle) - q * std::sin(angle));
-  const double q2 = t.saturation * (i * std::sin(angle) + q * std::cos(angle));
+  const double i2 = t.saturation * (i * std::cos(angle) + q * std::sin(angle));
+  const double q2 = t.saturation * (q * std::cos(angle) - i * std::sin(angle));
   const double back[3] = {y + 0.956 * i2 + 0.621 * q2, y - 0.272 * i2 - 0.647 * q2,
                           y - 1.107 * i2 + 1.705 * q2};
   return std::clamp(t.brightness * (128 + t.contrast * (back[component] - 128)), 0.0, 255.0);

@@ -117,6 +117,26 @@ void guarded(State& state, Call call) {
   call();
 }
 
+#if JPEG_LIB_VERSION >= 70
+int smallest_block(const jpeg_decompress_struct& info) { return info.min_DCT_h_scaled_size; }
+int block_of(const jpeg_component_info& component) { return component.DCT_h_scaled_size; }
+#else
+int smallest_block(const jpeg_decompress_struct& info) { return info.min_DCT_scaled_size; }
+int block_of(const jpeg_component_info& component) { return component.DCT_scaled_size; }
+#endif
+
+// libjpeg-turbo 2.1 mistakes the width of a cropped component that the inverse transform enlarges on one part
+// of the way and interpolation on the other, as 4x2 sampling at half the size.
+bool crops_columns_rightly(const jpeg_decompress_struct& info) {
+  for (const jpeg_component_info& c :
+       std::span(info.comp_info, static_cast<std::size_t>(info.num_components))) {
+    const bool enlarged = block_of(c) != smallest_block(info);
+    const bool interpolated = c.h_samp_factor * block_of(c) != info.max_h_samp_factor * smallest_block(info);
+    if (enlarged && interpolated) return false;
+  }
+  return true;
+}
+
 // CMYK to RGB in place. `inverted`: full ink is 0, as in Adobe's files.
 void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
   const unsigned flip = inverted ? 0u : 255u;
@@ -202,8 +222,9 @@ void JpegDecoder::start(const JpegPart& part) {
          rect.bottom <= static_cast<int>(s.info.output_height));
 
   // Chroma is interpolated between neighbours, so the outermost columns need one more sample on each side.
-  JDIMENSION first = static_cast<JDIMENSION>(std::max(0, rect.left - s.info.max_h_samp_factor));
-  const int last = std::min(width, rect.right + s.info.max_h_samp_factor);
+  const int margin = crops_columns_rightly(s.info) ? s.info.max_h_samp_factor : width;
+  JDIMENSION first = static_cast<JDIMENSION>(std::max(0, rect.left - margin));
+  const int last = std::min(width, rect.right + margin);
   JDIMENSION columns = static_cast<JDIMENSION>(last) - first;
   if (columns < s.info.output_width) {
     guarded(s, [&s, &first, &columns] { jpeg_crop_scanline(&s.info, &first, &columns); });
