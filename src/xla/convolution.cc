@@ -1,0 +1,87 @@
+// Convolutions and their gradients. Weights stay OIHW and f32; operands are rounded to the node's compute
+// type.
+#include <cassert>
+
+#include "xla/node.h"
+
+namespace ssd::xla {
+namespace {
+
+using graph::ConvolutionAttributes;
+
+Term channels_last(const NodeSite& site, const Term& vector, const Shape& shape) {
+  return site.body.broadcast(vector, shape, {3});
+}
+
+// What the compiler is asked to make of bf16 operands when f32 sums are wanted.
+Element result_of(const NodeSite& site, Element compute, Element wanted) {
+  return compute == Element::bf16 && !site.options.mixed_convolutions ? Element::bf16 : wanted;
+}
+
+// The rows (or columns) that stride and padding leave unused at the bottom (or right).
+std::int64_t unused(const ConvolutionAttributes& attributes, std::int64_t in, std::int64_t out) {
+  return in + 2 * attributes.padding - attributes.kernel - (out - 1) * attributes.stride;
+}
+
+}  // namespace
+
+Term convolution(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<ConvolutionAttributes>();
+  const Element compute = element_of(attributes.compute);
+  const bool more = site.inputs.size() > 2 || attributes.relu;  // the bias is added to the f32 sums
+  const Element wanted = more ? Element::f32 : site.element(0);
+  const std::int64_t pad = attributes.padding;
+  const ConvolutionWindow window{.dimensions = "[b, 0, 1, f]x[o, i, 0, 1]->[b, 0, 1, f]",
+                                 .stride = attributes.stride,
+                                 .low = {pad, pad},
+                                 .high = {pad, pad}};
+  Term y = body.convolution(body.convert(site.inputs[0], compute), body.convert(site.inputs[1], compute),
+                            window, result_of(site, compute, wanted), site.shape(0));
+  y = body.convert(y, wanted);
+  if (site.inputs.size() > 2) y = body.add(y, channels_last(site, site.inputs[2], site.shape(0)));
+  if (site.inputs.size() > 3) y = body.add(y, body.convert(site.inputs[3], Element::f32));
+  if (attributes.relu) y = body.maximum(y, 0.0);
+  return body.convert(y, site.element(0));
+}
+
+// The transposed convolution: dy with stride - 1 zeros between its cells, against the mirrored kernel.
+Term convolution_grad_input(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<ConvolutionAttributes>();
+  const Element compute = element_of(attributes.compute);
+  const Term& dy = site.inputs[0];
+  const Shape& x = site.shape(0);
+  const std::int64_t low = attributes.kernel - 1 - attributes.padding;
+  ConvolutionWindow window{.dimensions = "[b, 0, 1, f]x[i, o, 0, 1]->[b, 0, 1, f]",
+                           .low = {low, low},
+                           .high = {low, low},
+                           .input_dilation = attributes.stride};
+  for (std::size_t i = 0; i < 2; ++i) window.high[i] += unused(attributes, x[i + 1], dy.shape[i + 1]);
+  Term weight = body.convert(site.inputs[1], compute);
+  if (attributes.kernel > 1) weight = body.reverse(weight, {2, 3});
+  const Term dx = body.convolution(body.convert(dy, compute), weight, window,
+                                   result_of(site, compute, site.element(0)), x);
+  return body.convert(dx, site.element(0));
+}
+
+// The kernel is dy, spread by the stride; images are what the products are summed over.
+std::vector<Term> convolution_grad_weight(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<ConvolutionAttributes>();
+  const Element compute = element_of(attributes.compute);
+  const Term &x = site.inputs[0], &dy = site.inputs[1];
+  const std::int64_t pad = attributes.padding;
+  ConvolutionWindow window{.dimensions = "[f, 0, 1, b]x[i, 0, 1, o]->[f, b, 0, 1]",
+                           .low = {pad, pad},
+                           .high = {pad, pad},
+                           .kernel_dilation = attributes.stride};
+  for (std::size_t i = 0; i < 2; ++i) window.high[i] -= unused(attributes, x.shape[i + 1], dy.shape[i + 1]);
+  const Term dweight = body.convolution(body.convert(x, compute), body.convert(dy, compute), window,
+                                        result_of(site, compute, Element::f32), site.shape(0));
+  std::vector<Term> results{body.convert(dweight, Element::f32)};
+  if (attributes.bias) results.push_back(body.sum(body.convert(dy, Element::f32), {0, 1, 2}));
+  return results;
+}
+
+}  // namespace ssd::xla

@@ -1,0 +1,121 @@
+#include "xla/device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.h"
+#include "xla/compile_options.h"
+#include "xla/lower.h"
+#include "xla/pjrt.h"
+#include "xla/plugins.h"
+#include "xla/program.h"
+
+namespace ssd::xla {
+namespace {
+
+using graph::Graph;
+
+// What replicas exchange; a graph without it can run on any number of them.
+bool communicates(const Graph& graph) {
+  return std::any_of(graph.nodes().begin(), graph.nodes().end(), [](const graph::Node& node) {
+    const auto* norm = std::get_if<graph::BatchNormAttributes>(&node.attributes);
+    return node.kind == graph::Kind::all_reduce || (norm != nullptr && norm->group > 1);
+  });
+}
+
+class XlaDevice : public graph::Device {
+ public:
+  XlaDevice(const XlaOptions& options, std::shared_ptr<Client> client)
+      : depth_(options.depth), cache_(options.cache_folder), client_(std::move(client)) {
+    const auto available = static_cast<int>(client_->devices().size());
+    platform_ = client_->platform();
+    std::transform(platform_.begin(), platform_.end(), platform_.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    // A CPU plugin makes up as many devices as it likes.
+    const int all = platform_ == "cpu" && options.cpu_devices == 0 ? 1 : available;
+    replicas_ = options.replicas == 0 ? all : options.replicas;
+    if (available == 0 || replicas_ < 1 || replicas_ > available)
+      throw Error("--device {}: got {} replicas, expected 1 to the {} devices of this process",
+                  options.device, replicas_, available);
+    for (int i = 0; i < replicas_; ++i) infos_.push_back(client_->describe(client_->devices()[i]));
+  }
+
+  std::string name() const override { return platform_ == "cpu" ? "pjrt-cpu" : platform_; }
+
+  std::string description() const override {
+    std::string text = fmt::format("{} x {}", replicas_, infos_[0].kind);
+    if (infos_[0].memory_limit > 0)
+      text += fmt::format(", {:.1f} GB each", static_cast<double>(infos_[0].memory_limit) / 1e9);
+    return fmt::format("{}, PJRT {} ({})", text, client_->plugin().version(), client_->plugin().path());
+  }
+
+  int replicas() const override { return replicas_; }
+
+  void require(DType compute) const override {
+    if (compute != DType::f32 && compute != DType::bf16)
+      throw Error("--precision: got {}, expected f32 or bf16 on {}", name_of(compute), name());
+  }
+
+  std::unique_ptr<graph::Program> compile(std::vector<Graph> graphs) override {
+    ProgramSource source{
+        .client = client_, .replicas = replicas_, .depth = depth_, .graphs = std::move(graphs)};
+    for (Graph& graph : source.graphs) {
+      spread(graph);
+      source.executables.push_back(executable(graph));
+    }
+    return make_program(std::move(source));
+  }
+
+ private:
+  void spread(Graph& graph) const {
+    if (graph.replicas == replicas_) return;
+    if (graph.replicas != 1 || communicates(graph) || !graph.updates().empty())
+      throw Error("device {}: got a graph for {} replicas, expected {}; build it for this device's replicas",
+                  name(), graph.replicas, replicas_);
+    graph.replicas = replicas_;
+  }
+
+  // From the cache, or compiled and put there.
+  std::unique_ptr<Executable> executable(const Graph& graph) const {
+    const bool gpu = platform_ == "cuda" || platform_ == "rocm" || platform_ == "gpu";
+    const std::string text = lower(graph, {.mixed_convolutions = !gpu});
+    std::vector<std::int64_t> ids;
+    for (const DeviceInfo& info : infos_) ids.push_back(info.id);
+    const std::string options = compile_options(ids);
+    const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", client_->plugin().version(),
+                                        client_->platform_version(), infos_[0].kind, options, text);
+    if (const auto bytes = cache_.find(key)) {
+      try {
+        return Executable::deserialize(client_, *bytes);
+      } catch (const Error&) {  // made for something else after all: compile
+      }
+    }
+    auto result = Executable::compile(client_, text, options);
+    try {
+      cache_.store(key, result->serialize());
+    } catch (const Error&) {  // this plugin cannot serialize
+    }
+    return result;
+  }
+
+  int depth_;
+  ProgramCache cache_;
+  std::shared_ptr<Client> client_;
+  int replicas_ = 0;
+  std::vector<DeviceInfo> infos_;
+  std::string platform_;
+};
+
+}  // namespace
+
+std::unique_ptr<graph::Device> make_device(const XlaOptions& options) {
+  const std::string path = find_plugin(options.device);
+  prepare_environment(path);
+  std::map<std::string, std::int64_t> creation;
+  if (options.cpu_devices > 0) creation["cpu_device_count"] = options.cpu_devices;
+  return std::make_unique<XlaDevice>(options, Client::create(Plugin::load(path), creation));
+}
+
+}  // namespace ssd::xla

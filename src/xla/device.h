@@ -1,0 +1,27 @@
+// TPUs, GPUs and whatever else has a PJRT plugin, as a device that runs graphs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "graph/device.h"
+#include "xla/cache.h"
+
+namespace ssd::xla {
+
+struct XlaOptions {
+  std::string device;  // "tpu", "cuda" or "pjrt:PATH" (plugins.h says where plugins are looked for)
+  int replicas = 0;    // devices to use, the plugin's first ones; 0: all of this process, of a CPU plugin 1
+  int cpu_devices =
+      0;          // devices that a CPU plugin shall make up (its option cpu_device_count); 0: as it likes
+  int depth = 3;  // steps in flight
+  std::string cache_folder = ProgramCache::default_folder();  // of compiled programs; empty: none
+};
+
+// One process drives all replicas. Each keeps the parameters on its device; start() sends each its share of
+// the inputs and queues the step, finish() waits for the oldest step. After a step that failed, parameters
+// must be loaded again: they were given to the device. Throws Error when no plugin is found, when it does not
+// start, or when it has fewer devices than asked for.
+std::unique_ptr<graph::Device> make_device(const XlaOptions& options);
+
+}  // namespace ssd::xla

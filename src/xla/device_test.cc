@@ -1,0 +1,239 @@
+// Whole steps on a CPU plugin: donation, steps in flight, replicas, errors.
+#include "xla/device.h"
+
+#include <cstdlib>
+
+#include "base/error.h"
+#include "xla/lower.h"
+#include "xla/plugins.h"
+#include "xla/small_ssd_for_test.h"
+
+namespace ssd::xla {
+namespace {
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t number = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++number;
+  return number;
+}
+
+TEST(Step, IsOneProgramWithoutASortThatDonatesEveryUpdatedParameter) {
+  const SmallSsd small(4);
+  const std::string text = lower(small.step);
+  EXPECT_EQ(count(text, "stablehlo.sort"), 0u);
+  EXPECT_EQ(count(text, "\"stablehlo.all_reduce\""), 1u);
+  EXPECT_EQ(count(text, "tf.aliasing_output"), small.step.updates().size());
+  EXPECT_EQ(count(text, "func.func"), 1u);
+  EXPECT_EQ(count(text, "dense<[[0, 1, 2, 3]]>"), 1u);
+}
+
+TEST(Step, InBf16HasOnlyBf16Convolutions) {
+  const std::string text = lower(SmallSsd(1, 1, DType::bf16).step);
+  std::size_t convolutions = 0;
+  for (std::size_t at = text.find("stablehlo.convolution("); at != std::string::npos;
+       at = text.find("stablehlo.convolution(", at + 1)) {
+    const std::string line = text.substr(at, text.find('\n', at) - at);
+    const std::string types = line.substr(line.rfind(" : ("));
+    EXPECT_EQ(count(types.substr(0, types.find("->")), "xbf16>"), 2u) << line;
+    ++convolutions;
+  }
+  EXPECT_EQ(convolutions, 5u + 5u + 4u);  // forward, by weight, by input
+}
+
+// Twenty donated steps, three in flight, each against the interpreter's step from the interpreter's state.
+TEST(Step, TwentyDonatedStepsInFlightFollowTheInterpreter) {
+  SSD_NEEDS_CPU_PLUGIN();
+  const SmallSsd small;
+  const auto device = cpu_device();
+  const auto program = device->compile({graph::Graph(small.step)});
+  program->load(parameters_of(small.step, small.state));
+  std::vector<std::vector<Tensor>> inputs;
+  std::vector<double> expected, got;
+  graph::Feeds state = small.state;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    graph::Feeds feeds = small.feeds(10 * i);
+    inputs.push_back(inputs_of(small.step, feeds));
+    feeds.insert(state.begin(), state.end());
+    const graph::Interpretation result = graph::interpret(small.step, feeds);
+    for (const auto& [name, array] : result.updates) state[name] = array;
+    expected.push_back(result.outputs.at("loss").values[0]);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (i >= 3) got.push_back(static_cast<double>(program->finish()[0].as<float>()[0]));
+    program->start(0, views_of(inputs[i]));
+  }
+  while (got.size() < inputs.size()) got.push_back(static_cast<double>(program->finish()[0].as<float>()[0]));
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got[i], expected[i], 2e-3 * expected[i]) << i;
+  const TensorMap saved = program->save();
+  expect_near(saved.at("conv1.weight"), state.at("conv1.weight"), 1e-3, "conv1.weight");
+  expect_near(saved.at("bn2.variance"), state.at("bn2.variance"), 1e-3, "bn2.variance");
+}
+
+TEST(Step, SeveralGraphsShareTheirParameters) {
+  SSD_NEEDS_CPU_PLUGIN();
+  graph::Graph doubling, reading;
+  for (graph::Graph* graph : {&doubling, &reading}) graph->parameter("w", {DType::f32, {3}});
+  const int sum = doubling.append(graph::Kind::add, "double", {{0}, {0}});
+  doubling.update({0}, {sum});
+  reading.output("w", {0}, false);
+  const auto device = cpu_device();
+  const auto program = device->compile({doubling, reading});
+  TensorMap parameters;
+  parameters["w"] = to_tensor(graph::Array({3}, {1, 2, 3}), DType::f32);
+  program->load(parameters);
+  program->start(0, {});
+  program->start(1, {});
+  EXPECT_TRUE(program->finish().empty());
+  EXPECT_EQ(program->finish()[0].as<float>()[2], 6.0f);
+  EXPECT_EQ(program->save().at("w").as<float>()[1], 4.0f);
+}
+
+// Every replica's inputs joined along dimension 0; scalars as they are.
+graph::Feeds joined(const graph::Graph& graph, const std::vector<graph::Feeds>& replicas) {
+  graph::Feeds result;
+  for (const int number : graph.inputs()) {
+    const graph::Node& node = graph.nodes()[number];
+    graph::Array array = replicas[0].at(node.name);
+    if (node.as<graph::InputAttributes>().sharded) {
+      array.shape[0] *= static_cast<std::int64_t>(replicas.size());
+      for (std::size_t r = 1; r < replicas.size(); ++r) {
+        const auto& more = replicas[r].at(node.name).values;
+        array.values.insert(array.values.end(), more.begin(), more.end());
+      }
+    }
+    result[node.name] = array;
+  }
+  return result;
+}
+
+class Replicas : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(BatchNormGroups, Replicas, testing::Values(1, 4));
+
+TEST_P(Replicas, EightTrainWithTheirMeanGradient) {
+  SSD_NEEDS_CPU_PLUGIN();
+  constexpr int replicas = 8;
+  const SmallSsd small(replicas, GetParam());
+  std::vector<graph::Feeds> feeds, with_state;
+  for (int r = 0; r < replicas; ++r) {
+    feeds.push_back(small.feeds(100 + 10 * static_cast<std::uint64_t>(r)));
+    with_state.push_back(feeds.back());
+    with_state.back().insert(small.state.begin(), small.state.end());
+  }
+  const std::vector<graph::Interpretation> expected = graph::interpret_replicas(small.step, with_state);
+  const auto device = cpu_device(replicas);
+  ASSERT_EQ(device->replicas(), replicas);
+  const auto program = device->compile({graph::Graph(small.step)});
+  program->load(parameters_of(small.step, small.state));
+  const std::vector<Tensor> inputs = inputs_of(small.step, joined(small.step, feeds));
+  const std::vector<Tensor> outputs = program->run(views_of(inputs));
+  ASSERT_EQ(outputs[1].shape(), Shape({replicas * SmallSsd::images}));
+  for (std::size_t i = 0; i < replicas * SmallSsd::images; ++i) {
+    const double want = expected[i / SmallSsd::images].outputs.at("conf_loss").values[i % SmallSsd::images];
+    EXPECT_NEAR(static_cast<double>(outputs[1].as<float>()[i]), want, 1e-4 * (1 + want)) << i;
+  }
+  const TensorMap saved = program->save();
+  for (const auto& [name, array] : expected[0].updates) expect_near(saved.at(name), array, 1e-4, name);
+}
+
+TEST(Step, Bf16StaysCloseToF32) {
+  SSD_NEEDS_CPU_PLUGIN();
+  const auto device = cpu_device();
+  std::vector<double> losses;
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const SmallSsd small(1, 1, type);
+    const auto program = device->compile({graph::Graph(small.step)});
+    program->load(parameters_of(small.step, small.state));
+    double sum = 0;
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      const std::vector<Tensor> inputs = inputs_of(small.step, small.feeds(7));
+      sum += static_cast<double>(program->run(views_of(inputs))[0].as<float>()[0]);
+    }
+    losses.push_back(sum);
+  }
+  EXPECT_NEAR(losses[1], losses[0], 0.05 * losses[0]);
+}
+
+TEST(Step, WrongInputsAndMissingParametersAreErrorsThatNameThem) {
+  SSD_NEEDS_CPU_PLUGIN();
+  const SmallSsd small;
+  const auto device = cpu_device();
+  const auto program = device->compile({graph::Graph(small.step)});
+  const std::vector<Tensor> inputs = inputs_of(small.step, small.feeds(1));
+  EXPECT_THROW(program->start(0, views_of(inputs)), Error);  // nothing loaded
+  TensorMap parameters = parameters_of(small.step, small.state);
+  parameters.erase("bn2.scale");
+  try {
+    program->load(parameters);
+    FAIL() << "a missing parameter was accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("bn2.scale"), std::string::npos) << error.what();
+  }
+  program->load(parameters_of(small.step, small.state));
+  std::vector<TensorView> views = views_of(inputs);
+  views[0].shape[0] = 7;
+  try {
+    program->start(0, views);
+    FAIL() << "a wrong shape was accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("images"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(program->finish(), Error);
+}
+
+TEST(Step, CompiledProgramsAreCached) {
+  SSD_NEEDS_CPU_PLUGIN();
+  const std::filesystem::path folder = testing::TempDir() + "singleshot-cache-test";
+  std::filesystem::remove_all(folder);
+  graph::Graph graph;
+  const graph::Value x = graph.input("x", {DType::f32, {3}});
+  graph.output("y", {graph.append(graph::Kind::add, "twice", {x, x})}, false);
+  const Tensor input = to_tensor(graph::Array({3}, {1, 2, 3}), DType::f32);
+  for (int round = 0; round < 3; ++round) {
+    const auto device = make_device({.device = "pjrt:" + cpu_plugin(), .cache_folder = folder});
+    const auto program = device->compile({graph});
+    program->load({});
+    EXPECT_EQ(program->run({input})[0].as<float>()[2], 6.0f) << round;
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+    ASSERT_EQ(files.size(), 1u);
+    // The third round meets a damaged entry, and compiles again.
+    if (round == 1) std::filesystem::resize_file(files[0], std::filesystem::file_size(files[0]) / 2);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Plugins, AMissingPluginListsWhatWasTried) {
+  setenv("SINGLESHOT_PJRT_PLUGIN", "/nowhere/plugin.so", 1);
+  setenv("PJRT_NAMES_AND_LIBRARY_PATHS", "cuda:/nowhere/cuda.so,tpu:/nowhere/tpu.so", 1);
+  try {
+    const std::string found = find_plugin("cuda");
+    EXPECT_NE(found.find("xla_cuda"), std::string::npos);  // this machine has one
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    for (const char* part : {"/nowhere/plugin.so", "/nowhere/cuda.so", "xla_cuda13", "jax-cuda13-pjrt"})
+      EXPECT_NE(message.find(part), std::string::npos) << message;
+    EXPECT_EQ(message.find("/nowhere/tpu.so"), std::string::npos) << message;
+  }
+  unsetenv("SINGLESHOT_PJRT_PLUGIN");
+  unsetenv("PJRT_NAMES_AND_LIBRARY_PATHS");
+}
+
+TEST(Plugins, AFileThatIsNoPluginIsAnErrorThatNamesIt) {
+  for (const std::string device : {"pjrt:/nowhere.so", "pjrt:/etc/passwd", "quantum"}) {
+    try {
+      make_device({.device = device});
+      FAIL() << device << " was accepted";
+    } catch (const Error& error) {
+      const std::string name = device.substr(device.find(':') + 1);
+      EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Plugins, AskingForMoreReplicasThanDevicesIsAnError) {
+  SSD_NEEDS_CPU_PLUGIN();
+  EXPECT_THROW(make_device({.device = "pjrt:" + cpu_plugin(), .replicas = 3, .cpu_devices = 2}), Error);
+}
+
+}  // namespace
+}  // namespace ssd::xla

@@ -1,0 +1,176 @@
+// Everything of the network that is neither a convolution nor the loss.
+#include "base/error.h"
+#include "xla/node.h"
+
+namespace ssd::xla {
+namespace {
+
+using graph::BatchNormAttributes;
+using graph::HeadAttributes;
+using graph::HeadLevel;
+
+const Axes all_but_channels{0, 1, 2};
+
+Term channels_last(const NodeSite& site, const Term& vector, const Shape& shape) {
+  return site.body.broadcast(vector, shape, {3});
+}
+
+// Sums over the batch of this replica -> means over it and the replicas it shares statistics with.
+std::vector<Term> shared_means(const NodeSite& site, std::vector<Term> sums) {
+  const auto& attributes = site.node.as<BatchNormAttributes>();
+  const Shape& shape = site.shape(0);
+  if (attributes.group > 1) {
+    if (site.graph.replicas % attributes.group != 0)
+      throw Error("batch norm '{}': got groups of {} replicas, expected a divisor of the {} replicas",
+                  site.node.name, attributes.group, site.graph.replicas);
+    sums = site.body.all_reduce(sums, site.graph.replicas, attributes.group);
+  }
+  const auto count = static_cast<double>(shape.elements() / shape[3] * attributes.group);
+  for (Term& sum : sums) sum = site.body.multiply(sum, 1 / count);
+  return sums;
+}
+
+// 1 / sqrt(variance + epsilon).
+Term inverse_deviation(const NodeSite& site, const Term& variance) {
+  const double epsilon = site.node.as<BatchNormAttributes>().epsilon;
+  return site.body.unary("rsqrt", site.body.add(variance, epsilon));
+}
+
+}  // namespace
+
+Term normalize(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<graph::NormalizeAttributes>();
+  const Shape& shape = site.shape(0);
+  std::vector<double> mean, deviation;
+  for (std::size_t c = 0; c < 3; ++c) {
+    mean.push_back(attributes.mean[c]);
+    deviation.push_back(attributes.standard_deviation[c]);
+  }
+  const Term x = body.divide(body.convert(site.inputs[0], Element::f32), 255.0);
+  const Term centred = body.subtract(x, channels_last(site, body.vector(mean), shape));
+  return body.convert(body.divide(centred, channels_last(site, body.vector(deviation), shape)),
+                      site.element(0));
+}
+
+std::vector<Term> batch_norm(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<BatchNormAttributes>();
+  const Shape& shape = site.shape(0);
+  const Term x = body.convert(site.inputs[0], Element::f32);
+  // Both sums in one pass, which the compiler can attach to the convolution that makes x.
+  const std::vector<Term> means =
+      shared_means(site, {body.sum(x, all_but_channels), body.sum(body.multiply(x, x), all_but_channels)});
+  const Term &mean = means[0], &square = means[1];
+  const Term variance = body.maximum(body.subtract(square, body.multiply(mean, mean)), 0.0);
+
+  const Term factor = body.multiply(inverse_deviation(site, variance), site.inputs[1]);
+  const Term centred = body.subtract(x, channels_last(site, mean, shape));
+  Term y = body.add(body.multiply(centred, channels_last(site, factor, shape)),
+                    channels_last(site, site.inputs[2], shape));
+  if (attributes.residual) y = body.add(y, body.convert(site.inputs[3], Element::f32));
+  if (attributes.relu) y = body.maximum(y, 0.0);
+  return {body.convert(y, site.element(0)), mean, variance};
+}
+
+// With g = dy where the ReLU let y through, h = (x - mean) / deviation and n values a channel:
+// dshift = sum g, dscale = sum g h, dx = scale / deviation * (g - dshift / n - h dscale / n).
+std::vector<Term> batch_norm_grad(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<BatchNormAttributes>();
+  const Term &scale = site.inputs[3], &mean = site.inputs[4], &variance = site.inputs[5];
+  const Shape& shape = site.shape(0);
+  Term g = site.inputs[0];
+  if (attributes.relu) g = body.select(body.compare(Direction::greater, site.inputs[2], 0.0), g, 0.0);
+  const Term dresidual = g;
+  g = body.convert(g, Element::f32);
+  const Term inverse = inverse_deviation(site, variance);
+  const Term x = body.convert(site.inputs[1], Element::f32);
+  const Term centred = body.subtract(x, channels_last(site, mean, shape));
+  const Term h = body.multiply(centred, channels_last(site, inverse, shape));
+  const Term gh = body.multiply(g, h);
+
+  const Term dshift = body.sum(g, all_but_channels), dscale = body.sum(gh, all_but_channels);
+  const std::vector<Term> means = shared_means(site, {dshift, dscale});
+  Term dx = body.subtract(g, channels_last(site, means[0], shape));
+  dx = body.subtract(dx, body.multiply(h, channels_last(site, means[1], shape)));
+  dx = body.multiply(dx, channels_last(site, body.multiply(scale, inverse), shape));
+  std::vector<Term> results{body.convert(dx, site.element(0)), dscale, dshift};
+  if (attributes.residual) results.push_back(dresidual);
+  return results;
+}
+
+// Each map's channels are [4 or K][boxes]; default boxes run over boxes, rows, columns.
+std::vector<Term> head_view(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<HeadAttributes>();
+  std::vector<Term> loc, conf;
+  for (std::size_t i = 0; i < attributes.levels.size(); ++i) {
+    const HeadLevel& level = attributes.levels[i];
+    const Term& map = site.inputs[i];
+    const auto view = [&](std::int64_t from, std::int64_t parts) {
+      const Term slice = body.slice(map, 3, from, from + parts * level.boxes);
+      const Shape split{map.shape[0], level.height, level.width, parts, level.boxes};
+      const Term turned = body.transpose(body.reshape(slice, split), {0, 4, 1, 2, 3});
+      return body.reshape(turned, {map.shape[0], level.boxes * level.height * level.width, parts});
+    };
+    loc.push_back(view(0, 4));
+    conf.push_back(view(4 * level.boxes, attributes.classes));
+  }
+  return {body.concatenate(loc, 1), body.concatenate(conf, 1)};
+}
+
+std::vector<Term> head_view_grad(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<HeadAttributes>();
+  std::vector<Term> results;
+  std::int64_t from = 0;
+  for (const HeadLevel& level : attributes.levels) {
+    const std::int64_t to = from + level.boxes * level.height * level.width;
+    const auto view = [&](const Term& gradient) {
+      const Term slice = body.slice(gradient, 1, from, to);
+      const std::int64_t images = gradient.shape[0], parts = gradient.shape[2];
+      const Term split = body.reshape(slice, {images, level.boxes, level.height, level.width, parts});
+      return body.reshape(body.transpose(split, {0, 2, 3, 4, 1}),
+                          {images, level.height, level.width, parts * level.boxes});
+    };
+    results.push_back(body.concatenate({view(site.inputs[0]), view(site.inputs[1])}, 3));
+    from = to;
+  }
+  return results;
+}
+
+std::vector<Term> running_statistics(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<graph::RunningAttributes>();
+  const double count = static_cast<double>(attributes.count);
+  const double unbiased = count > 1 ? count / (count - 1) : 1;
+  const auto blend = [&](const Term& running, const Term& batch, double factor) {
+    return body.add(body.multiply(running, 1 - attributes.momentum),
+                    body.multiply(batch, attributes.momentum * factor));
+  };
+  return {blend(site.inputs[0], site.inputs[2], 1), blend(site.inputs[1], site.inputs[3], unbiased)};
+}
+
+std::vector<Term> sgd_update(const NodeSite& site) {
+  Body& body = site.body;
+  const auto& attributes = site.node.as<graph::SgdAttributes>();
+  const Term &weight = site.inputs[0], &rate = site.inputs[3];
+  Term gradient = site.inputs[1];
+  if (attributes.weight_decay != 0)
+    gradient = body.add(gradient, body.multiply(weight, attributes.weight_decay));
+  const Term momentum = body.add(body.multiply(site.inputs[2], attributes.momentum), gradient);
+  const Term step = body.multiply(momentum, body.broadcast(rate, weight.shape, {}));
+  return {body.subtract(weight, step), momentum};
+}
+
+std::vector<Term> all_reduce(const NodeSite& site) {
+  const int replicas = site.graph.replicas;
+  if (replicas == 1) return site.inputs;
+  std::vector<Term> means;
+  for (const Term& sum : site.body.all_reduce(site.inputs, replicas, replicas))
+    means.push_back(site.body.multiply(sum, 1.0 / replicas));
+  return means;
+}
+
+}  // namespace ssd::xla

@@ -1,0 +1,137 @@
+#include "xla/lower.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cassert>
+
+#include "xla/node.h"
+
+namespace ssd::xla {
+namespace {
+
+using graph::Graph;
+using graph::Kind;
+using graph::Node;
+
+std::vector<Term> results_of(const NodeSite& site) {
+  switch (site.node.kind) {
+    case Kind::input:
+    case Kind::parameter:
+      break;  // arguments
+    case Kind::normalize:
+      return {normalize(site)};
+    case Kind::convolution:
+    case Kind::fused_convolution:
+      return {convolution(site)};
+    case Kind::convolution_grad_input:
+      return {convolution_grad_input(site)};
+    case Kind::convolution_grad_weight:
+      return convolution_grad_weight(site);
+    case Kind::batch_norm:
+      return batch_norm(site);
+    case Kind::batch_norm_grad:
+      return batch_norm_grad(site);
+    case Kind::max_pool:
+      return {site.body.max_pool(site.inputs[0], site.node.as<graph::PoolAttributes>(), site.shape(0))};
+    case Kind::max_pool_grad:
+      return {
+          site.body.scatter_to_maxima(site.inputs[1], site.inputs[0], site.node.as<graph::PoolAttributes>())};
+    case Kind::add:
+      return {site.body.add(site.inputs[0], site.inputs[1])};
+    case Kind::head_view:
+      return head_view(site);
+    case Kind::head_view_grad:
+      return head_view_grad(site);
+    case Kind::multibox_loss:
+      return multibox_loss(site);
+    case Kind::multibox_loss_grad:
+      return multibox_loss_grad(site);
+    case Kind::running_statistics:
+      return running_statistics(site);
+    case Kind::sgd_update:
+      return sgd_update(site);
+    case Kind::all_reduce:
+      return all_reduce(site);
+  }
+  assert(false && "arguments are no operations");
+  return {};
+}
+
+// Which result replaces a parameter; -1 for those that stay.
+std::vector<int> updating_results(const Graph& graph) {
+  std::vector<int> results(graph.nodes().size(), -1);
+  int next = static_cast<int>(graph.outputs().size());
+  for (const graph::Update& update : graph.updates()) results[update.parameter] = next++;
+  return results;
+}
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const LowerOptions& options)
+      : graph_(graph), options_(options), values_(graph.nodes().size()) {}
+
+  std::string module() {
+    const std::string arguments = this->arguments();
+    for (std::size_t i = 0; i < graph_.nodes().size(); ++i) operations(i);
+    const std::vector<Term> results = this->results();
+    std::vector<std::string> types;
+    for (const Term& result : results) types.push_back(type_of(result));
+    body_.at("");
+    body_.finish(results);
+    return fmt::format(
+        "module @singleshot attributes {{mhlo.num_partitions = 1 : i32, mhlo.num_replicas = {} : i32}} {{\n"
+        "  func.func public @main({}) -> ({}) {{\n{}  }}\n}}\n",
+        graph_.replicas, arguments, fmt::join(types, ", "), body_.text());
+  }
+
+ private:
+  // Binds inputs and parameters to the function's arguments; their declarations.
+  std::string arguments() {
+    const std::vector<int> updated_by = updating_results(graph_);
+    std::vector<int> nodes = graph_.inputs();
+    nodes.insert(nodes.end(), graph_.parameters().begin(), graph_.parameters().end());
+    std::vector<std::string> declarations;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const Node& node = graph_.nodes()[nodes[i]];
+      const Term term = body_.argument(i, element_of(node.outputs[0].dtype), node.outputs[0].shape);
+      const int result = updated_by[nodes[i]];
+      declarations.push_back(fmt::format(
+          "\n      {}: {}{} loc({})", term.name, type_of(term),
+          result < 0 ? "" : fmt::format(" {{tf.aliasing_output = {} : i32}}", result), quoted(node.name)));
+      values_[nodes[i]] = {term};
+    }
+    return fmt::format("{}", fmt::join(declarations, ", "));
+  }
+
+  void operations(std::size_t index) {
+    const Node& node = graph_.nodes()[index];
+    if (node.kind == Kind::input || node.kind == Kind::parameter) return;
+    std::vector<Term> inputs;
+    for (const graph::Value input : node.inputs) inputs.push_back(values_[input.node][input.output]);
+    body_.at(node.name);
+    values_[index] = results_of({body_, graph_, node, inputs, options_});
+  }
+
+  std::vector<Term> results() const {
+    std::vector<Term> results;
+    for (const graph::Output& output : graph_.outputs())
+      results.push_back(values_[output.value.node][output.value.output]);
+    for (const graph::Update& update : graph_.updates())
+      results.push_back(values_[update.value.node][update.value.output]);
+    return results;
+  }
+
+  const Graph& graph_;
+  const LowerOptions& options_;
+  Body body_;
+  std::vector<std::vector<Term>> values_;
+};
+
+}  // namespace
+
+std::string lower(const Graph& graph, const LowerOptions& options) {
+  return Lowering(graph, options).module();
+}
+
+}  // namespace ssd::xla

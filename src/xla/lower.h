@@ -1,0 +1,23 @@
+// From a graph to the text of a StableHLO program.
+#pragma once
+
+#include <string>
+
+#include "graph/graph.h"
+
+namespace ssd::xla {
+
+struct LowerOptions {
+  // A convolution of bf16 operands may be asked for its f32 sums. TPUs make them at no cost; cuDNN has no
+  // such kernel and XLA would widen the operands, so for GPUs the result is bf16, converted afterwards.
+  bool mixed_convolutions = true;
+};
+
+// One module with one function `main`. Its arguments are the graph's inputs, then its parameters, in their
+// order; its results the graph's outputs, then its updates. An updated parameter is donated: its buffer
+// becomes the result's. Every operation carries its node's name as location. With several replicas the
+// program is one replica's, and all_reduce spans Graph::replicas. Throws Error for tensor types that devices
+// do not hold (f64, f16, i64) and for batch-norm groups that do not divide the replicas.
+std::string lower(const graph::Graph& graph, const LowerOptions& options = {});
+
+}  // namespace ssd::xla

@@ -1,0 +1,43 @@
+// How each kind of node is written as StableHLO; lower.cc calls these.
+#pragma once
+
+#include <vector>
+
+#include "graph/graph.h"
+#include "xla/lower.h"
+#include "xla/text.h"
+
+namespace ssd::xla {
+
+// A node about to be lowered.
+struct NodeSite {
+  Body& body;
+  const graph::Graph& graph;
+  const graph::Node& node;
+  const std::vector<Term>& inputs;  // of the node's inputs' types
+  const LowerOptions& options;
+
+  Element element(int output) const { return element_of(node.outputs[output].dtype); }
+  const Shape& shape(int output) const { return node.outputs[output].shape; }
+};
+
+// convolution.cc
+Term convolution(const NodeSite& site);  // with bias, residual and ReLU where the node has them
+Term convolution_grad_input(const NodeSite& site);
+std::vector<Term> convolution_grad_weight(const NodeSite& site);
+
+// layers.cc
+Term normalize(const NodeSite& site);
+std::vector<Term> batch_norm(const NodeSite& site);
+std::vector<Term> batch_norm_grad(const NodeSite& site);
+std::vector<Term> head_view(const NodeSite& site);
+std::vector<Term> head_view_grad(const NodeSite& site);
+std::vector<Term> running_statistics(const NodeSite& site);
+std::vector<Term> sgd_update(const NodeSite& site);
+std::vector<Term> all_reduce(const NodeSite& site);
+
+// loss.cc
+std::vector<Term> multibox_loss(const NodeSite& site);
+std::vector<Term> multibox_loss_grad(const NodeSite& site);
+
+}  // namespace ssd::xla

@@ -1,0 +1,23 @@
+// Graphs compiled for a client's devices, and their parameters there.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "graph/device.h"
+#include "xla/pjrt.h"
+
+namespace ssd::xla {
+
+struct ProgramSource {
+  std::shared_ptr<Client> client;
+  int replicas = 1;
+  int depth = 1;
+  std::vector<graph::Graph> graphs;
+  std::vector<std::unique_ptr<Executable>> executables;  // one a graph, lowered as lower.h says
+};
+
+// Throws Error when graphs give one parameter different types.
+std::unique_ptr<graph::Program> make_program(ProgramSource source);
+
+}  // namespace ssd::xla
