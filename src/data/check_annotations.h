@@ -1,0 +1,19 @@
+// The part of a check that needs the annotation file alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/check.h"
+#include "data/coco.h"
+
+namespace ssd {
+
+// Appends what is wrong in the annotations; `file` stands for the annotation file in the findings' places.
+void find_annotation_problems(const CocoFile& coco, const std::string& file,
+                              std::vector<CheckFinding>& findings);
+
+// Counts and sizes of images and boxes.
+void summarize_annotations(const CocoFile& coco, CheckSummary& summary);
+
+}  // namespace ssd

@@ -1,0 +1,34 @@
+// Decoding many pictures to see whether they can be.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/check.h"
+
+namespace ssd {
+
+struct CheckedPicture {
+  enum class State { good, missing, broken };
+  State state = State::good;
+  std::string reason;  // why it is broken
+  std::uint64_t bytes = 0;
+  int width = 0;  // as stored
+  int height = 0;
+  int components = 0;
+  bool turned = false;      // by EXIF
+  bool transposed = false;  // by EXIF: width and height change places
+};
+
+// One for each file, in their order.
+std::vector<CheckedPicture> check_pictures(const std::vector<std::filesystem::path>& files,
+                                           const CheckOptions& options);
+
+// Adds what the pictures are to the summary.
+void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummary& summary);
+
+CheckSpread spread_of(std::vector<double> values);
+
+}  // namespace ssd
