@@ -1,0 +1,54 @@
+#include "cpu/executor.h"
+
+#include <cassert>
+
+#include "cpu/batch_norm.h"
+#include "cpu/elementwise.h"
+#include "cpu/images.h"
+#include "cpu/loss.h"
+#include "cpu/onednn.h"
+
+namespace ssd::cpu {
+
+std::unique_ptr<Executor> make_executor(const Task& task) {
+  using graph::Kind;
+  switch (task.node->kind) {
+    case Kind::input:
+    case Kind::parameter:
+    case Kind::all_reduce:
+      break;
+    case Kind::normalize:
+      return make_normalize(task);
+    case Kind::convolution:
+    case Kind::fused_convolution:
+    case Kind::convolution_grad_input:
+    case Kind::convolution_grad_weight:
+      return make_onednn_convolution(task);
+    case Kind::batch_norm:
+      return make_batch_norm(task);
+    case Kind::batch_norm_grad:
+      return make_batch_norm_grad(task);
+    case Kind::max_pool:
+      return make_max_pool(task);
+    case Kind::max_pool_grad:
+      return make_max_pool_grad(task);
+    case Kind::add:
+      return make_add(task);
+    case Kind::head_view:
+      return make_head_view(task);
+    case Kind::head_view_grad:
+      return make_head_view_grad(task);
+    case Kind::multibox_loss:
+      return make_multibox_loss(task);
+    case Kind::multibox_loss_grad:
+      return make_multibox_loss_grad(task);
+    case Kind::running_statistics:
+      return make_running_statistics(task);
+    case Kind::sgd_update:
+      return make_sgd_update(task);
+  }
+  assert(false && "no task is scheduled for these kinds");
+  return nullptr;
+}
+
+}  // namespace ssd::cpu
