@@ -1,0 +1,229 @@
+#include "report/draw.h"
+
+#include <cairo/cairo.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "files/atomic_file.h"
+
+namespace ssd {
+namespace {
+
+struct Colour {
+  double red, green, blue;  // 0 .. 1
+
+  // Relative luminance of WCAG 2, which decides between black and white text.
+  double luminance() const {
+    const auto linear = [](double c) {
+      return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
+    return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  }
+};
+
+constexpr Colour hex(unsigned rgb) {
+  return {static_cast<double>(rgb >> 16 & 0xff) / 255, static_cast<double>(rgb >> 8 & 0xff) / 255,
+          static_cast<double>(rgb & 0xff) / 255};
+}
+
+// Strong hues, neighbours far apart, none near the greys and skin tones that photos are full of.
+constexpr std::array<Colour, kDrawingColours> kPalette = {
+    hex(0x00b7ff), hex(0xffd400), hex(0xff2d55), hex(0x2ee66b), hex(0xb14cff), hex(0xff8a00),
+    hex(0x00e5c8), hex(0xff5fd2), hex(0x3d5afe), hex(0xb8f500), hex(0xd50000), hex(0x00a152),
+    hex(0x7c4dff), hex(0xffab91), hex(0x0091a7), hex(0xc2185b),
+};
+
+struct Rect {
+  double left, top, right, bottom;
+
+  bool overlaps(const Rect& other) const {
+    return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+  }
+};
+
+// Sizes in pixels, by the picture's shorter side.
+struct Scale {
+  explicit Scale(const RgbPicture& picture) {
+    const double side = std::min(picture.width, picture.height);
+    line = std::max(1.5, side * 0.004);
+    font = std::max(10.0, side * 0.026);
+    padding = std::max(2.0, font * 0.22);
+  }
+  double line, font, padding;
+};
+
+struct DestroySurface {
+  void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
+};
+struct DestroyContext {
+  void operator()(cairo_t* context) const { cairo_destroy(context); }
+};
+using Surface = std::unique_ptr<cairo_surface_t, DestroySurface>;
+using Context = std::unique_ptr<cairo_t, DestroyContext>;
+
+void check(const RgbPicture& picture, std::span<const DrawnBox> boxes) {
+  const auto expected =
+      static_cast<std::int64_t>(picture.width) * static_cast<std::int64_t>(picture.height) * 3;
+  if (picture.width <= 0 || picture.height <= 0 ||
+      expected != static_cast<std::int64_t>(picture.pixels.size()))
+    throw Error("picture to draw on: got {} bytes for {} x {} pixels, expected {}; pass its RGB bytes",
+                picture.pixels.size(), picture.width, picture.height, expected);
+  for (std::size_t i = 0; i < boxes.size(); ++i)
+    for (const float edge : {boxes[i].left, boxes[i].top, boxes[i].right, boxes[i].bottom})
+      if (!std::isfinite(edge))
+        throw Error("box {} to draw ('{}'): got an edge at {}, expected pixels; check the detections", i,
+                    boxes[i].text, edge);
+}
+
+// Cairo's pixels are 32-bit words, blue in the lowest byte.
+Surface to_surface(const RgbPicture& picture) {
+  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture.width, picture.height));
+  const cairo_status_t status = cairo_surface_status(surface.get());
+  if (status != CAIRO_STATUS_SUCCESS)
+    throw Error("picture to draw on: got {} x {} pixels: {}; make it smaller", picture.width, picture.height,
+                cairo_status_to_string(status));
+  cairo_surface_flush(surface.get());
+  unsigned char* const data = cairo_image_surface_get_data(surface.get());
+  const auto stride = static_cast<std::size_t>(cairo_image_surface_get_stride(surface.get()));
+  const auto width = static_cast<std::size_t>(picture.width);
+  for (std::size_t y = 0; y < static_cast<std::size_t>(picture.height); ++y) {
+    const std::uint8_t* from = picture.pixels.data() + y * width * 3;
+    auto* const row = reinterpret_cast<std::uint32_t*>(data + y * stride);
+    for (std::size_t x = 0; x < width; ++x, from += 3)
+      row[x] = static_cast<std::uint32_t>(from[0]) << 16 | static_cast<std::uint32_t>(from[1]) << 8 | from[2];
+  }
+  cairo_surface_mark_dirty(surface.get());
+  return surface;
+}
+
+// Draws on one picture.
+class Painter {
+ public:
+  Painter(cairo_t* context, const RgbPicture& picture)
+      : context_(context), width_(picture.width), height_(picture.height), scale_(picture) {
+    cairo_select_font_face(context_, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
+    cairo_set_font_size(context_, scale_.font);
+    cairo_set_line_join(context_, CAIRO_LINE_JOIN_MITER);
+  }
+
+  // The outline, inside the picture, over a darker and wider one that sets it off from any ground.
+  void draw_outline(const DrawnBox& box) {
+    const double inset = scale_.line / 2;
+    const Rect rect = {std::clamp<double>(box.left, inset, width_ - inset),
+                       std::clamp<double>(box.top, inset, height_ - inset),
+                       std::clamp<double>(box.right, inset, width_ - inset),
+                       std::clamp<double>(box.bottom, inset, height_ - inset)};
+    cairo_rectangle(context_, rect.left, rect.top, rect.right - rect.left, rect.bottom - rect.top);
+    cairo_set_source_rgba(context_, 0, 0, 0, 0.45);
+    cairo_set_line_width(context_, scale_.line * 2);
+    cairo_stroke_preserve(context_);
+    set_colour(colour_of(box));
+    cairo_set_line_width(context_, scale_.line);
+    cairo_stroke(context_);
+  }
+
+  void draw_tag(const DrawnBox& box) {
+    if (box.text.empty()) return;
+    cairo_font_extents_t font;
+    cairo_font_extents(context_, &font);
+    cairo_text_extents_t text;
+    cairo_text_extents(context_, box.text.c_str(), &text);
+    const Rect tag = place(box, text.x_advance + 2 * scale_.padding, font.ascent + font.descent);
+    taken_.push_back(tag);
+
+    cairo_save(context_);
+    cairo_rectangle(context_, tag.left, tag.top, tag.right - tag.left, tag.bottom - tag.top);
+    cairo_clip_preserve(context_);  // text wider than the picture is cut at the tag
+    set_colour(colour_of(box));
+    cairo_fill(context_);
+    // White on colours under the luminance at which black and white contrast alike.
+    set_colour(colour_of(box).luminance() < 0.179 ? Colour{1, 1, 1} : Colour{0, 0, 0});
+    cairo_move_to(context_, tag.left + scale_.padding, tag.top + font.ascent);
+    cairo_show_text(context_, box.text.c_str());
+    cairo_restore(context_);
+  }
+
+ private:
+  static const Colour& colour_of(const DrawnBox& box) {
+    const int index = box.colour % kDrawingColours;
+    return kPalette[static_cast<std::size_t>(index < 0 ? index + kDrawingColours : index)];
+  }
+
+  void set_colour(const Colour& c) { cairo_set_source_rgb(context_, c.red, c.green, c.blue); }
+
+  // The first free place among: on the box's upper edge, hanging from it inside, on the lower edge inside,
+  // hanging below; each at the left corner, then at the right. If all are taken, the one that covers least.
+  Rect place(const DrawnBox& box, double width, double height) const {
+    const double half = scale_.line / 2;
+    const double left = box.left - half, right = box.right + half - width;
+    const std::array<double, 4> tops = {box.top - half - height, box.top - half, box.bottom + half - height,
+                                        box.bottom + half};
+    Rect best = {};
+    int fewest = -1;
+    for (const double top : tops) {
+      const bool fits = top >= 0 && top + height <= height_;
+      for (const double start : {left, right}) {
+        const Rect tag = inside(start, top, width, height);
+        const int covered = static_cast<int>(
+            std::ranges::count_if(taken_, [&](const Rect& other) { return tag.overlaps(other); }));
+        if (fits && covered == 0) return tag;
+        if (fewest < 0 || covered < fewest) {
+          best = tag;
+          fewest = covered;
+        }
+      }
+    }
+    return best;
+  }
+
+  // On whole pixels, so that tags have sharp edges and text of one height.
+  Rect inside(double left, double top, double width, double height) const {
+    const double w = std::min(std::ceil(width), width_), h = std::min(std::ceil(height), height_);
+    const double x = std::clamp(std::round(left), 0.0, width_ - w);
+    const double y = std::clamp(std::round(top), 0.0, height_ - h);
+    return {x, y, x + w, y + h};
+  }
+
+  cairo_t* context_;
+  double width_, height_;
+  Scale scale_;
+  std::vector<Rect> taken_;  // by tags drawn so far
+};
+
+// Cairo's sink for PNG bytes; nothing may be thrown through it.
+cairo_status_t append(void* sink, const unsigned char* bytes, unsigned count) {
+  try {
+    static_cast<std::string*>(sink)->append(reinterpret_cast<const char*>(bytes), count);
+  } catch (const std::exception&) {
+    return CAIRO_STATUS_NO_MEMORY;
+  }
+  return CAIRO_STATUS_SUCCESS;
+}
+
+}  // namespace
+
+void draw_boxes(const std::filesystem::path& png, const RgbPicture& picture,
+                std::span<const DrawnBox> boxes) {
+  check(picture, boxes);
+  const Surface surface = to_surface(picture);
+  const Context context(cairo_create(surface.get()));
+  Painter painter(context.get(), picture);
+  for (const DrawnBox& box : boxes) painter.draw_outline(box);
+  for (const DrawnBox& box : boxes) painter.draw_tag(box);
+  cairo_status_t status = cairo_status(context.get());
+  std::string bytes;
+  if (status == CAIRO_STATUS_SUCCESS)
+    status = cairo_surface_write_to_png_stream(surface.get(), append, &bytes);
+  if (status != CAIRO_STATUS_SUCCESS)
+    throw Error("{}: cannot draw: {}; check the labels' text and the memory", png.string(),
+                cairo_status_to_string(status));
+  write_file_atomically(png, bytes);
+}
+
+}  // namespace ssd
