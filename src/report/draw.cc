@@ -51,11 +51,12 @@ struct Rect {
 struct Scale {
   explicit Scale(const RgbPicture& picture) {
     const double side = std::min(picture.width, picture.height);
-    line = std::max(1.5, side * 0.004);
+    line = std::max(2.0, 2 * std::round(side * 0.0022));
     font = std::max(10.0, side * 0.026);
     padding = std::max(2.0, font * 0.22);
   }
-  double line, font, padding;
+  double line;  // even: an outline centred between pixels then has sharp edges
+  double font, padding;
 };
 
 struct DestroySurface {
@@ -115,12 +116,14 @@ class Painter {
   // The outline, inside the picture, over a darker and wider one that sets it off from any ground.
   void draw_outline(const DrawnBox& box) {
     const double inset = scale_.line / 2;
-    const Rect rect = {std::clamp<double>(box.left, inset, width_ - inset),
-                       std::clamp<double>(box.top, inset, height_ - inset),
-                       std::clamp<double>(box.right, inset, width_ - inset),
-                       std::clamp<double>(box.bottom, inset, height_ - inset)};
+    const auto snapped = [&](float edge, double extent) {
+      return std::round(
+          std::clamp<double>(edge, std::min(inset, extent / 2), std::max(extent - inset, extent / 2)));
+    };
+    const Rect rect = {snapped(box.left, width_), snapped(box.top, height_), snapped(box.right, width_),
+                       snapped(box.bottom, height_)};
     cairo_rectangle(context_, rect.left, rect.top, rect.right - rect.left, rect.bottom - rect.top);
-    cairo_set_source_rgba(context_, 0, 0, 0, 0.45);
+    cairo_set_source_rgba(context_, 0, 0, 0, 0.4);
     cairo_set_line_width(context_, scale_.line * 2);
     cairo_stroke_preserve(context_);
     set_colour(colour_of(box));
