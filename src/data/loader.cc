@@ -44,6 +44,7 @@ struct Loader::Work {
   };
 
   Batch batch;
+  int buffer = 0;                      // its place among the loader's
   std::vector<std::uint32_t> samples;  // (N) as planned
   std::vector<std::uint32_t> epochs;   // (N)
   std::size_t planned = 0;             // slots to fill: batch.valid
@@ -81,7 +82,7 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
   else
     stream_ = options.begin.epoch * samples + options.begin.sample;
   for (int i = 0; i < options.buffers; ++i) {
-    works_.push_back(make_work());
+    works_.push_back(make_work(i));
     free_.push_back(works_.back().get());
   }
   in_order_.reserve(works_.size());
@@ -118,8 +119,9 @@ void Loader::check_options() const {
         options_.begin.sample, dataset_.samples.size());
 }
 
-std::unique_ptr<Loader::Work> Loader::make_work() const {
+std::unique_ptr<Loader::Work> Loader::make_work(int buffer) const {
   auto work = std::make_unique<Work>();
+  work->buffer = buffer;
   const std::int64_t n = options_.batch_size, g = max_boxes_;
   const bool targets = options_.mode == LoaderOptions::Mode::train;
   Batch& batch = work->batch;
@@ -161,6 +163,7 @@ void Loader::run(Worker& worker) {
     times_.resize += stages.resize;
     times_.colour += stages.colour;
     times_.match += worker.times.match;
+    times_.after += worker.times.after;
     if (error && !work.error) work.error = error;
     if (++work.filled == work.planned) done_.notify_all();
   }
@@ -289,6 +292,11 @@ void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint
   }
   batch.image_ids[slot] = dataset_.samples[sample].image_id;
   batch.sample_indices[slot] = sample;
+  if (options_.after_sample) {
+    const double after = seconds();
+    options_.after_sample(batch, work.buffer, slot);
+    worker.times.after += seconds() - after;
+  }
 }
 
 PictureSource Loader::picture(Worker& worker, std::uint32_t sample) const {

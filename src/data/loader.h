@@ -43,6 +43,9 @@ struct LoaderOptions {
   BadImages bad_images = BadImages::replace;
   // Called by next(), on the caller's thread, once for every bad picture.
   std::function<void(const BadImage&)> on_bad_image;
+  // Called by the worker that filled a slot; `buffer` (0 .. buffers - 1) tells batches alive at the same time
+  // apart.
+  std::function<void(const Batch& batch, int buffer, std::size_t slot)> after_sample;
 };
 
 // Seconds since the start. The stages are summed over the workers; `wait` is how long next() had to wait.
@@ -52,6 +55,7 @@ struct LoaderTimes {
   double resize = 0;  // crop and flip included
   double colour = 0;
   double match = 0;  // and writing the targets
+  double after = 0;  // LoaderOptions::after_sample
   double wait = 0;
 };
 
@@ -103,7 +107,7 @@ class Loader {
   struct Worker;  // a thread's memory
 
   void check_options() const;
-  std::unique_ptr<Work> make_work() const;
+  std::unique_ptr<Work> make_work(int buffer) const;
   void run(Worker& worker);
   bool can_claim() const;
   Work& claim(std::size_t& slot);
