@@ -13,6 +13,10 @@
 #include "base/error.h"
 #include "files/temporary_folder.h"
 
+// Fontconfig keeps its caches until the process ends, which the leak sanitizer counts as a leak.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig"; }
+
 namespace ssd {
 namespace {
 
