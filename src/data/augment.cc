@@ -53,8 +53,10 @@ Box shares(const PixelRect& rect, int width, int height) {
           static_cast<float>(rect.right) / w, static_cast<float>(rect.bottom) / h};
 }
 
-// How far to scale down while decoding: so far that enough is left for the filter to work on. See HACKING.md
-// for what this costs in pixels.
+// How far to scale down while decoding: so far that at least twice the output is left for the filter to work
+// on. On 60 COCO photos that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
+// in 1,000 by more than 8. With only as many pixels as the output left, it would be 1.9 and 1 in 25; with 1.5
+// times, 1.0.
 int denominator_for(const PixelRect& rect) {
   constexpr int kLeast = 2 * Augmenter::kSize;
   int denominator = 1;

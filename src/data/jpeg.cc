@@ -199,6 +199,12 @@ void JpegDecoder::check_header() {
     throw Error("JPEG size: got {}x{} pixels, expected at most {} in all; scale the picture down",
                 s.info.image_width, s.info.image_height, limits_.pixels);
   }
+  // Every block of a Huffman-coded picture takes a bit at least; an arithmetic coder can do with far less.
+  const std::int64_t pixels_a_byte = std::int64_t{8} * DCTSIZE2 * (s.info.arith_code ? 64 : 1);
+  if (pixels > pixels_a_byte * static_cast<std::int64_t>(s.bytes.size())) {
+    throw Error("JPEG data: got {} bytes, expected at least {} for {}x{} pixels; replace the file",
+                s.bytes.size(), pixels / pixels_a_byte, s.info.image_width, s.info.image_height);
+  }
   if (s.info.num_components != 1 && s.info.num_components != 3 && s.info.num_components != 4) {
     throw Error("JPEG colours: got {} components, expected 1, 3 or 4; save the picture as RGB",
                 s.info.num_components);
@@ -251,6 +257,9 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
       done += jpeg_read_scanlines(&s.info, s.decoded.data() + done, static_cast<JDIMENSION>(count) - done);
     }
   });
+  // The arithmetic decoder makes something of any data, even of none.
+  if (s.hit_end && s.info.arith_code)
+    guarded(s, [&s] { s.leave("the end of the data before the end of the picture"); });
   if (s.info.out_color_space == JCS_CMYK) {
     const bool inverted = s.info.saw_Adobe_marker;
     for (int i = 0; i < count; ++i)

@@ -22,6 +22,7 @@ void set_up(jpeg_compress_struct& info, const Picture& picture, const EncodeOpti
     info.comp_info[0].v_samp_factor = options.v_samples;
   }
   if (options.progressive) jpeg_simple_progression(&info);
+  info.arith_code = options.arithmetic;
   info.restart_in_rows = options.restart_rows;
 }
 

@@ -21,6 +21,7 @@ struct EncodeOptions {
   int h_samples = 2;   // luma's sampling factors
   int v_samples = 2;
   bool progressive = false;
+  bool arithmetic = false;
   int restart_rows = 0;
   int orientation = 0;  // EXIF, 0 writes none
 };
