@@ -126,7 +126,7 @@ void store(const std::vector<double>& curves, std::size_t category, std::size_t 
   }
 }
 
-bool has_doubles(std::span<const GroundTruthBox> objects) {
+bool has_duplicates(std::span<const GroundTruthBox> objects) {
   std::vector<std::int64_t> ids;
   ids.reserve(objects.size());
   for (const GroundTruthBox& object : objects) ids.push_back(object.id);
@@ -136,8 +136,8 @@ bool has_doubles(std::span<const GroundTruthBox> objects) {
 
 // pycocotools looks annotations up by their id after choosing those of the listed images and categories,
 // image by image: of several with the same id it takes the last each time.
-std::vector<GroundTruthBox> resolve_doubles(std::span<const GroundTruthBox> objects, const IdIndex& images,
-                                            const IdIndex& categories) {
+std::vector<GroundTruthBox> resolve_duplicates(std::span<const GroundTruthBox> objects, const IdIndex& images,
+                                               const IdIndex& categories) {
   std::unordered_map<std::int64_t, const GroundTruthBox*> last;
   std::vector<std::pair<std::uint32_t, const GroundTruthBox*>> chosen;
   for (const GroundTruthBox& object : objects) {
@@ -176,8 +176,8 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   const IdIndex categories(input.category_ids);
   std::span<const GroundTruthBox> ground_truth = input.ground_truth;
   std::vector<GroundTruthBox> resolved;
-  if (has_doubles(ground_truth)) {
-    resolved = resolve_doubles(ground_truth, images, categories);
+  if (has_duplicates(ground_truth)) {
+    resolved = resolve_duplicates(ground_truth, images, categories);
     ground_truth = resolved;
   }
   const Objects objects(ground_truth, images, categories);

@@ -47,8 +47,8 @@ std::array<double, coco_recall_count> coco_recall_thresholds();
 
 // What is evaluated. Boxes of images or categories not listed are left out.
 struct CocoEvalInput {
-  std::span<const std::int64_t> image_ids;     // in any order; doubles count once
-  std::span<const std::int64_t> category_ids;  // in any order; doubles count once
+  std::span<const std::int64_t> image_ids;     // in any order; duplicates count once
+  std::span<const std::int64_t> category_ids;  // in any order; duplicates count once
   std::span<const GroundTruthBox> ground_truth;
   std::span<const DetectedBox> detections;
 };
