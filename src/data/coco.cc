@@ -117,6 +117,7 @@ class CocoReader {
     }
     require(seen, {"id", "image_id", "category_id", "bbox"});
     if (!has_area) annotation.area = annotation.bbox[2] * annotation.bbox[3];
+    if (!std::isfinite(annotation.area)) fail_at(item_, "the area of the bbox is too large a number");
   }
 
   void read_category(ondemand::object object, CocoCategory& category) {

@@ -1,0 +1,44 @@
+// COCO annotation files: any bytes are read or refused, and what is read can be written, read again and made
+// a data set of.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "data/coco.h"
+#include "data/dataset.h"
+
+namespace {
+
+void check_dataset(const ssd::CocoFile& coco) {
+  try {
+    const ssd::Dataset dataset = ssd::make_dataset(
+        coco, "pictures", {.empty_images = ssd::DatasetOptions::EmptyImages::keep}, "fuzz.json");
+    for (const ssd::Sample& sample : dataset.samples)
+      for (const ssd::LabeledBox& labeled : sample.boxes) {
+        const ssd::Box& box = labeled.box;
+        const bool inside = 0 <= box.left && box.left < box.right && box.right <= 1 && 0 <= box.top &&
+                            box.top < box.bottom && box.bottom <= 1;
+        const bool known = 1 <= labeled.label && labeled.label <= static_cast<int>(dataset.categories.size());
+        if (!inside || !known) std::abort();
+      }
+  } catch (const ssd::Error&) {
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  ssd::CocoFile coco;
+  try {
+    coco = ssd::parse_coco({reinterpret_cast<const char*>(data), size}, "fuzz.json");
+  } catch (const ssd::Error&) {
+    return 0;
+  }
+  const std::string text = ssd::write_coco(coco);
+  if (ssd::write_coco(ssd::parse_coco(text, "again.json")) != text) std::abort();
+  check_dataset(coco);
+  return 0;
+}
