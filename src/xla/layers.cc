@@ -100,8 +100,8 @@ std::vector<Term> batch_norm_grad(const NodeSite& site) {
   return results;
 }
 
-// Each map's channels are [4 or K][boxes]; default boxes run over boxes, rows, columns.
-std::vector<Term> head_view(const NodeSite& site) {
+// Each map's channels are [4 or K][boxes of a cell].
+std::vector<Bound> head_view(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<HeadAttributes>();
   std::vector<Term> loc, conf;
@@ -110,32 +110,27 @@ std::vector<Term> head_view(const NodeSite& site) {
     const Term& map = site.inputs[i];
     const auto view = [&](std::int64_t from, std::int64_t parts) {
       const Term slice = body.slice(map, 3, from, from + parts * level.boxes);
-      const Shape split{map.shape[0], level.height, level.width, parts, level.boxes};
-      const Term turned = body.transpose(body.reshape(slice, split), {0, 4, 1, 2, 3});
-      return body.reshape(turned, {map.shape[0], level.boxes * level.height * level.width, parts});
+      return body.reshape(slice, {map.shape[0], level.height, level.width, parts, level.boxes});
     };
     loc.push_back(view(0, 4));
     conf.push_back(view(4 * level.boxes, attributes.classes));
   }
-  return {body.concatenate(loc, 1), body.concatenate(conf, 1)};
+  return {join_levels(body, loc), {Term{"", site.element(1), site.shape(1)}, std::move(conf)}};
 }
 
 std::vector<Term> head_view_grad(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<HeadAttributes>();
+  const std::vector<Term> dloc = split_levels(body, site.inputs[0], attributes.levels);
+  std::vector<Term> dconf = site.bound[1].levels;
+  if (dconf.empty()) dconf = split_levels(body, site.inputs[1], attributes.levels);
   std::vector<Term> results;
-  std::int64_t from = 0;
-  for (const HeadLevel& level : attributes.levels) {
-    const std::int64_t to = from + level.boxes * level.height * level.width;
-    const auto view = [&](const Term& gradient) {
-      const Term slice = body.slice(gradient, 1, from, to);
-      const std::int64_t images = gradient.shape[0], parts = gradient.shape[2];
-      const Term split = body.reshape(slice, {images, level.boxes, level.height, level.width, parts});
-      return body.reshape(body.transpose(split, {0, 2, 3, 4, 1}),
-                          {images, level.height, level.width, parts * level.boxes});
+  for (std::size_t i = 0; i < dloc.size(); ++i) {
+    const auto channels = [&](const Term& part) {
+      const Shape& s = part.shape;
+      return body.reshape(part, {s[0], s[1], s[2], s[3] * s[4]});
     };
-    results.push_back(body.concatenate({view(site.inputs[0]), view(site.inputs[1])}, 3));
-    from = to;
+    results.push_back(body.concatenate({channels(dloc[i]), channels(dconf[i])}, 3));
   }
   return results;
 }

@@ -9,37 +9,65 @@ namespace ssd::xla {
 namespace {
 
 // The inputs that loss and gradient share, starting at `first`, and what both derive from them.
-// N images, D default boxes, G ground-truth boxes, K classes.
+// N images, D default boxes, G ground-truth boxes, K classes; H rows, W columns and n boxes a cell of a
+// level.
 struct Loss {
   Loss(const NodeSite& node_site, std::size_t first)
       : site(node_site),
         body(site.body),
         loc(site.inputs[first]),
-        conf(site.inputs[first + 1]),
         match(site.inputs[first + 2]),
         boxes(site.inputs[first + 3]),
         labels(site.inputs[first + 4]),
         defaults(site.inputs[first + 5]),
-        per_box{loc.shape[0], loc.shape[1]} {}
+        per_box{loc.shape[0], loc.shape[1]},
+        logits(site.bound[first + 1].levels) {
+    // Logits that do not come from heads: one level of one column.
+    if (logits.empty()) logits = split_levels(body, site.inputs[first + 1], {{per_box[1], 1, 1}});
+    levels = levels_of(logits);
+  }
 
-  Term over_boxes(const Term& per_image) const { return body.broadcast(per_image, per_box, {0}); }
   Term positive() const { return body.compare(Direction::greater_equal, match, 0.0); }
-
   Term matched(const Term& values) const;
-  Term label_mask() const;
   Term offsets_error() const;
+
+  std::vector<Term> by_level(const Term& per_default_box) const;
+  Term joined(const std::vector<Term>& terms) const;
+  Term over_classes(const Term& per_cell_box, std::size_t level) const {
+    return body.broadcast(per_cell_box, logits[level].shape, {0, 1, 2, 4});
+  }
+  Term is_label(const Term& label, std::size_t level) const;
+
   struct Softmax {
-    Term exponential;  // (N,D,K) of logits minus their maximum
-    Term sum;          // (N,D) of the exponentials
-    Term centred;      // (N,D,K) logits minus their maximum
+    Term centred;        // (N,H,W,K,n) logits minus their maximum
+    Term log_partition;  // (N,H,W,n) logarithm of the sum of their exponentials
   };
-  Softmax softmax() const;
+  Softmax softmax(std::size_t level) const;
 
   const NodeSite& site;
   Body& body;
-  const Term &loc, &conf, &match, &boxes, &labels, &defaults;
-  const Shape per_box;  // (N,D)
+  const Term &loc, &match, &boxes, &labels, &defaults;
+  const Shape per_box;       // (N,D)
+  std::vector<Term> logits;  // (N,H,W,K,n) a level
+  std::vector<graph::HeadLevel> levels;
 };
+
+// (N,D) -> (N,H,W,n) a level.
+std::vector<Term> Loss::by_level(const Term& per_default_box) const {
+  std::vector<Term> parts =
+      split_levels(body, body.reshape(per_default_box, {per_box[0], per_box[1], 1}), levels);
+  for (Term& part : parts)
+    part = body.reshape(part, {part.shape[0], part.shape[1], part.shape[2], part.shape[4]});
+  return parts;
+}
+
+// (N,H,W,n) a level -> (N,D).
+Term Loss::joined(const std::vector<Term>& terms) const {
+  std::vector<Term> parts;
+  for (const Term& term : terms)
+    parts.push_back(body.reshape(term, {term.shape[0], term.shape[1], term.shape[2], 1, term.shape[3]}));
+  return body.reshape(join_levels(body, parts), per_box);
+}
 
 // values (N,G,...) -> (N,D,...): those of the matched box, 0 where there is none. A comparison with every box
 // of the image: with G small this costs less than a gather on devices that have no fast one.
@@ -54,10 +82,9 @@ Term Loss::matched(const Term& values) const {
       body.select(body.broadcast(hit, all, {0, 1, 2}), body.broadcast(values, all, {0, 1, 3}), 0.0), {1});
 }
 
-// (N,D,K): which logit is that of the default box's label; background is class 0.
-Term Loss::label_mask() const {
-  const Term label = matched(labels);
-  return body.compare(Direction::equal, body.broadcast(label, conf.shape, {0, 1}), body.iota(conf.shape, 2));
+// (N,H,W,K,n): which logit is that of the default box's label.
+Term Loss::is_label(const Term& label, std::size_t level) const {
+  return body.compare(Direction::equal, over_classes(label, level), body.iota(logits[level].shape, 3));
 }
 
 // (N,D,4): predicted minus wanted offsets, 0 where nothing is matched.
@@ -79,13 +106,26 @@ Term Loss::offsets_error() const {
   return body.select(body.broadcast(positive(), loc.shape, {0, 1}), error, 0.0);
 }
 
-Loss::Softmax Loss::softmax() const {
-  const Term highest = body.max(conf, {2});
+Loss::Softmax Loss::softmax(std::size_t level) const {
+  const Term highest = body.max(logits[level], {3});
   Softmax result;
-  result.centred = body.subtract(conf, body.broadcast(highest, conf.shape, {0, 1}));
-  result.exponential = body.unary("exponential", result.centred);
-  result.sum = body.sum(result.exponential, {2});
+  result.centred = body.subtract(logits[level], over_classes(highest, level));
+  result.log_partition = body.unary("log", body.sum(body.unary("exponential", result.centred), {3}));
   return result;
+}
+
+// (N,D): minus the logarithm of the label's probability. Never negative: the partition holds exp(0) = 1, and
+// the label's centred logit is at most 0.
+Term cross_entropy(const Loss& loss) {
+  Body& body = loss.body;
+  const std::vector<Term> labels = loss.by_level(loss.matched(loss.labels));  // background is class 0
+  std::vector<Term> result;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const Loss::Softmax softmax = loss.softmax(i);
+    const Term own = body.sum(body.select(loss.is_label(labels[i], i), softmax.centred, 0.0), {3});
+    result.push_back(body.subtract(softmax.log_partition, own));
+  }
+  return loss.joined(result);
 }
 
 // The largest t of `bits` bits, an image, for which holds(t), which must be true for 0 and, once false, stay
@@ -170,40 +210,40 @@ std::vector<Term> multibox_loss(const NodeSite& site) {
   const Term smooth = body.select(body.compare(Direction::less, error, 1.0), near, far);
   const Term loc_loss = body.sum(smooth, {1, 2});
 
-  // Never negative: the sum holds exp(0) = 1 and the label's centred logit is at most 0.
-  const Loss::Softmax softmax = loss.softmax();
-  const Term own = body.sum(body.select(loss.label_mask(), softmax.centred, 0.0), {2});
-  const Term cross_entropy = body.subtract(body.unary("log", softmax.sum), own);
-
-  const Term negative = body.select(positive, body.constant(0, Element::f32, loss.per_box), cross_entropy);
+  const Term entropy = cross_entropy(loss);
+  const Term negative = body.select(positive, body.constant(0, Element::f32, loss.per_box), entropy);
   const auto limit = static_cast<double>(loss.per_box[1]);
   const Term k = body.minimum(body.multiply(positives, attributes.negatives_per_positive), limit);
   const Term hard = largest(body, negative, k);
   const Term chosen = body.add(body.convert(positive, Element::f32), body.convert(hard, Element::f32));
-  const Term conf_loss = body.sum(body.multiply(cross_entropy, chosen), {1});
+  const Term conf_loss = body.sum(body.multiply(entropy, chosen), {1});
 
   const Term weighted = body.multiply(body.add(loc_loss, conf_loss), weight_of(body, positives));
   return {body.sum(weighted, {0}), loc_loss, conf_loss, positives, body.convert(chosen, Element::u8)};
 }
 
-std::vector<Term> multibox_loss_grad(const NodeSite& site) {
+// d loss / d logit = chosen * (probability - is label) / positives / N.
+std::vector<Bound> multibox_loss_grad(const NodeSite& site) {
   Body& body = site.body;
   const Loss loss(site, 1);
   const Term &dloss = site.inputs[0], &positives = site.inputs[7], &chosen = site.inputs[8];
   const Term weight = body.multiply(weight_of(body, positives), body.broadcast(dloss, positives.shape, {}));
 
-  const Shape& offsets = loss.loc.shape;
   const Term slope = body.maximum(body.minimum(loss.offsets_error(), 1.0), -1.0);
-  const Term dloc = body.multiply(slope, body.broadcast(weight, offsets, {0}));
+  const Term dloc = body.multiply(slope, body.broadcast(weight, loss.loc.shape, {0}));
 
-  const Shape& logits = loss.conf.shape;
-  const Loss::Softmax softmax = loss.softmax();
-  const Term probability = body.divide(softmax.exponential, body.broadcast(softmax.sum, logits, {0, 1}));
-  const Term target = body.convert(loss.label_mask(), Element::f32);
-  const Term factor = body.multiply(body.convert(chosen, Element::f32), loss.over_boxes(weight));
-  const Term dconf =
-      body.multiply(body.subtract(probability, target), body.broadcast(factor, logits, {0, 1}));
-  return {dloc, dconf};
+  const Term times = body.broadcast(weight, loss.per_box, {0});
+  const std::vector<Term> factors = loss.by_level(body.multiply(body.convert(chosen, Element::f32), times));
+  const std::vector<Term> labels = loss.by_level(loss.matched(loss.labels));
+  std::vector<Term> dconf;
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    const Loss::Softmax softmax = loss.softmax(i);
+    const Term logarithm = body.subtract(softmax.centred, loss.over_classes(softmax.log_partition, i));
+    const Term probability = body.unary("exponential", logarithm);
+    const Term target = body.convert(loss.is_label(labels[i], i), Element::f32);
+    dconf.push_back(body.multiply(body.subtract(probability, target), loss.over_classes(factors[i], i)));
+  }
+  return {dloc, {Term{"", site.element(1), site.shape(1)}, std::move(dconf)}};
 }
 
 }  // namespace ssd::xla

@@ -14,7 +14,9 @@ using graph::Graph;
 using graph::Kind;
 using graph::Node;
 
-std::vector<Term> results_of(const NodeSite& site) {
+std::vector<Bound> bound(const std::vector<Term>& terms) { return {terms.begin(), terms.end()}; }
+
+std::vector<Bound> results_of(const NodeSite& site) {
   switch (site.node.kind) {
     case Kind::input:
     case Kind::parameter:
@@ -27,11 +29,11 @@ std::vector<Term> results_of(const NodeSite& site) {
     case Kind::convolution_grad_input:
       return {convolution_grad_input(site)};
     case Kind::convolution_grad_weight:
-      return convolution_grad_weight(site);
+      return bound(convolution_grad_weight(site));
     case Kind::batch_norm:
-      return batch_norm(site);
+      return bound(batch_norm(site));
     case Kind::batch_norm_grad:
-      return batch_norm_grad(site);
+      return bound(batch_norm_grad(site));
     case Kind::max_pool:
       return {site.body.max_pool(site.inputs[0], site.node.as<graph::PoolAttributes>(), site.shape(0))};
     case Kind::max_pool_grad:
@@ -42,17 +44,17 @@ std::vector<Term> results_of(const NodeSite& site) {
     case Kind::head_view:
       return head_view(site);
     case Kind::head_view_grad:
-      return head_view_grad(site);
+      return bound(head_view_grad(site));
     case Kind::multibox_loss:
-      return multibox_loss(site);
+      return bound(multibox_loss(site));
     case Kind::multibox_loss_grad:
       return multibox_loss_grad(site);
     case Kind::running_statistics:
-      return running_statistics(site);
+      return bound(running_statistics(site));
     case Kind::sgd_update:
-      return sgd_update(site);
+      return bound(sgd_update(site));
     case Kind::all_reduce:
-      return all_reduce(site);
+      return bound(all_reduce(site));
   }
   assert(false && "arguments are no operations");
   return {};
@@ -99,7 +101,7 @@ class Lowering {
       declarations.push_back(fmt::format(
           "\n      {}: {}{} loc({})", term.name, type_of(term),
           result < 0 ? "" : fmt::format(" {{tf.aliasing_output = {} : i32}}", result), quoted(node.name)));
-      values_[nodes[i]] = {term};
+      values_[nodes[i]] = {Bound(term)};
     }
     return fmt::format("{}", fmt::join(declarations, ", "));
   }
@@ -107,28 +109,43 @@ class Lowering {
   void operations(std::size_t index) {
     const Node& node = graph_.nodes()[index];
     if (node.kind == Kind::input || node.kind == Kind::parameter) return;
-    std::vector<Term> inputs;
-    for (const graph::Value input : node.inputs) inputs.push_back(values_[input.node][input.output]);
     body_.at(node.name);
-    values_[index] = results_of({body_, graph_, node, inputs, options_});
+    std::vector<Bound> bound;
+    std::vector<Term> inputs;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      Bound& input = values_[node.inputs[i].node][node.inputs[i].output];
+      inputs.push_back(takes_levels(node.kind, i) && !input.levels.empty() ? input.whole : whole(input));
+      bound.push_back(input);
+    }
+    values_[index] = results_of({body_, graph_, node, inputs, bound, options_});
   }
 
-  std::vector<Term> results() const {
+  const Term& whole(Bound& value) {
+    if (!value.joined()) value.whole = join_levels(body_, value.levels);
+    return value.whole;
+  }
+
+  std::vector<Term> results() {
     std::vector<Term> results;
     for (const graph::Output& output : graph_.outputs())
-      results.push_back(values_[output.value.node][output.value.output]);
+      results.push_back(whole(values_[output.value.node][output.value.output]));
     for (const graph::Update& update : graph_.updates())
-      results.push_back(values_[update.value.node][update.value.output]);
+      results.push_back(whole(values_[update.value.node][update.value.output]));
     return results;
   }
 
   const Graph& graph_;
   const LowerOptions& options_;
   Body body_;
-  std::vector<std::vector<Term>> values_;
+  std::vector<std::vector<Bound>> values_;
 };
 
 }  // namespace
+
+bool takes_levels(Kind kind, std::size_t index) {
+  return (kind == Kind::multibox_loss && index == 1) || (kind == Kind::multibox_loss_grad && index == 2) ||
+         (kind == Kind::head_view_grad && index == 1);
+}
 
 std::string lower(const Graph& graph, const LowerOptions& options) {
   return Lowering(graph, options).module();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "xla/levels.h"
 #include "xla/lower.h"
 #include "xla/text.h"
 
@@ -14,7 +15,10 @@ struct NodeSite {
   Body& body;
   const graph::Graph& graph;
   const graph::Node& node;
-  const std::vector<Term>& inputs;  // of the node's inputs' types
+  // Of the node's inputs' types. An input that this kind takes apart by level (takes_levels) may be only a
+  // type here.
+  const std::vector<Term>& inputs;
+  const std::vector<Bound>& bound;  // the same inputs, with their levels
   const LowerOptions& options;
 
   Element element(int output) const { return element_of(node.outputs[output].dtype); }
@@ -30,7 +34,7 @@ std::vector<Term> convolution_grad_weight(const NodeSite& site);
 Term normalize(const NodeSite& site);
 std::vector<Term> batch_norm(const NodeSite& site);
 std::vector<Term> batch_norm_grad(const NodeSite& site);
-std::vector<Term> head_view(const NodeSite& site);
+std::vector<Bound> head_view(const NodeSite& site);
 std::vector<Term> head_view_grad(const NodeSite& site);
 std::vector<Term> running_statistics(const NodeSite& site);
 std::vector<Term> sgd_update(const NodeSite& site);
@@ -38,6 +42,9 @@ std::vector<Term> all_reduce(const NodeSite& site);
 
 // loss.cc
 std::vector<Term> multibox_loss(const NodeSite& site);
-std::vector<Term> multibox_loss_grad(const NodeSite& site);
+std::vector<Bound> multibox_loss_grad(const NodeSite& site);
+
+// Whether a kind takes its input number `index` apart by level, where it comes so.
+bool takes_levels(graph::Kind kind, std::size_t index);
 
 }  // namespace ssd::xla
