@@ -7,6 +7,7 @@
 #include "cpu/images.h"
 #include "cpu/loss.h"
 #include "cpu/onednn.h"
+#include "cpu/winograd.h"
 
 namespace ssd::cpu {
 
@@ -23,7 +24,7 @@ std::unique_ptr<Executor> make_executor(const Task& task) {
     case Kind::fused_convolution:
     case Kind::convolution_grad_input:
     case Kind::convolution_grad_weight:
-      return make_onednn_convolution(task);
+      return winograd_pays(task) ? make_winograd(task) : make_onednn_convolution(task);
     case Kind::batch_norm:
       return make_batch_norm(task);
     case Kind::batch_norm_grad:

@@ -94,17 +94,22 @@ TEST_P(Convolutions, GradientOfWeight) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Convolutions,
-                         testing::Values(ConvolutionCase{1, 1, 1, 1, 1, 1, 0},      // a single product
-                                         ConvolutionCase{2, 11, 3, 8, 7, 2, 3},     // images
-                                         ConvolutionCase{3, 9, 3, 10, 3, 1, 1},     // images, odd channels
-                                         ConvolutionCase{1, 5, 16, 24, 1, 1, 0},    // 1x1
-                                         ConvolutionCase{3, 7, 20, 12, 1, 1, 0},    // 1x1, odd channels
-                                         ConvolutionCase{2, 9, 16, 32, 1, 2, 0},    // 1x1, strided
-                                         ConvolutionCase{2, 8, 13, 21, 3, 1, 1},    // 3x3, odd channels
-                                         ConvolutionCase{1, 13, 32, 16, 3, 1, 1},   // 3x3
-                                         ConvolutionCase{3, 38, 16, 48, 3, 1, 1},   // 3x3, wide
-                                         ConvolutionCase{2, 10, 16, 16, 3, 2, 1},   // 3x3, strided
-                                         ConvolutionCase{2, 3, 16, 40, 3, 1, 0},    // 3x3 to one cell
+                         testing::Values(ConvolutionCase{1, 1, 1, 1, 1, 1, 0},     // a single product
+                                         ConvolutionCase{2, 11, 3, 8, 7, 2, 3},    // images
+                                         ConvolutionCase{3, 9, 3, 10, 3, 1, 1},    // images, odd channels
+                                         ConvolutionCase{1, 5, 16, 24, 1, 1, 0},   // 1x1
+                                         ConvolutionCase{3, 7, 20, 12, 1, 1, 0},   // 1x1, odd channels
+                                         ConvolutionCase{2, 9, 16, 32, 1, 2, 0},   // 1x1, strided
+                                         ConvolutionCase{2, 8, 13, 21, 3, 1, 1},   // 3x3, odd channels
+                                         ConvolutionCase{1, 13, 32, 16, 3, 1, 1},  // 3x3
+                                         ConvolutionCase{3, 38, 16, 48, 3, 1, 1},  // 3x3, wide
+                                         ConvolutionCase{2, 10, 16, 16, 3, 2, 1},  // 3x3, strided
+                                         ConvolutionCase{2, 3, 16, 40, 3, 1, 0},   // 3x3 to one cell
+                                         ConvolutionCase{2, 19, 40, 50, 3, 1,
+                                                         1},  // 3x3, odd blocks of channels
+                                         ConvolutionCase{1, 21, 300, 20, 3, 1, 1},  // 3x3, many channels in
+                                         ConvolutionCase{1, 20, 18, 72, 3, 1, 0},   // 3x3, no padding
+                                         ConvolutionCase{1, 17, 24, 17, 3, 1, 2},   // 3x3, much padding
                                          ConvolutionCase{2, 1, 16, 24, 3, 1, 1}));  // 3x3 on one cell
 
 struct NormCase {
