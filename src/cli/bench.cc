@@ -1,0 +1,93 @@
+// singleshot bench: how fast a device trains or infers, and how fast pictures are prepared.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/thread_pool.h"
+#include "cli/bench_data.h"
+#include "cli/commands.h"
+#include "cli/device_options.h"
+#include "cli/output.h"
+#include "train/benchmark.h"
+
+namespace ssd::cli {
+namespace {
+
+struct Options {
+  BenchmarkOptions benchmark;
+  DeviceOptions device;
+  std::string backbone = "resnet50", json;
+};
+
+void run(Options options) {
+  BenchmarkOptions& benchmark = options.benchmark;
+  benchmark.model.backbone = model::backbone_named(options.backbone);
+  benchmark.model.compute = precision_of(options.device);
+  const auto device = make_device(options.device);
+  const bool trains = benchmark.mode == BenchmarkMode::train;
+  fmt::print(stderr, "{} {}, batch {} on {}\n", trains ? "training" : "inference of", options.backbone,
+             benchmark.batch, device->description());
+  BenchmarkResult result;
+  {
+    Progress progress("bench");
+    result = ssd::benchmark(*device, benchmark, [&](int done, int of) {
+      progress.show(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(of), "iterations");
+    });
+  }
+  fmt::print(stderr, "{:.2f} images/s (min {:.2f}, median {:.2f}, max {:.2f}), {:.1f} GFLOP an image\n",
+             result.average(), result.minimum(), result.median(), result.maximum(),
+             result.flops_per_image / 1e9);
+  const int threads = options.device.threads > 0 ? options.device.threads : available_processors();
+  const nlohmann::ordered_json json{{"benchmark", trains ? "train" : "infer"},
+                                    {"device", options.device.device},
+                                    {"description", device->description()},
+                                    {"replicas", device->replicas()},
+                                    {"backbone", options.backbone},
+                                    {"precision", options.device.precision},
+                                    {"batch_size", benchmark.batch},
+                                    {"threads", threads},
+                                    {"warmup", benchmark.warmup},
+                                    {"iterations", benchmark.iterations},
+                                    {"images_per_s",
+                                     {{"avg", result.average()},
+                                      {"min", result.minimum()},
+                                      {"median", result.median()},
+                                      {"max", result.maximum()}}}};
+  write_text(options.json.empty() ? "-" : options.json, json.dump() + "\n");
+}
+
+void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char* description) {
+  auto options = std::make_shared<Options>();
+  options->benchmark.mode = mode;
+  CLI::App* command = bench.add_subcommand(name, description);
+  command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
+      ->capture_default_str();
+  command->add_option("--batch-size,-b", options->benchmark.batch, "Images of a batch on each device")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--benchmark-warmup", options->benchmark.warmup, "Iterations before the counted ones")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--benchmark-iterations", options->benchmark.iterations, "Counted iterations")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
+  add_device_options(*command, options->device);
+  add_precision_options(*command, options->device);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace
+
+void add_bench(CLI::App& program, Session&) {
+  CLI::App* bench = program.add_subcommand(
+      "bench",
+      "Measure speed: train, infer (made-up pictures, the device alone) or data (the input pipeline alone)");
+  bench->require_subcommand(1);
+  add_mode(*bench, BenchmarkMode::train, "train", "Training steps on made-up pictures");
+  add_mode(*bench, BenchmarkMode::infer, "infer", "Inference on made-up pictures");
+  add_bench_data(*bench);
+}
+
+}  // namespace ssd::cli

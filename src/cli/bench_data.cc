@@ -1,0 +1,56 @@
+#include "cli/bench_data.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/thread_pool.h"
+#include "cli/output.h"
+#include "data/data_bench.h"
+
+namespace ssd::cli {
+
+void add_bench_data(CLI::App& bench) {
+  struct Options {
+    DataBenchOptions bench;
+    std::string data, output = "compact", json;
+  };
+  auto options = std::make_shared<Options>();
+  options->bench.threads = available_processors();
+  CLI::App* command =
+      bench.add_subcommand("data", "The input pipeline: pictures from files or a record cache to batches");
+  command->add_option("--data,-d", options->data, "COCO folder or record cache")->required();
+  command->add_option("--split", options->bench.split, "Split of a COCO folder")->capture_default_str();
+  command->add_option("--threads", options->bench.threads, "Threads that prepare pictures")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--batch-size,-b", options->bench.batch_size, "Pictures of a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--benchmark-warmup", options->bench.warmup, "Batches before the clock starts")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--benchmark-iterations", options->bench.batches, "Batches of a repeat")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--repeats", options->bench.repeats, "Repeats, over which the rates are taken")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--output", options->output,
+                   "compact (u8 pictures and box indices, as the device takes them) or expanded (f32 "
+                   "normalised NCHW pictures and encoded offsets)")
+      ->check(CLI::IsMember({"compact", "expanded"}))
+      ->capture_default_str();
+  command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
+  command->callback([options] {
+    options->bench.data = options->data;
+    options->bench.output = options->output == "expanded" ? DataBenchOptions::Output::expanded
+                                                          : DataBenchOptions::Output::compact;
+    const DataBenchResult result = bench_data(options->bench);
+    fmt::print(stderr, "{}", result.to_text());
+    write_text(options->json.empty() ? "-" : options->json, result.to_json() + "\n");
+  });
+}
+
+}  // namespace ssd::cli

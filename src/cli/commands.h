@@ -1,0 +1,21 @@
+// The subcommands. Each adds itself to the program with its options and a callback that runs it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace ssd::cli {
+
+// What a command leaves with: 0 done, 1 failed or problems found.
+struct Session {
+  int exit_code = 0;
+};
+
+void add_train(CLI::App& program, Session& session);
+void add_eval(CLI::App& program, Session& session);
+void add_detect(CLI::App& program, Session& session);
+void add_bench(CLI::App& program, Session& session);
+void add_data(CLI::App& program, Session& session);
+void add_devices(CLI::App& program, Session& session);
+void add_verify(CLI::App& program, Session& session);
+
+}  // namespace ssd::cli

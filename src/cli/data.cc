@@ -1,0 +1,239 @@
+// singleshot data: check, cache, import, download.
+#include <fmt/format.h>
+
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "data/cache.h"
+#include "data/cache_build.h"
+#include "data/check.h"
+#include "data/download_coco.h"
+#include "data/import_voc.h"
+#include "data/import_yolo.h"
+
+namespace ssd::cli {
+namespace {
+
+// A record cache: its header, its index and every record's checksum.
+void check_cache(const std::string& path, const std::string& json, Session& session) {
+  const RecordCache cache(path);
+  const std::vector<std::string> problems = cache.verify();
+  if (json != "-")
+    fmt::print("{}: {} records, {:.1f} MiB, {}\n", path, cache.size(),
+               static_cast<double>(cache.bytes()) / (1 << 20),
+               cache.encoding() == RecordEncoding::raw ? "raw" : "JPEG");
+  for (const std::string& problem : problems) fmt::print(stderr, "{}\n", problem);
+  if (!json.empty())
+    write_text(
+        json,
+        nlohmann::ordered_json{{"path", path}, {"records", cache.size()}, {"problems", problems}}.dump() +
+            "\n");
+  session.exit_code = problems.empty() ? 0 : 1;
+}
+
+void check(const std::string& path, const std::string& json, const CheckOptions& given, Session& session) {
+  if (is_cache_file(path)) return check_cache(path, json, session);
+  CheckReport report;
+  {
+    Progress progress("check");
+    CheckOptions options = given;
+    options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of, "pictures"); };
+    report = check_path(path, options);
+  }
+  if (json != "-") fmt::print("{}", report.to_text());
+  if (!json.empty()) write_text(json, report.to_json() + "\n");
+  session.exit_code = report.good() ? 0 : 1;
+}
+
+void add_check(CLI::App& data, Session& session) {
+  struct Options {
+    std::string path, json;
+    CheckOptions check;
+    bool headers = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = data.add_subcommand("check",
+                                          "Find broken pictures, boxes outside pictures, doubled ids and the "
+                                          "like, and say what is in a data set");
+  command->add_option("path", options->path, "A JPEG, a folder of them, a COCO folder, or a record cache")
+      ->required();
+  command->add_option("--threads", options->check.threads, "Threads (0: all processors)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--headers", options->headers, "Read the pictures' headers only");
+  command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
+  command->callback([options, &session] {
+    if (options->headers) options->check.pictures = CheckOptions::Pictures::headers;
+    check(options->path, options->json, options->check, session);
+  });
+}
+
+struct CacheCommand {
+  std::string data, split = "train2017", out, encoding = "raw", annotations, images;
+  CacheOptions cache;
+};
+
+void make_cache(const CacheCommand& options) {
+  CacheOptions cache = options.cache;
+  cache.encoding = options.encoding == "jpeg" ? RecordEncoding::jpeg : RecordEncoding::raw;
+  CocoPaths paths = coco_paths(options.data, options.split);
+  if (!options.annotations.empty()) paths.annotations = options.annotations;
+  if (!options.images.empty()) paths.images = options.images;
+  CacheReport report;
+  {
+    Progress progress("cache");
+    report = build_cache(paths, options.out, cache, [&](std::size_t done, std::size_t total) {
+      progress.show(done, total, "pictures");
+      return true;
+    });
+  }
+  for (const std::string& message : report.unreadable) fmt::print(stderr, "left empty: {}\n", message);
+  fmt::print("{}: {} pictures, {:.1f} MiB, {} unreadable\n", options.out, report.images,
+             static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
+}
+
+void add_cache(CLI::App& data) {
+  auto options = std::make_shared<CacheCommand>();
+  options->cache.threads = available_processors();
+  CLI::App* command =
+      data.add_subcommand("cache", "Put a split's pictures and annotations into one file that trains faster");
+  command->add_option("--data,-d", options->data, "COCO folder")->required();
+  command->add_option("--split", options->split, "Split")->capture_default_str();
+  command->add_option("--out,-o", options->out, "The cache file to write")->required();
+  command->add_option("--encoding", options->encoding, "raw (decoded pixels: fastest, largest) or jpeg")
+      ->check(CLI::IsMember({"raw", "jpeg"}))
+      ->capture_default_str();
+  command
+      ->add_option("--max-side", options->cache.max_side,
+                   "Make larger pictures smaller, so that the longer side has this many pixels (0: keep)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--quality", options->cache.quality,
+                   "JPEG quality to encode with, 1 to 100 (0: take files over as they are)")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  command->add_option("--annotations", options->annotations, "Annotation file, for another layout");
+  command->add_option("--images", options->images, "Picture folder, for another layout");
+  command->add_option("--threads", options->cache.threads, "Threads")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->callback([options] { make_cache(*options); });
+}
+
+void print_import(const ImportReport& report, const std::string& json) {
+  if (json != "-") fmt::print("{}", report.to_text());
+  if (!json.empty()) write_text(json, report.to_json() + "\n");
+}
+
+struct ImportCommand {
+  std::string source, target, json, pixels = "as-written", difficult = "keep";
+  ImportOptions common;
+};
+
+CLI::App* add_importer(CLI::App& import, const char* name, const char* description, ImportCommand& options) {
+  CLI::App* command = import.add_subcommand(name, description);
+  command->add_option("source", options.source, "The data set to read")->required();
+  command->add_option("target", options.target, "The COCO folder to make")->required();
+  command
+      ->add_option("--val-share", options.common.val_share,
+                   "Share of the pictures for validation, where the source names no splits")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--seed", options.common.seed, "Which pictures that is")->capture_default_str();
+  command->add_option("--classes", options.common.classes,
+                      "Class names in the order of their ids [the source's]");
+  command->add_option("--json", options.json, "Write the report there as JSON ('-': standard output)");
+  return command;
+}
+
+void add_import(CLI::App& data) {
+  CLI::App* import = data.add_subcommand("import", "Make a COCO folder of a data set in another format");
+  import->require_subcommand(1);
+  auto voc = std::make_shared<ImportCommand>();
+  CLI::App* command = add_importer(*import, "voc", "Pascal VOC: a folder of xml files and pictures", *voc);
+  command
+      ->add_option("--pixels", voc->pixels,
+                   "Box convention: as-written, or one-based (the original VOC sets)")
+      ->check(CLI::IsMember({"as-written", "one-based"}))
+      ->capture_default_str();
+  command->add_option("--difficult", voc->difficult, "Objects marked difficult: keep or leave-out")
+      ->check(CLI::IsMember({"keep", "leave-out"}))
+      ->capture_default_str();
+  command->callback([voc] {
+    VocImportOptions options{.common = voc->common};
+    if (voc->pixels == "one-based") options.pixels = VocImportOptions::Pixels::one_based;
+    if (voc->difficult == "leave-out") options.difficult = VocImportOptions::Difficult::leave_out;
+    print_import(import_voc(voc->source, voc->target, options), voc->json);
+  });
+  auto yolo = std::make_shared<ImportCommand>();
+  command = add_importer(*import, "yolo", "YOLO: data.yaml or a classes file, a text file a picture", *yolo);
+  command->callback(
+      [yolo] { print_import(import_yolo(yolo->source, yolo->target, yolo->common), yolo->json); });
+}
+
+const char* text_of(DownloadProgress::Stage stage) {
+  switch (stage) {
+    case DownloadProgress::Stage::download:
+      return "download";
+    case DownloadProgress::Stage::check:
+      return "check";
+    case DownloadProgress::Stage::extract:
+      return "extract";
+  }
+  return "";
+}
+
+void download(const std::string& folder, const CocoDownloadOptions& options) {
+  CocoDownloadSummary summary;
+  {
+    Progress progress("download");
+    summary = download_coco2017(folder, options, [&](const DownloadProgress& at) {
+      progress.show(at.done, at.total, fmt::format("{} {}", text_of(at.stage), at.file));
+      return true;
+    });
+  }
+  fmt::print("{}: {} files fetched ({:.1f} MiB), {} archives were done before, {} files unpacked\n", folder,
+             summary.download.files_fetched, static_cast<double>(summary.download.bytes_fetched) / (1 << 20),
+             summary.archives_done_before, summary.files_unpacked);
+}
+
+void add_download(CLI::App& data) {
+  CLI::App* command = data.add_subcommand("download", "Fetch a public data set");
+  command->require_subcommand(1);
+  struct Options {
+    std::string folder;
+    CocoDownloadOptions download;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* coco = command->add_subcommand("coco2017",
+                                           "COCO 2017 (about 20 GB, as much again while unpacking); a second "
+                                           "call goes on where the first stopped");
+  coco->add_option("folder", options->folder, "The COCO folder to make")->required();
+  coco->add_option("--splits", options->download.splits, "Splits to fetch")->capture_default_str();
+  coco->add_option("--connections", options->download.download.connections, "Connections at the same time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  coco->add_option("--base-url", options->download.base_url,
+                   "Another server with the same folders [COCO's own]");
+  coco->add_flag("--keep-archives", options->download.keep_archives, "Keep the zip files after unpacking");
+  coco->callback([options] { download(options->folder, options->download); });
+}
+
+}  // namespace
+
+void add_data(CLI::App& program, Session& session) {
+  CLI::App* data = program.add_subcommand("data", "Check, cache, import and download data sets");
+  data->require_subcommand(1);
+  add_check(*data, session);
+  add_cache(*data);
+  add_import(*data);
+  add_download(*data);
+}
+
+}  // namespace ssd::cli

@@ -1,0 +1,214 @@
+// singleshot detect: photos in, photos with labelled boxes and detections.json out.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/device_options.h"
+#include "cli/output.h"
+#include "data/augment.h"
+#include "data/file_bytes.h"
+#include "report/draw.h"
+#include "train/predictor.h"
+#include "train/start.h"
+
+namespace ssd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  DeviceOptions device;
+  std::string checkpoint, stride_in, out;
+  std::vector<std::string> pictures;
+  std::int64_t batch = 1;
+  float score = 0.3f, iou = 0.45f;
+  int top = 200;
+  bool no_drawings = false;
+};
+
+// The pictures named on the command line; a folder stands for the JPEGs in it, in name order.
+std::vector<std::string> expand(const std::vector<std::string>& arguments) {
+  std::vector<std::string> files;
+  for (const std::string& argument : arguments) {
+    if (!fs::is_directory(argument)) {
+      files.push_back(argument);
+      continue;
+    }
+    std::vector<std::string> inside;
+    for (const auto& entry : fs::directory_iterator(argument)) {
+      const std::string ending = entry.path().extension().string();
+      if (ending == ".jpg" || ending == ".jpeg" || ending == ".JPG" || ending == ".JPEG")
+        inside.push_back(entry.path().string());
+    }
+    if (inside.empty()) throw Error("{}: got a folder without JPEG files, expected pictures", argument);
+    std::sort(inside.begin(), inside.end());
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  return files;
+}
+
+// Detects on pictures one after the other, in batches.
+class Detecting {
+ public:
+  Detecting(const Options& options, TrainedModel model, graph::Device& device)
+      : options_(options),
+        model_(std::move(model)),
+        predictor_(device, model_.model,
+                   {.batch = options.batch,
+                    .detector = {.score = options.score,
+                                 .iou = options.iou,
+                                 .total = static_cast<std::size_t>(options.top)}}),
+        images_(DType::u8, {predictor_.batch(), Augmenter::kSize, Augmenter::kSize, 3}) {
+    predictor_.load(model_.weights);
+  }
+
+  // Returns how many pictures could not be read.
+  int run(const std::vector<std::string>& files) {
+    Progress progress("detect");
+    int bad = 0;
+    for (const std::string& file : files) {
+      try {
+        add(file);
+      } catch (const Error& error) {
+        ++bad;
+        progress.say(fmt::format("singleshot: {}: {}", file, error.what()));
+      }
+      if (static_cast<std::int64_t>(waiting_.size()) == predictor_.batch()) flush();
+      progress.show(++done_, files.size(), "pictures");
+    }
+    flush();
+    write_text((fs::path(options_.out) / "detections.json").string(), results_.dump(1) + "\n");
+    return bad;
+  }
+
+  std::size_t found() const { return found_; }
+
+ private:
+  struct Waiting {
+    std::string file;
+    Picture picture;  // upright; empty where nothing is drawn
+    Augmenter::Size size;
+  };
+
+  void add(const std::string& file) {
+    const auto bytes = read_file(file, buffer_);
+    const std::size_t slot = waiting_.size() * Augmenter::kBytes;
+    const auto image = images_.as<std::uint8_t>().subspan(slot, Augmenter::kBytes);
+    Waiting next{file, {}, augmenter_.evaluate({.bytes = bytes}, image)};
+    if (!options_.no_drawings)
+      next.picture = turned(decode_jpeg(bytes), turn_of_orientation(read_jpeg_header(bytes).orientation));
+    waiting_.push_back(std::move(next));
+  }
+
+  void flush() {
+    if (waiting_.empty()) return;
+    predictor_.start(images_);
+    const auto detections = predictor_.finish(static_cast<int>(waiting_.size()));
+    for (std::size_t i = 0; i < waiting_.size(); ++i) report(waiting_[i], detections[i]);
+    waiting_.clear();
+  }
+
+  void report(const Waiting& picture, const std::vector<Detection>& detections) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    std::vector<DrawnBox> drawn;
+    const auto width = static_cast<float>(picture.size.width),
+               height = static_cast<float>(picture.size.height);
+    for (const Detection& d : detections) {
+      const CocoCategory& category = model_.categories[static_cast<std::size_t>(d.label - 1)];
+      const float left = std::clamp(d.box.left, 0.0f, 1.0f) * width,
+                  top = std::clamp(d.box.top, 0.0f, 1.0f) * height;
+      const float right = std::clamp(d.box.right, 0.0f, 1.0f) * width,
+                  bottom = std::clamp(d.box.bottom, 0.0f, 1.0f) * height;
+      list.push_back({{"category_id", category.id},
+                      {"category", category.name},
+                      {"bbox", {left, top, right - left, bottom - top}},
+                      {"score", d.score}});
+      drawn.push_back(
+          {left, top, right, bottom, fmt::format("{} {:.2f}", category.name, d.score), d.label - 1});
+    }
+    found_ += detections.size();
+    results_.push_back({{"file", picture.file},
+                        {"width", picture.size.width},
+                        {"height", picture.size.height},
+                        {"detections", std::move(list)}});
+    if (!options_.no_drawings) draw(picture, drawn);
+  }
+
+  // Pictures of one name from several folders get different files.
+  void draw(const Waiting& picture, const std::vector<DrawnBox>& boxes) {
+    const std::string stem = fs::path(picture.file).stem().string();
+    const int before = names_[stem]++;
+    const std::string name = before == 0 ? stem : fmt::format("{}-{}", stem, before + 1);
+    draw_boxes(fs::path(options_.out) / (name + ".png"),
+               {picture.picture.width, picture.picture.height, picture.picture.rgb}, boxes);
+  }
+
+  const Options& options_;
+  TrainedModel model_;
+  Predictor predictor_;
+  Tensor images_;
+  Augmenter augmenter_;
+  std::vector<std::byte> buffer_;
+  std::vector<Waiting> waiting_;
+  std::map<std::string, int> names_;
+  nlohmann::ordered_json results_ = nlohmann::ordered_json::array();
+  std::uint64_t done_ = 0;
+  std::size_t found_ = 0;
+};
+
+void run(const Options& options, Session& session) {
+  const std::vector<std::string> files = expand(options.pictures);
+  TrainedModel model = read_model(options.checkpoint);
+  if (!options.stride_in.empty()) model.model.stride_in = model::stride_in_named(options.stride_in);
+  model.model.compute = precision_of(options.device);
+  std::error_code failure;
+  fs::create_directories(options.out, failure);
+  if (failure) throw Error("{}: cannot be made: {}; choose another --out", options.out, failure.message());
+  const auto device = make_device(options.device);
+  Detecting detecting(options, std::move(model), *device);
+  const int bad = detecting.run(files);
+  fmt::print("{} objects in {} pictures; see {}\n", detecting.found(),
+             files.size() - static_cast<std::size_t>(bad), options.out);
+  if (bad > 0) fmt::print("{} pictures could not be read\n", bad);
+  session.exit_code = bad == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_detect(CLI::App& program, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand(
+      "detect", "Find objects in photos: pictures with labelled boxes, and detections.json");
+  command->add_option("pictures", options->pictures, "JPEG files, or folders of them")->required();
+  command
+      ->add_option("--checkpoint", options->checkpoint,
+                   "A run's folder (its latest checkpoint), a checkpoint's folder, or a weights file")
+      ->required();
+  command->add_option("--out,-o", options->out, "Folder for the results")->required();
+  command->add_option("--score", options->score, "Least score of a detection")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--iou", options->iou, "Boxes of a class that overlap more than this are one")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--top", options->top, "Most detections of a picture")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--no-drawings", options->no_drawings, "Write detections.json only");
+  command->add_option("--batch-size", options->batch, "Pictures of a batch on each device")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
+      ->check(CLI::IsMember({"3x3", "1x1"}));
+  add_device_options(*command, options->device);
+  add_precision_options(*command, options->device);
+  command->callback([options, &session] { run(*options, session); });
+}
+
+}  // namespace ssd::cli

@@ -1,0 +1,60 @@
+#include "cli/device_options.h"
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "cpu/cpu_device.h"
+#include "xla/device.h"
+
+namespace ssd::cli {
+
+void add_device_options(CLI::App& command, DeviceOptions& options) {
+  command.add_option("--device", options.device, "cpu, tpu, cuda, or pjrt:PATH of a PJRT plugin")
+      ->capture_default_str();
+  command.add_option("--threads", options.threads, "CPU threads of the network (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--replicas", options.replicas, "Local devices to use in step, not for cpu (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--cpu-devices", options.cpu_devices,
+                  "Devices that a CPU plugin makes up, for trials (0: its default)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void add_precision_options(CLI::App& command, DeviceOptions& options) {
+  command
+      .add_option("--precision", options.precision, "Of the convolutions: f32, or bf16 with f32 accumulation")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  command.add_flag_callback(
+      "--amp", [&options] { options.precision = "bf16"; }, "The same as --precision bf16");
+}
+
+DType precision_of(const DeviceOptions& options) {
+  return options.precision == "bf16" ? DType::bf16 : DType::f32;
+}
+
+std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
+  std::unique_ptr<graph::Device> device;
+  if (options.device == "cpu") {
+    if (options.replicas > 1)
+      throw UsageError("--replicas: got {}, expected 1: the cpu is one device", options.replicas);
+    device = cpu::make_device({.threads = options.threads});
+  } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
+    device = xla::make_device(
+        {.device = options.device, .replicas = options.replicas, .cpu_devices = options.cpu_devices});
+  } else {
+    throw UsageError("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", options.device);
+  }
+  device->require(precision_of(options));
+  return device;
+}
+
+int picture_threads(const DeviceOptions& options, int asked) {
+  if (asked > 0) return asked;
+  return options.device == "cpu" ? 1 : available_processors();
+}
+
+}  // namespace ssd::cli

@@ -1,0 +1,32 @@
+// --device and what goes with it, the same for every command that runs a network.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "graph/device.h"
+
+namespace ssd::cli {
+
+struct DeviceOptions {
+  std::string device = "cpu";  // cpu, tpu, cuda, pjrt:PATH
+  int threads = 0;             // of the CPU; 0: all
+  int replicas = 0;            // devices to use; 0: all
+  int cpu_devices = 0;         // that a CPU plugin shall make up
+  std::string precision = "f32";
+};
+
+void add_device_options(CLI::App& command, DeviceOptions& options);
+// --precision and --amp.
+void add_precision_options(CLI::App& command, DeviceOptions& options);
+
+// Throws UsageError for an unknown device, Error when it does not start or cannot compute in the precision.
+std::unique_ptr<graph::Device> make_device(const DeviceOptions& options);
+DType precision_of(const DeviceOptions& options);
+
+// Threads for pictures: `asked`, or, where it is 0, what suits the device: the CPU is needed for the network
+// itself.
+int picture_threads(const DeviceOptions& options, int asked);
+
+}  // namespace ssd::cli

@@ -1,0 +1,71 @@
+// singleshot devices: what there is to run on.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cpu/cpu_device.h"
+#include "xla/plugins.h"
+
+namespace ssd::cli {
+namespace {
+
+std::string gibibytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
+}
+
+void print_plugin(const xla::PluginInfo& plugin) {
+  fmt::print("{}\n  {}\n", plugin.device, plugin.path);
+  if (!plugin.problem.empty()) {
+    fmt::print("  cannot be used: {}\n", plugin.problem);
+    return;
+  }
+  fmt::print("  PJRT API {}, platform {} ({})\n", plugin.api, plugin.platform, plugin.version);
+  for (const xla::DeviceInfo& device : plugin.devices)
+    fmt::print("  device {}: {}{}\n", device.id, device.kind,
+               device.memory_limit > 0 ? ", " + gibibytes(device.memory_limit) : "");
+}
+
+nlohmann::ordered_json plugin_json(const xla::PluginInfo& plugin) {
+  nlohmann::ordered_json devices = nlohmann::ordered_json::array();
+  for (const xla::DeviceInfo& device : plugin.devices)
+    devices.push_back({{"id", device.id},
+                       {"kind", device.kind},
+                       {"memory_limit", device.memory_limit},
+                       {"memory_in_use", device.memory_in_use}});
+  return {{"device", plugin.device},      {"path", plugin.path},       {"api", plugin.api},
+          {"platform", plugin.platform},  {"version", plugin.version}, {"problem", plugin.problem},
+          {"devices", std::move(devices)}};
+}
+
+void run(const std::string& json) {
+  const std::string cpu = cpu::make_device()->description();
+  const std::vector<xla::PluginInfo> plugins = xla::list_plugins();
+  if (!json.empty()) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    all.push_back({{"device", "cpu"}, {"description", cpu}});
+    for (const xla::PluginInfo& plugin : plugins) all.push_back(plugin_json(plugin));
+    write_text(json, all.dump() + "\n");
+    return;
+  }
+  fmt::print("cpu\n  {}\n", cpu);
+  for (const xla::PluginInfo& plugin : plugins) print_plugin(plugin);
+  if (plugins.empty())
+    fmt::print(
+        "no PJRT plugin found: scripts/setup installs one for the CPU, --tpu and --cuda those for TPUs and "
+        "GPUs\n");
+}
+
+}  // namespace
+
+void add_devices(CLI::App& program, Session&) {
+  auto json = std::make_shared<std::string>();
+  CLI::App* command =
+      program.add_subcommand("devices", "List the CPU and the PJRT plugins with their devices");
+  command->add_option("--json", *json, "Write the list there as JSON ('-': standard output)");
+  command->callback([json] { run(*json); });
+}
+
+}  // namespace ssd::cli

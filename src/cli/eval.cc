@@ -1,0 +1,123 @@
+// singleshot eval: COCO's numbers, of a checkpoint or of detections in a file.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/data_options.h"
+#include "cli/device_options.h"
+#include "cli/output.h"
+#include "eval/detections_json.h"
+#include "files/safetensors.h"
+#include "train/start.h"
+
+namespace ssd::cli {
+namespace {
+
+struct Options {
+  DataOptions data;
+  DeviceOptions device;
+  std::string checkpoint, stride_in, ground_truth, detections, save_detections, json, arrays;
+  std::int64_t batch = 8;
+  int workers = 0;
+};
+
+// The file's arrays as pycocotools shapes them.
+void write_arrays(const std::string& path, const CocoEvalResult& result) {
+  const auto tensor = [](const std::vector<double>& values, Shape shape) {
+    Tensor copy(DType::f64, std::move(shape));
+    std::copy(values.begin(), values.end(), copy.as<double>().begin());
+    return copy;
+  };
+  constexpr std::int64_t t = coco_iou_count, r = coco_recall_count, a = coco_area_count, m = coco_limit_count;
+  const auto k = static_cast<std::int64_t>(result.category_ids.size());
+  TensorMap arrays;
+  arrays.emplace("precision", tensor(result.precision, {t, r, k, a, m}));
+  arrays.emplace("recall", tensor(result.recall, {t, k, a, m}));
+  arrays.emplace("scores", tensor(result.scores, {t, r, k, a, m}));
+  write_safetensors(path, arrays);
+}
+
+void report(const Options& options, const CocoFile& truth, const std::vector<DetectedBox>& detections) {
+  ThreadPool pool(available_processors());
+  const EvaluationReport report = evaluate_detections(truth, detections, &pool);
+  if (options.json != "-") fmt::print("{}", to_text(report));
+  if (!options.json.empty()) write_text(options.json, to_json(report) + "\n");
+  if (!options.arrays.empty()) write_arrays(options.arrays, report.arrays);
+}
+
+// Labels are places in the list of categories: both lists must name the same.
+void check_categories(const TrainedModel& model, const Dataset& dataset) {
+  if (model.categories.size() != dataset.categories.size())
+    throw Error("the checkpoint knows {} classes, the data has {}; evaluate on the data it was made for",
+                model.categories.size(), dataset.categories.size());
+}
+
+void evaluate_checkpoint(const Options& options) {
+  TrainedModel trained = read_model(options.checkpoint);
+  if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
+  trained.model.compute = precision_of(options.device);
+  const ValidationSet set = validation_set(options.data);
+  check_categories(trained, set.dataset);
+  const auto device = make_device(options.device);
+  Predictor predictor(*device, trained.model, {.batch = options.batch});
+  predictor.load(trained.weights);
+  std::vector<DetectedBox> detections;
+  {
+    Progress progress("evaluate");
+    detections = detect_set(
+        predictor, set.dataset,
+        {.threads = picture_threads(options.device, options.workers),
+         .on_bad_image =
+             [&](const BadImage& bad) {
+               progress.say(fmt::format("bad picture: {}: {}", bad.file, bad.reason));
+             },
+         .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "pictures"); }});
+  }
+  if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
+  report(options, set.ground_truth, detections);
+}
+
+void run(const Options& options) {
+  const bool from_files = !options.ground_truth.empty() || !options.detections.empty();
+  if (from_files == !options.checkpoint.empty())
+    throw UsageError("eval: expected either --checkpoint with --data, or --ground-truth with --detections");
+  if (!from_files) return evaluate_checkpoint(options);
+  if (options.ground_truth.empty() || options.detections.empty())
+    throw UsageError("eval: expected --ground-truth and --detections together");
+  report(options, read_coco(options.ground_truth), read_detections(options.detections));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& program, Session&) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand(
+      "eval", "COCO's numbers: of a checkpoint on a data set, or of a detections file");
+  command->add_option("--checkpoint", options->checkpoint,
+                      "A run's folder (its latest checkpoint), a checkpoint's folder, or a weights file");
+  add_val_data_options(*command, options->data);
+  command->add_option("--ground-truth", options->ground_truth,
+                      "Annotation file to hold --detections against, instead of a checkpoint");
+  command->add_option("--detections", options->detections, "Detections json, as COCO's results");
+  command->add_option("--save-detections", options->save_detections,
+                      "Write the checkpoint's detections there");
+  command->add_option("--json", options->json, "Write the numbers there as JSON ('-': standard output)");
+  command->add_option("--arrays", options->arrays,
+                      "Write precision, recall and scores there, shaped as pycocotools' (safetensors)");
+  command->add_option("--eval-batch-size,--batch-size", options->batch, "Pictures of a batch on each device")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--num-workers", options->workers,
+                   "Threads that prepare pictures (0: what suits the device)")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
+      ->check(CLI::IsMember({"3x3", "1x1"}));
+  add_device_options(*command, options->device);
+  add_precision_options(*command, options->device);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace ssd::cli

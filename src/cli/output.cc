@@ -1,0 +1,73 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "files/atomic_file.h"
+
+namespace ssd::cli {
+namespace {
+
+constexpr int bar_cells = 24;
+constexpr double redraw_seconds = 0.1;
+
+std::string bar(std::uint64_t done, std::uint64_t of) {
+  const auto full = static_cast<std::size_t>(of == 0 ? 0 : done * bar_cells / of);
+  return "[" + std::string(full, '#') + std::string(bar_cells - full, '.') + "]";
+}
+
+}  // namespace
+
+void write_text(const std::string& path, const std::string& text) {
+  if (path == "-")
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  else
+    write_file_atomically(path, text);
+}
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+  if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} s", whole);
+}
+
+Progress::Progress(std::string what, double plain_seconds)
+    : what_(std::move(what)), plain_seconds_(plain_seconds), terminal_(isatty(STDERR_FILENO) == 1) {
+  if (!terminal_) last_ = started_;
+}
+
+Progress::~Progress() { finish(); }
+
+void Progress::show(std::uint64_t done, std::uint64_t of, const std::string& note) {
+  const Clock::time_point now = Clock::now();
+  const double since = std::chrono::duration<double>(now - last_).count();
+  if (since < (terminal_ ? redraw_seconds : plain_seconds_) && done != of) return;
+  last_ = now;
+  const double elapsed = std::chrono::duration<double>(now - started_).count();
+  const std::string left =
+      done > 0 && done < of
+          ? ", " + duration_text(elapsed / static_cast<double>(done) * static_cast<double>(of - done)) +
+                " left"
+          : "";
+  const std::string text = fmt::format("{}/{}{}{}{}", done, of, note.empty() ? "" : ", ", note, left);
+  if (terminal_)
+    fmt::print(stderr, "\r\x1b[K{} {} {}", what_, bar(done, of), text);
+  else
+    fmt::print(stderr, "{} {}\n", what_, text);
+  drawn_ = terminal_;
+}
+
+void Progress::say(const std::string& line) {
+  fmt::print(stderr, "{}{}\n", drawn_ ? "\r\x1b[K" : "", line);
+  drawn_ = false;
+}
+
+void Progress::finish() {
+  if (drawn_) fmt::print(stderr, "\n");
+  drawn_ = false;
+}
+
+}  // namespace ssd::cli

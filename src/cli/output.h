@@ -1,0 +1,44 @@
+// Where commands write: results to files or standard output, progress to standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace ssd::cli {
+
+// Writes text to a file, whole or not at all; "-" is standard output.
+void write_text(const std::string& path, const std::string& text);
+
+// A progress line: redrawn in place on a terminal, at most ten times a second; elsewhere a plain line now and
+// then.
+class Progress {
+ public:
+  // `what` stands in front: "evaluating". `plain_seconds`: between two lines where there is no terminal.
+  explicit Progress(std::string what, double plain_seconds = 10);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // `note` follows the bar: "12.3 images/s, loss 4.56".
+  void show(std::uint64_t done, std::uint64_t of, const std::string& note = "");
+  // A line of its own, above the bar.
+  void say(const std::string& line);
+  // Removes the bar.
+  void finish();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string what_;
+  double plain_seconds_;
+  bool terminal_;
+  bool drawn_ = false;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point last_{};
+};
+
+// "1 h 02 min", "3 min 07 s", "12 s".
+std::string duration_text(double seconds);
+
+}  // namespace ssd::cli

@@ -1,0 +1,303 @@
+// singleshot train.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/data_options.h"
+#include "cli/device_options.h"
+#include "cli/output.h"
+#include "files/checkpoint.h"
+#include "train/start.h"
+#include "train/trainer.h"
+
+namespace ssd::cli {
+namespace {
+
+// Set by SIGINT and SIGTERM; a second signal ends the program at once.
+std::atomic<bool> stop_requested{false};
+
+void request_stop(int signal) {
+  if (stop_requested.exchange(true)) std::_Exit(128 + signal);
+}
+
+struct Options {
+  DataOptions data;
+  DeviceOptions device;
+  TrainerOptions trainer;
+  FreshOptions fresh;
+  std::string backbone = "resnet50", stride_in = "3x3";
+  int epochs = 65;
+  double learning_rate = 0;  // 0: the recipe's
+  std::vector<double> multistep{43, 54};
+  std::vector<int> evaluation{21, 31, 37, 42, 48, 53, 59, 64};
+  int workers = 0;
+  std::string on_bad_image = "replace", augment = "all", order = "shuffled", json_summary;
+  std::int64_t log_interval = 20;
+  bool resume = false;
+};
+
+// Shows steps as a progress bar and what else happens as lines.
+class Console : public TrainObserver {
+ public:
+  Console(std::int64_t steps, std::int64_t log_interval)
+      : progress_("train", 1e9), steps_(steps), log_interval_(log_interval) {}
+
+  void on_step(const StepReport& step) override {
+    // An average over about ten steps: single batches differ too much to read.
+    smooth_ = std::isnan(smooth_) ? step.loss : 0.9 * smooth_ + 0.1 * step.loss;
+    last_ = step;
+    progress_.show(static_cast<std::uint64_t>(step.step), static_cast<std::uint64_t>(steps_), note());
+  }
+  void on_speed(const SpeedReport& speed) override {
+    speed_ = speed;
+    if (speed.step % log_interval_ == 0 || speed.step == steps_)
+      progress_.say(fmt::format("step {}/{}, epoch {}, {}, waiting for data {:.0f} %", speed.step, steps_,
+                                last_.epoch, note(), 100 * speed.data_wait));
+  }
+  void on_bad_image(const BadImage& image) override {
+    progress_.say(fmt::format("bad picture, replaced: {}: {}", image.file, image.reason));
+  }
+  void on_checkpoint(std::int64_t, const std::filesystem::path& folder) override {
+    progress_.say("checkpoint " + folder.string());
+  }
+  void on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report) override {
+    progress_.say(fmt::format("evaluation after epoch {}, step {}: AP {:.4f}, AP50 {:.4f}", epoch, step,
+                              report.numbers[0], report.numbers[1]));
+  }
+  const SpeedReport& speed() const { return speed_; }
+  const StepReport& last() const { return last_; }
+
+ private:
+  std::string note() const {
+    return fmt::format("loss {:.3f}, lr {:.2e}, {:.2f} images/s", smooth_, last_.learning_rate,
+                       speed_.images_per_s);
+  }
+
+  Progress progress_;
+  std::int64_t steps_, log_interval_;
+  StepReport last_;
+  SpeedReport speed_;
+  double smooth_ = NAN;
+};
+
+AugmentOptions augment_options(const std::string& name) {
+  if (name == "none") return {false, false, false};
+  if (name == "flip") return {false, true, false};
+  if (name == "crop-flip") return {true, true, false};
+  return {};
+}
+
+// Fills in what depends on the data and the device.
+void complete(Options& options, const Dataset& dataset, const graph::Device& device) {
+  TrainerOptions& trainer = options.trainer;
+  const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
+  if (trainer.iterations == 0)
+    trainer.iterations =
+        (static_cast<std::int64_t>(dataset.samples.size()) * options.epochs + images - 1) / images;
+  trainer.schedule.rate = options.learning_rate > 0 ? options.learning_rate : recipe_rate(images);
+  trainer.schedule.milestones = options.multistep;
+  trainer.evaluation_epochs = options.evaluation;
+  trainer.compute = precision_of(options.device);
+  trainer.threads = picture_threads(options.device, options.workers);
+  trainer.augment = augment_options(options.augment);
+  trainer.order = options.order == "sequential" ? SampleOrder::sequential
+                  : options.order == "windows"  ? SampleOrder::windows
+                                                : SampleOrder::shuffled;
+  trainer.bad_images =
+      options.on_bad_image == "fail" ? LoaderOptions::BadImages::fail : LoaderOptions::BadImages::replace;
+  trainer.speed_interval = options.log_interval;
+  options.fresh.model.backbone = model::backbone_named(options.backbone);
+  options.fresh.model.stride_in = model::stride_in_named(options.stride_in);
+}
+
+TrainingStart start_of(const Options& options, const Dataset& dataset, const graph::Device& device) {
+  const TrainerOptions& trainer = options.trainer;
+  const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
+  if (options.resume) {
+    if (auto start = resumed_start(trainer.save, dataset, images)) {
+      if (start->state.model.backbone != options.fresh.model.backbone)
+        throw Error("{}: the run trains {}, got --backbone {}; leave the option as it was",
+                    trainer.save.string(), model::name_of(start->state.model.backbone), options.backbone);
+      fmt::print(stderr, "resuming after step {}\n", start->state.step);
+      return std::move(*start);
+    }
+    fmt::print(stderr, "{}: nothing to resume yet, starting afresh\n", trainer.save.string());
+  } else if (!trainer.save.empty() && latest_checkpoint(trainer.save)) {
+    throw Error(
+        "{}: this folder holds a run already (up to step {}); pass --resume to go on with it, or choose "
+        "another --save",
+        trainer.save.string(), latest_checkpoint(trainer.save)->step);
+  }
+  int left_fresh = 0;
+  TrainingStart start = fresh_start(options.fresh, dataset, left_fresh);
+  if (left_fresh > 0)
+    fmt::print(stderr, "{}: {} tensors have other shapes here (another number of classes) and start afresh\n",
+               options.fresh.checkpoint.string(), left_fresh);
+  return start;
+}
+
+void print_data(const Dataset& dataset) {
+  fmt::print(stderr,
+             "{} training pictures, {} classes; left out: {} pictures without boxes, {} boxes without area\n",
+             dataset.samples.size(), dataset.categories.size(), dataset.left_out.images_without_boxes,
+             dataset.left_out.boxes_without_area);
+}
+
+void write_summary(const std::string& path, const TrainingResult& result, const Console& console) {
+  const nlohmann::ordered_json json{{"step", result.step},
+                                    {"stopped", result.stopped},
+                                    {"loss", console.last().loss},
+                                    {"images_per_s", console.speed().images_per_s},
+                                    {"data_wait", console.speed().data_wait},
+                                    {"bad_images", result.bad_images},
+                                    {"checkpoint", result.checkpoint ? result.checkpoint->string() : ""}};
+  write_text(path, json.dump() + "\n");
+}
+
+void run(Options options) {
+  if (options.resume && options.trainer.save.empty())
+    throw UsageError("--resume: expected --save with the run's folder");
+  if (!options.fresh.checkpoint.empty() && !options.fresh.backbone.empty())
+    throw UsageError("--checkpoint and --backbone-path: expected one of them, a checkpoint holds a backbone");
+  const Dataset dataset = training_set(options.data);
+  print_data(dataset);
+  const auto device = make_device(options.device);
+  complete(options, dataset, *device);
+  const std::int64_t images = options.trainer.batch * options.trainer.accumulation * device->replicas();
+  const std::int64_t last_epoch =
+      options.trainer.iterations * images / static_cast<std::int64_t>(dataset.samples.size()) - 1;
+  std::optional<ValidationSet> validation;
+  for (const int epoch : options.evaluation)
+    if (epoch <= last_epoch && !validation) validation = validation_set(options.data);
+  TrainingStart start = start_of(options, dataset, *device);
+  fmt::print(stderr, "{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(),
+             images, start.state.step + 1, options.trainer.iterations);
+
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  Console console(options.trainer.iterations, options.log_interval);
+  const TrainingResult result = train(*device, dataset, validation ? &*validation : nullptr, std::move(start),
+                                      options.trainer, console, stop_requested);
+  if (result.bad_images > 0) fmt::print(stderr, "{} bad pictures were replaced\n", result.bad_images);
+  if (result.stopped)
+    fmt::print(stderr, "stopped after step {}{}\n", result.step,
+               options.trainer.save.empty() ? "" : "; --resume goes on from there");
+  if (!options.json_summary.empty()) write_summary(options.json_summary, result, console);
+}
+
+void add_recipe_options(CLI::App& command, Options& options) {
+  command.add_option("--epochs,-e", options.epochs, "Passes over the training set")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--iterations", options.trainer.iterations,
+                  "Steps in all, instead of --epochs; a resumed run ends at the same one")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--batch-size,--bs,-b", options.trainer.batch, "Images of a batch on each device")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--accumulation", options.trainer.accumulation, "Batches whose gradients make one step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--learning-rate,--lr", options.learning_rate,
+                  "Peak learning rate of a step [2.6e-3 for every 32 images of a step]")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--warmup", options.trainer.schedule.warmup, "Steps of linear warm-up from 0")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--multistep", options.multistep, "Epochs at which the learning rate falls to a tenth")
+      ->capture_default_str();
+  command.add_option("--momentum,-m", options.trainer.momentum, "Of SGD")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command.add_option("--weight-decay,--wd", options.trainer.weight_decay, "Of convolution weights")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--sync-batch-norm", options.trainer.batch_norm_group,
+                  "Devices that share batch-norm statistics")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--augment", options.augment,
+                  "What is done to training pictures: all (crop, flip, colour), crop-flip, flip, none")
+      ->check(CLI::IsMember({"all", "crop-flip", "flip", "none"}))
+      ->capture_default_str();
+  command
+      .add_option("--order", options.order,
+                  "Order of an epoch: shuffled, windows (kind to slow disks), sequential")
+      ->check(CLI::IsMember({"shuffled", "windows", "sequential"}))
+      ->capture_default_str();
+  command.add_option("--seed,-s", options.fresh.seed, "Of weights, order and augmentation")
+      ->capture_default_str();
+  command.add_option("--evaluation", options.evaluation, "Epochs, counted from 0, after which to evaluate")
+      ->capture_default_str();
+}
+
+void add_run_options(CLI::App& command, Options& options) {
+  command.add_option("--backbone", options.backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--stride-in", options.stride_in,
+          "Convolution of a bottleneck that has its stride: 3x3 (torchvision) or 1x1 (the original ResNet)")
+      ->check(CLI::IsMember({"3x3", "1x1"}))
+      ->capture_default_str();
+  command.add_option("--backbone-path", options.fresh.backbone,
+                     "Pretrained backbone: safetensors or .pth with torchvision's names");
+  command.add_option("--checkpoint", options.fresh.checkpoint,
+                     "Begin from these weights: a run, a checkpoint folder, or a .pt of the reference");
+  command.add_option("--save", options.trainer.save, "Folder of the run: checkpoints/ and log.jsonl");
+  command.add_flag("--resume", options.resume,
+                   "Go on from the latest checkpoint in --save, on the next batch");
+  command
+      .add_option("--checkpoint-interval", options.trainer.checkpoint_interval,
+                  "Steps between checkpoints [at the ends of epochs, at least 100 steps apart]")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--keep-checkpoints", options.trainer.keep_checkpoints,
+                  "Latest checkpoints to keep (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--num-workers", options.workers,
+                  "Threads that prepare pictures (0: 1 beside the cpu, else all processors)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--on-bad-image", options.on_bad_image,
+                  "A picture that cannot be read: replace (by the next, and name it) or fail")
+      ->check(CLI::IsMember({"replace", "fail"}))
+      ->capture_default_str();
+  command
+      .add_option("--log-interval", options.log_interval,
+                  "Steps between two lines on the console and on speed in the log")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--json-summary", options.json_summary, "Write the run's last figures there as JSON");
+}
+
+}  // namespace
+
+void add_train(CLI::App& program, Session&) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("train", "Train SSD300 on COCO or on your own photos");
+  add_val_data_options(*command, options->data);
+  add_train_data_options(*command, options->data);
+  add_recipe_options(*command, *options);
+  add_run_options(*command, *options);
+  add_device_options(*command, options->device);
+  add_precision_options(*command, options->device);
+  command->footer(
+      "Ctrl-C or SIGTERM writes a checkpoint and ends the run; --resume goes on exactly where it stopped.");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace ssd::cli
