@@ -5,7 +5,6 @@
 #include <cassert>
 #include <csetjmp>
 #include <cstdio>
-#include <string>
 #include <utility>
 // After cstdio, whose FILE it needs
 #include <jpeglib.h>
@@ -23,7 +22,8 @@ struct JpegDecoder::State {
   jpeg_source_mgr source{};
   jpeg_progress_mgr progress{};
   std::jmp_buf escape;
-  std::string reason;  // set before each jump
+  std::array<char, JMSG_LENGTH_MAX> message{};
+  const char* reason = "";  // set before each jump
   std::span<const std::byte> bytes;
   bool hit_end = false;  // libjpeg asked for more than there is
   int max_scans = 0;
@@ -32,8 +32,9 @@ struct JpegDecoder::State {
   std::array<JSAMPROW, kRows> decoded{};
   std::array<const std::uint8_t*, kRows> handed_out{};
 
-  [[noreturn]] void leave(std::string why) {
-    reason = std::move(why);
+  // Nobody on the way may own anything: a jump calls no destructors. `why` must stay.
+  [[noreturn]] void leave(const char* why) {
+    reason = why;
     std::longjmp(escape, 1);
   }
 };
@@ -45,15 +46,15 @@ State& state_of(j_common_ptr info) {
   return *static_cast<State*>(info->client_data);
 }
 
-std::string libjpeg_message(j_common_ptr info) {
-  std::array<char, JMSG_LENGTH_MAX> text{};
-  info->err->format_message(info, text.data());
-  return text.data();
+template <typename State>
+[[noreturn]] void leave_with_message(State& state) {
+  state.errors.format_message(reinterpret_cast<j_common_ptr>(&state.info), state.message.data());
+  state.leave(state.message.data());
 }
 
 template <typename State>
 void on_error(j_common_ptr info) {
-  state_of<State>(info).leave(libjpeg_message(info));
+  leave_with_message(state_of<State>(info));
 }
 
 // Warnings that leave wrong pixels behind end the decoding; those about odd, but harmless files do not. A
@@ -69,14 +70,15 @@ template <typename State>
 void on_message(j_common_ptr info, int level) {
   State& state = state_of<State>(info);
   if (level >= 0 || !spoils_pixels(state, info->err->msg_code)) return;
-  state.leave(state.hit_end ? "the end of the data before the end of the picture" : libjpeg_message(info));
+  if (state.hit_end) state.leave("the end of the data before the end of the picture");
+  leave_with_message(state);
 }
 
 template <typename State>
 void on_progress(j_common_ptr info) {
   State& state = state_of<State>(info);
   if (state.info.input_scan_number > state.max_scans) {
-    state.leave(fmt::format("more than the {} scans a picture of this size may have", state.max_scans));
+    state.leave("more scans than a picture of this size may have");
   }
 }
 
