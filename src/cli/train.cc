@@ -255,6 +255,12 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--checkpoint", options.fresh.checkpoint,
                      "Begin from these weights: a run, a checkpoint folder, or a .pt of the reference");
   command.add_option("--save", options.trainer.save, "Folder of the run: checkpoints/ and log.jsonl");
+  command
+      .add_option("--batch-norm-images", options.trainer.batch_norm_images,
+                  "Training pictures over which batch-norm statistics are made anew for the last checkpoint "
+                  "(0: keep the running averages, as the recipe)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command.add_flag("--resume", options.resume,
                    "Go on from the latest checkpoint in --save, on the next batch");
   command

@@ -46,7 +46,7 @@ Value LayerBuilder::convolution_norm(Value x, const std::string& convolution, co
   const std::int64_t count = graph_.type(y).shape.elements() / shape.out * options_.batch_norm_group;
   const int running =
       graph_.append(Kind::running_statistics, batch_norm + "/running", {mean, variance, {norm, 1}, {norm, 2}},
-                    graph::RunningAttributes{.count = count});
+                    graph::RunningAttributes{.momentum = options_.running_momentum, .count = count});
   graph_.update(mean, {running, 0});
   graph_.update(variance, {running, 1});
   return {norm};

@@ -37,7 +37,8 @@ class LayerBuilder {
   struct Options {
     Mode mode = Mode::training;
     DType compute = DType::f32;
-    int batch_norm_group = 1;  // replicas that share batch-norm statistics
+    int batch_norm_group = 1;       // replicas that share batch-norm statistics
+    double running_momentum = 0.1;  // weight of a step's statistics in the running ones
   };
   LayerBuilder(graph::Graph& graph, const Options& options) : graph_(graph), options_(options) {}
 

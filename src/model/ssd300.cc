@@ -53,12 +53,16 @@ std::vector<Value> append_maps(LayerBuilder& layers, Value features, const Model
   return maps;
 }
 
+std::vector<Value> append_features(LayerBuilder& layers, Value images, const ModelOptions& model) {
+  const Value x{
+      layers.graph().append(Kind::normalize, "normalize", {images},
+                            graph::NormalizeAttributes{pixel_mean, pixel_standard_deviation, model.compute})};
+  return append_maps(layers, append_resnet(layers, x, model), model);
+}
+
 Network append_network(LayerBuilder& layers, Value images, const ModelOptions& model) {
   Graph& graph = layers.graph();
-  const Value x{
-      graph.append(Kind::normalize, "normalize", {images},
-                   graph::NormalizeAttributes{pixel_mean, pixel_standard_deviation, model.compute})};
-  const std::vector<Value> maps = append_maps(layers, append_resnet(layers, x, model), model);
+  const std::vector<Value> maps = append_features(layers, images, model);
   graph::HeadAttributes heads{.levels = {}, .classes = model.classes};
   std::vector<Value> outputs;
   for (int i = 0; i < levels; ++i) {
@@ -165,6 +169,14 @@ Graph inference_graph(const ModelOptions& model, std::int64_t batch) {
   const Network network = append_network(layers, images, model);
   graph.output("loc", network.loc, true);
   graph.output("conf", network.conf, true);
+  return graph;
+}
+
+graph::Graph statistics_graph(const ModelOptions& model, std::int64_t batch) {
+  Graph graph;
+  const Value images = graph.input("images", {DType::u8, {batch, image_size, image_size, 3}});
+  LayerBuilder layers(graph, {.mode = Mode::training, .compute = model.compute, .running_momentum = 1});
+  append_features(layers, images, model);
   return graph;
 }
 

@@ -43,6 +43,11 @@ graph::Graph training_graph(const ModelOptions& model, const TrainingOptions& op
 // Parameters: the folded weights (fold.h).
 graph::Graph inference_graph(const ModelOptions& model, std::int64_t batch);
 
+// The batch-norm statistics of one batch: after a step the running statistics are those of the batch (the
+// variance unbiased). Input: images u8 (N,300,300,3). No outputs. Parameters: the weights and running
+// statistics of all layers but the heads.
+graph::Graph statistics_graph(const ModelOptions& model, std::int64_t batch);
+
 // Every convolution of the network, in order.
 std::vector<ConvolutionLayer> convolution_layers(const ModelOptions& model);
 

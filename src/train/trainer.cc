@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "files/checkpoint.h"
 #include "model/ssd300.h"
+#include "train/batch_norm_statistics.h"
 #include "train/parameters.h"
 #include "train/run_log.h"
 
@@ -247,6 +248,12 @@ class Training {
     last_checkpoint_step_ = state_.step;
     if (options_.save.empty()) return;
     model::State tensors = model::state_of(model_, program_->save());
+    if (state_.step == options_.iterations && options_.batch_norm_images > 0)
+      reestimate_batch_norm(tensors.weights, device_, model_, dataset_,
+                            {.images = options_.batch_norm_images,
+                             .batch = options_.batch,
+                             .threads = options_.threads,
+                             .seed = state_.seed});
     Checkpoint checkpoint{std::move(tensors.weights), std::move(tensors.momentum), to_json(state_)};
     checkpoint_ = ssd::write_checkpoint(options_.save, state_.step, checkpoint);
     if (options_.keep_checkpoints > 0)

@@ -35,7 +35,10 @@ struct TrainerOptions {
   std::int64_t checkpoint_interval = 0;  // steps; 0: at the ends of epochs, at least 100 steps apart
   int keep_checkpoints = 3;              // the latest ones; 0: all
   std::vector<int> evaluation_epochs;    // counted from 0: evaluated when they are over
-  std::int64_t speed_interval = 20;      // steps between two lines on speed
+  // Training pictures over which batch-norm statistics are made anew for the last checkpoint
+  // (batch_norm_statistics.h); 0: the running averages stay.
+  std::int64_t batch_norm_images = 64;
+  std::int64_t speed_interval = 20;  // steps between two lines on speed
 };
 
 // Where training starts: fresh weights at step 0, or a checkpoint.

@@ -1,0 +1,26 @@
+// Batch-norm statistics made anew for weights that have just changed.
+#pragma once
+
+#include "base/tensor.h"
+#include "data/dataset.h"
+#include "graph/device.h"
+#include "model/options.h"
+
+namespace ssd {
+
+struct StatisticsOptions {
+  std::int64_t images = 64;  // to look at, rounded up to whole batches
+  std::int64_t batch = 8;    // images a replica
+  int threads = 1;           // that prepare pictures
+  std::uint64_t seed = 0;    // which ones
+};
+
+// Running averages lag behind weights that still move: after a short run, or at a high learning rate,
+// inference with them is far worse than the weights are. This replaces running_mean and running_var in
+// `weights` (by state_dict names) by averages over batches of training pictures, whole and unaltered, that
+// the network sees with the weights as they are (Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021,
+// section 3).
+void reestimate_batch_norm(TensorMap& weights, graph::Device& device, const model::ModelOptions& model,
+                           const Dataset& dataset, const StatisticsOptions& options);
+
+}  // namespace ssd
