@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <sstream>
 #include <thread>
 
 #include "program.h"
@@ -41,6 +42,16 @@ void expect_equal_checkpoints(const fs::path& a, const fs::path& b) {
   }
 }
 
+// The log's lines on steps: losses, learning rates.
+std::string step_lines(const std::string& run) {
+  std::istringstream log(read_file(fs::path(run) / "log.jsonl"));
+  std::string steps;
+  for (std::string line; std::getline(log, line);) {
+    if (line.find(R"("event":"step")") != std::string::npos) steps += line + "\n";
+  }
+  return steps;
+}
+
 // Waits until a checkpoint folder or log shows that steps are being done.
 void wait_for_file(const fs::path& file, RunningProgram& program) {
   for (int tenths = 0; tenths < 600 && program.running(); ++tenths) {
@@ -64,6 +75,8 @@ TEST(Train, AResumedRunEqualsAnUninterruptedOne) {
   const Outcome resumed = run_program(training(folder / "cut", 6, {"--resume"}));
   ASSERT_EQ(resumed.exit_status, 0) << resumed.err;
   expect_equal_checkpoints(checkpoint(folder / "whole", "000006"), checkpoint(folder / "cut", "000006"));
+  EXPECT_EQ(count_lines(step_lines(folder / "whole")), 6);
+  EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "cut"));
 }
 
 TEST(Train, AnyNumberOfWorkersGivesTheSameWeights) {
