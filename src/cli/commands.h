@@ -15,6 +15,7 @@ void add_eval(CLI::App& program, Session& session);
 void add_detect(CLI::App& program, Session& session);
 void add_bench(CLI::App& program, Session& session);
 void add_data(CLI::App& program, Session& session);
+void add_compile(CLI::App& program, Session& session);
 void add_devices(CLI::App& program, Session& session);
 void add_verify(CLI::App& program, Session& session);
 

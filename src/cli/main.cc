@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   ssd::cli::add_detect(program, session);
   ssd::cli::add_bench(program, session);
   ssd::cli::add_data(program, session);
+  ssd::cli::add_compile(program, session);
   ssd::cli::add_devices(program, session);
   ssd::cli::add_verify(program, session);
   try {

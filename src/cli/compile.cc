@@ -1,0 +1,166 @@
+// singleshot compile: the training step compiled for a TPU that need not be there.
+#include "xla/compile.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "model/ssd300.h"
+#include "xla/lower.h"
+
+namespace ssd::cli {
+namespace {
+
+struct Options {
+  std::string target, program, backbone = "resnet50", stride_in = "3x3", precision = "bf16", plugin, json,
+                               save_text, save_executable;
+  std::int64_t batch = 128, max_boxes = 96, classes = 81;
+  int batch_norm_group = 1;
+};
+
+std::string read_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw Error("{}: cannot be read; expected a file of StableHLO text", path);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+// The real data-parallel step for every core of the target.
+std::string step_text(const Options& options, int cores) {
+  const model::ModelOptions model{.backbone = model::backbone_named(options.backbone),
+                                  .stride_in = model::stride_in_named(options.stride_in),
+                                  .classes = options.classes,
+                                  .compute = options.precision == "bf16" ? DType::bf16 : DType::f32};
+  return xla::lower(model::training_graph(model, {.batch = options.batch,
+                                                  .max_boxes = options.max_boxes,
+                                                  .replicas = cores,
+                                                  .batch_norm_group = options.batch_norm_group}));
+}
+
+double mebibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+void print(const xla::CompileReport& report) {
+  fmt::print("{} ({}, {} cores), compiled in {:.0f} s by {}\n", report.target, report.device_kind,
+             report.devices, report.compile_seconds, report.plugin);
+  fmt::print("the compiler's estimate of a step: {}, {:.1f} GFLOP, {:.1f} GB moved, {:.0f} cycles\n",
+             report.seconds > 0 ? fmt::format("{:.4f} s", report.seconds) : "no time given for this kind",
+             report.flops / 1e9, report.bytes / 1e9, report.module.cycles);
+  fmt::print(
+      "memory of a core: {:.0f} MiB (arguments {:.0f}, temporaries {:.0f}, code {:.0f}) of {}: {}\n",
+      mebibytes(report.memory_bytes), mebibytes(report.argument_bytes), mebibytes(report.temporary_bytes),
+      mebibytes(report.code_bytes),
+      report.memory_limit > 0 ? fmt::format("{:.0f} MiB", mebibytes(report.memory_limit)) : "an unknown size",
+      report.fits ? "fits" : "DOES NOT FIT");
+  if (!report.problem.empty()) fmt::print("{}\n", report.problem);
+  for (const xla::Collective& collective : report.module.collectives)
+    fmt::print("{} of {} tensors, {:.1f} MiB\n", collective.operation, collective.tensors,
+               mebibytes(collective.bytes));
+  for (const auto& [kind, count] : report.module.convolutions)
+    fmt::print("{} convolutions {}\n", count, kind);
+}
+
+std::string json_of(const xla::CompileReport& report) {
+  nlohmann::ordered_json collectives = nlohmann::ordered_json::array(), convolutions;
+  for (const xla::Collective& c : report.module.collectives)
+    collectives.push_back({{"operation", c.operation},
+                           {"tensors", c.tensors},
+                           {"elements", c.elements},
+                           {"bytes", c.bytes},
+                           {"scalars", c.scalars()}});
+  for (const auto& [kind, count] : report.module.convolutions) convolutions[kind] = count;
+  return nlohmann::ordered_json{{"target", report.target},
+                                {"device_kind", report.device_kind},
+                                {"devices", report.devices},
+                                {"replicas", report.replicas},
+                                {"plugin", report.plugin},
+                                {"compile_seconds", report.compile_seconds},
+                                {"seconds", report.seconds},
+                                {"cycles", report.module.cycles},
+                                {"flops", report.flops},
+                                {"bytes", report.bytes},
+                                {"argument_bytes", report.argument_bytes},
+                                {"output_bytes", report.output_bytes},
+                                {"alias_bytes", report.alias_bytes},
+                                {"temporary_bytes", report.temporary_bytes},
+                                {"code_bytes", report.code_bytes},
+                                {"memory_bytes", report.memory_bytes},
+                                {"memory_limit", report.memory_limit},
+                                {"fits", report.fits},
+                                {"problem", report.problem},
+                                {"collectives", std::move(collectives)},
+                                {"convolutions", std::move(convolutions)}}
+      .dump();
+}
+
+void run(const Options& options, Session& session) {
+  const xla::CompileOptions compiler{.plugin = options.plugin};
+  const std::string text = options.program.empty()
+                               ? step_text(options, xla::topology_devices(options.target, compiler))
+                               : read_text(options.program);
+  if (!options.save_text.empty()) write_text(options.save_text, text);
+  fmt::print(stderr, "compiling {} for {}; this takes minutes\n",
+             options.program.empty() ? options.backbone + "'s training step" : options.program,
+             options.target);
+  const xla::CompileReport report = xla::compile_for_topology(options.target, text, compiler);
+  if (!options.save_executable.empty()) {
+    if (report.executable.empty())
+      throw Error("--save-executable: the compiler cannot serialize what it made for {}", options.target);
+    write_text(options.save_executable, report.executable);
+  }
+  if (options.json != "-") print(report);
+  if (!options.json.empty()) write_text(options.json, json_of(report) + "\n");
+  session.exit_code = report.fits ? 0 : 1;
+}
+
+}  // namespace
+
+void add_compile(CLI::App& program, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand(
+      "compile",
+      "Compile the training step for a TPU that need not be there: its time, memory and collectives");
+  command
+      ->add_option("--target", options->target,
+                   "Kind and topology: v3:2x2, v5e:2x2, v5p:2x2x1, v6e:2x2, v5e:16x16, ...")
+      ->required();
+  command
+      ->add_option("--program", options->program, "Compile this StableHLO text instead of the training step")
+      ->check(CLI::ExistingFile);
+  command->add_option("--batch-size,-b", options->batch, "Images of a batch on each core")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
+      ->capture_default_str();
+  command->add_option("--stride-in", options->stride_in, "Convolution of a bottleneck that has its stride")
+      ->check(CLI::IsMember({"3x3", "1x1"}))
+      ->capture_default_str();
+  command
+      ->add_option("--precision", options->precision,
+                   "Of the convolutions: f32, or bf16 with f32 accumulation")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  command->add_option("--max-boxes", options->max_boxes, "Ground-truth boxes an image has room for")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--classes", options->classes, "Classes, the background included")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  command
+      ->add_option("--sync-batch-norm", options->batch_norm_group, "Cores that share batch-norm statistics")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--plugin", options->plugin, "Path of libtpu.so [looked for as by --device tpu]");
+  command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
+  command->add_option("--save-text", options->save_text, "Write the StableHLO text there");
+  command->add_option("--save-executable", options->save_executable, "Write the compiled program there");
+  command->callback([options, &session] { run(*options, session); });
+}
+
+}  // namespace ssd::cli

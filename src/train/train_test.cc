@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "base/error.h"
+#include "cpu/cpu_device.h"
+#include "files/checkpoint.h"
+#include "files/temporary_folder.h"
+#include "model/state.h"
+#include "train/batch_norm_statistics.h"
+#include "train/formula_weights.h"
+#include "train/predictor.h"
+#include "train/run_log.h"
+#include "train/run_state.h"
+#include "train/schedule.h"
+#include "train/start.h"
+
+namespace ssd {
+namespace {
+
+// The recipe: from 0, a step's share of the rate more each step, a tenth at 43 and at 54 epochs.
+TEST(Schedule, WarmsUpLinearlyAndFallsAtTheMilestones) {
+  const Schedule schedule{.rate = 2, .warmup = 4, .steps_per_epoch = 10.5};
+  EXPECT_DOUBLE_EQ(schedule.rate_at(0), 0);
+  EXPECT_DOUBLE_EQ(schedule.rate_at(1), 0.5);
+  EXPECT_DOUBLE_EQ(schedule.rate_at(4), 2);
+  EXPECT_DOUBLE_EQ(schedule.rate_at(451), 2);  // 43 epochs are 451.5 steps
+  EXPECT_DOUBLE_EQ(schedule.rate_at(452), 0.2);
+  EXPECT_DOUBLE_EQ(schedule.rate_at(567), 0.02);
+}
+
+TEST(Schedule, TheRecipesRateIsForThirtyTwoImages) { EXPECT_DOUBLE_EQ(recipe_rate(64), 5.2e-3); }
+
+TEST(RunState, SurvivesTheWayToJsonAndBack) {
+  const RunState state{
+      .model = {.backbone = model::Backbone::resnet101, .stride_in = model::StrideIn::conv1x1, .classes = 3},
+      .categories = {{7, "cell \"a\""}, {9, "b"}},
+      .step = 12,
+      .epoch = 3,
+      .sample = 45,
+      .seed = 18446744073709551615u,
+      .images_per_step = 8,
+      .samples = 292};
+  const RunState back = parse_run_state(to_json(state), "state.json");
+  EXPECT_EQ(to_json(back), to_json(state));
+  EXPECT_EQ(back.model.backbone, model::Backbone::resnet101);
+  EXPECT_EQ(back.categories[0].name, "cell \"a\"");
+  EXPECT_EQ(back.seed, state.seed);
+}
+
+TEST(RunState, OtherTextIsAnErrorThatNamesTheFile) {
+  for (const char* text :
+       {"", "{", "[]", R"({"format":99})", R"({"format":1,"model":{"backbone":"vgg16"}})"}) {
+    try {
+      parse_run_state(text, "here/state.json");
+      FAIL() << text;
+    } catch (const Error& error) {
+      EXPECT_FALSE(std::string(error.what()).empty());
+    }
+  }
+}
+
+TEST(RunLog, DropsLinesOfStepsThatWillBeDoneAgain) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder.path() / "run";
+  {
+    RunLog log(run, 0);
+    for (const char* line :
+         {R"({"event":"step","step":1})", R"({"event":"step","step":2})", R"({"event":"step","step":3})"})
+      log.write(line);
+  }
+  std::ofstream(run / "log.jsonl", std::ios::app) << R"({"event":"st)";  // cut short by a kill
+  RunLog(run, 2).write(R"({"event":"step","step":3,"again":true})");
+  std::ifstream stream(run / "log.jsonl");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[1], R"({"event":"step","step":2})");
+  EXPECT_EQ(lines[2], R"({"event":"step","step":3,"again":true})");
+}
+
+TEST(FormulaWeights, AreUniformAndDependOnTheName) {
+  const std::vector<double> values = formula_values("loc.0.weight", 100000);
+  double sum = 0, squares = 0;
+  for (const double value : values) {
+    ASSERT_GE(value, -1);
+    ASSERT_LT(value, 1);
+    sum += value;
+    squares += value * value;
+  }
+  EXPECT_NEAR(sum / 1e5, 0, 0.01);
+  EXPECT_NEAR(squares / 1e5, 1.0 / 3, 0.01);
+  EXPECT_NE(values[0], formula_values("loc.1.weight", 1)[0]);
+}
+
+TEST(RecogniseModel, TellsBackboneAndClassesFromTheTensors) {
+  for (const model::Backbone backbone :
+       {model::Backbone::resnet18, model::Backbone::resnet34, model::Backbone::resnet50}) {
+    const model::ModelOptions options{.backbone = backbone, .classes = 4};
+    const model::ModelOptions got = recognise_model(formula_weights(options), "weights.pt");
+    EXPECT_EQ(got.backbone, backbone);
+    EXPECT_EQ(got.classes, 4);
+  }
+  EXPECT_THROW(recognise_model({}, "weights.pt"), Error);
+}
+
+TEST(BatchNormStatistics, DependOnTheWeightsAloneAndNotOnTheOldAverages) {
+  const std::string samples = std::string(SSD_SOURCE_DIR) + "/samples/blood-cells";
+  const Dataset dataset = open_dataset(samples, "train2017");
+  const model::ModelOptions model{.backbone = model::Backbone::resnet18, .classes = 4};
+  const auto device = cpu::make_device();
+  TensorMap weights = model::initial_weights(model, 1);
+  TensorMap spoilt = model::initial_weights(model, 1);
+  for (auto& [name, tensor] : spoilt)
+    if (name.ends_with("running_mean"))
+      for (float& value : tensor.as<float>()) value = 100;
+  const StatisticsOptions options{.images = 4, .batch = 2};
+  reestimate_batch_norm(weights, *device, model, dataset, options);
+  reestimate_batch_norm(spoilt, *device, model, dataset, options);
+  bool moved = false;
+  for (const auto& [name, tensor] : weights) {
+    EXPECT_EQ(0, std::memcmp(tensor.data(), spoilt.at(name).data(), tensor.bytes())) << name;
+    if (name.ends_with("running_var"))
+      for (const float value : tensor.as<float>()) moved = moved || value != 1.0f;
+  }
+  EXPECT_TRUE(moved);
+}
+
+}  // namespace
+}  // namespace ssd
