@@ -132,7 +132,10 @@ bool has_tpu() {
 void prepare_environment(const std::string& plugin) {
   const fs::path path(plugin);
   setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);  // plugins greet on standard error
-  if (path.filename() == "libtpu.so" && !has_tpu()) setenv("TPU_SKIP_MDS_QUERY", "1", 0);
+  if (path.filename() == "libtpu.so" && !has_tpu()) {
+    setenv("TPU_SKIP_MDS_QUERY", "1", 0);
+    setenv("ALLOW_MULTIPLE_LIBTPU_LOAD", "1", 0);  // two may compile at once where there is nothing to lock
+  }
   if (path.filename() != "xla_cuda_plugin.so") return;
   const std::string flags = environment("XLA_FLAGS");
   if (flags.find("xla_gpu_cuda_data_dir") != std::string::npos) return;

@@ -16,8 +16,8 @@ namespace ssd::xla {
 std::string find_plugin(const std::string& device);
 
 // Sets what a plugin reads from the environment while it is loaded and the user has not set: no greetings on
-// standard error, no waiting for a metadata server on machines without TPU, the CUDA toolkit of the wheels
-// beside the CUDA plugin.
+// standard error, no waiting for a metadata server and no lock file on machines without TPU, the CUDA toolkit
+// of the wheels beside the CUDA plugin.
 void prepare_environment(const std::string& plugin);
 
 // Whether this machine shows a TPU to its processes.

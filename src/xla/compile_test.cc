@@ -1,0 +1,47 @@
+// A small data-parallel step through the TPU's own compiler. Takes a minute or two: label "tpu".
+#include "xla/compile.h"
+
+#include "base/error.h"
+#include "xla/lower.h"
+#include "xla/plugins.h"
+#include "xla/small_ssd_for_test.h"
+
+namespace ssd::xla {
+namespace {
+
+bool has_tpu_compiler() {
+  try {
+    find_plugin("tpu");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+TEST(Compile, ASmallBf16StepForEightTpuCoresHasOneAllReduceAndBf16Convolutions) {
+  if (!has_tpu_compiler()) GTEST_SKIP() << "libtpu is not installed: no TPU compiler";
+  const int cores = topology_devices("v3:2x2");
+  ASSERT_EQ(cores, 8);
+  const CompileReport report = compile_for_topology("v3:2x2", lower(SmallSsd(cores, 1, DType::bf16).step));
+  EXPECT_TRUE(report.fits) << report.problem;
+  EXPECT_EQ(report.replicas, 8);
+  EXPECT_GT(report.seconds, 0);
+  EXPECT_GT(report.flops, 1e6);
+  EXPECT_GT(report.temporary_bytes, 0);
+  int tensors = 0;
+  for (const Collective& collective : report.module.collectives) tensors += collective.scalars() ? 0 : 1;
+  EXPECT_EQ(tensors, 1);
+  ASSERT_FALSE(report.module.convolutions.empty());
+  for (const auto& [kind, number] : report.module.convolutions)
+    EXPECT_TRUE(kind.starts_with("bf16 x bf16")) << kind;
+  EXPECT_FALSE(report.executable.empty());
+}
+
+TEST(Compile, AProgramForMoreReplicasThanTheTargetHasIsAnError) {
+  if (!has_tpu_compiler()) GTEST_SKIP() << "libtpu is not installed: no TPU compiler";
+  EXPECT_THROW(compile_for_topology("v5e:2x2", lower(SmallSsd(8).step)), Error);
+  EXPECT_THROW(topology_devices("v99:2x2"), Error);
+}
+
+}  // namespace
+}  // namespace ssd::xla
