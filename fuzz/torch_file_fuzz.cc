@@ -1,5 +1,5 @@
-// Any bytes as a torch.save file, and as the pickle in one (which a checksum guards in the file): an Error, or
-// dense tensors.
+// Any bytes as a torch.save file, and as the pickle in one (which a checksum guards in the file): an Error,
+// or dense tensors.
 #include <cstdint>
 #include <span>
 
