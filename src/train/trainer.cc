@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "files/checkpoint.h"
+#include "files/event_file.h"
 #include "model/ssd300.h"
 #include "train/batch_norm_statistics.h"
 #include "train/parameters.h"
@@ -58,7 +59,9 @@ class Training {
         static_cast<double>(dataset.samples.size()) / static_cast<double>(state_.images_per_step);
     make_loader();
     make_program(start.tensors);
-    if (!options.save.empty()) log_.emplace(options.save, state_.step);
+    if (options.save.empty()) return;
+    log_.emplace(options.save, state_.step);
+    events_.emplace(options.save);
   }
 
   TrainingResult run() {
@@ -194,6 +197,10 @@ class Training {
                {"conf_loss", report_.conf_loss},
                {"positives", report_.positives},
                {"learning_rate", report_.learning_rate}});
+    chart(report_.step, {{"train/loss", report_.loss},
+                         {"train/loc_loss", report_.loc_loss},
+                         {"train/conf_loss", report_.conf_loss},
+                         {"train/learning_rate", report_.learning_rate}});
     observer_.on_step(report_);
     report_ = {};
     if (state_.step % options_.speed_interval == 0 || state_.step == options_.iterations) report_speed();
@@ -241,6 +248,7 @@ class Training {
                {"images_per_s", speed.images_per_s},
                {"data_wait", speed.data_wait},
                {"seconds", speed.seconds}});
+    chart(speed.step, {{"speed/images_per_s", speed.images_per_s}, {"speed/data_wait", speed.data_wait}});
     observer_.on_speed(speed);
   }
 
@@ -271,6 +279,7 @@ class Training {
                {"step", state_.step},
                {"epoch", epoch},
                {"report", nlohmann::ordered_json::parse(to_json(report))}});
+    chart(state_.step, {{"eval/AP", report.numbers[0]}, {"eval/AP50", report.numbers[1]}});
     observer_.on_evaluation(state_.step, epoch, report);
     speed_since_ = Clock::now();  // an evaluation is not training time
     speed_step_ = state_.step;
@@ -278,6 +287,14 @@ class Training {
 
   void write_log(const nlohmann::ordered_json& object) {
     if (log_) log_->write(object.dump());
+  }
+
+  // TensorBoard's curves.
+  void chart(std::int64_t step, std::initializer_list<std::pair<const char*, double>> values) {
+    if (!events_) return;
+    std::vector<Scalar> scalars;
+    for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
+    events_->add(step, scalars);
   }
 
   graph::Device& device_;
@@ -290,6 +307,7 @@ class Training {
   model::ModelOptions model_;
   Schedule schedule_;
   std::optional<RunLog> log_;
+  std::optional<EventFile> events_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<graph::Program> program_;
   std::optional<Predictor> predictor_;
