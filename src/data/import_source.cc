@@ -58,7 +58,8 @@ std::vector<std::byte> read_bytes(const fs::path& file, std::size_t most) {
 
 bool is_jpeg_name(const fs::path& file) {
   const std::string extension = lower_extension(file);
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".jpe" || extension == ".jfif";
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".jpe" || extension == ".jfif" ||
+         extension == ".mpo";
 }
 
 fs::path plain_path(const fs::path& path) {
@@ -114,7 +115,8 @@ std::optional<fs::path> ImportSource::find_picture(std::string_view name, const 
   if (found == by_stem_.end()) return std::nullopt;
   const auto rank = [&](std::size_t index) {
     const fs::path& picture = pictures_[index];
-    return std::tuple(shared_tail(picture, wanted), shared_depth(picture, from), is_jpeg_name(picture));
+    return std::tuple(shared_tail(picture.parent_path(), wanted.parent_path()), shared_depth(picture, from),
+                      picture.filename() == wanted.filename(), is_jpeg_name(picture));
   };
   return pictures_[*std::ranges::max_element(found->second, {}, rank)];
 }

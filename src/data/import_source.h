@@ -26,8 +26,8 @@ class ImportSource {
   const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
   const std::vector<std::filesystem::path>& text_files() const { return text_; }
 
-  // The picture called `name` (with or without folders and extension; extension and last folders matter only
-  // where there are several), nearest to the file `from` in the tree.
+  // The picture called `name` (with or without folders and extension). Where there are several, the one with
+  // the same last folders, then the nearest to the file `from` in the tree, then the one with that extension.
   std::optional<std::filesystem::path> find_picture(std::string_view name,
                                                     const std::filesystem::path& from) const;
 

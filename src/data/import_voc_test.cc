@@ -145,6 +145,14 @@ TEST_F(VocTest, FoldersDecideWhereThereAreNoLists) {
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
 }
 
+TEST_F(VocTest, TheNearestPictureOfAnAnnotationsNameIsTaken) {
+  add("src/train/a.jpeg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
+  add("src/val/a.jpg", "src/val/a.xml", {{"dog", {1, 2, 11, 22}}});
+  import();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpeg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"a.jpg"}));
+}
+
 TEST_F(VocTest, ConventionsOfPixelsAndDifficultBoxes) {
   add("src/a.jpg", "src/a.xml", {{"cat", {1, 1, 40, 30}}, {"dog", {5, 6, 7, 8}, true}});
   add("src/b.jpg", "src/b.xml", {{"cat", {1, 1, 40, 30}}, {"cat", {4, 4, 4, 9}}, {"cat", {4, 9, 8, 4}}});

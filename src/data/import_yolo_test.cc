@@ -129,6 +129,36 @@ TEST_F(YoloTest, TurnedPicturesPolygonsAndEmptyBoxes) {
   EXPECT_EQ(train.images.size(), 3u);
 }
 
+// The blood cells written as YOLO has them come back as they were.
+TEST_F(YoloTest, BloodCellsComeBack) {
+  const fs::path cells = fs::path(SSD_SOURCE_DIR) / "../shared/data/bccd";
+  if (!fs::exists(cells)) GTEST_SKIP() << cells << " is not there";
+  const CocoFile reference = read_coco(cells / "annotations/instances_test.json");
+  std::map<std::int64_t, std::string> labels;
+  for (const CocoAnnotation& a : reference.annotations) {
+    labels[a.image_id] +=
+        fmt::format("{} {:.8f} {:.8f} {:.8f} {:.8f}\n", a.category_id - 1, (a.bbox[0] + a.bbox[2] / 2) / 640,
+                    (a.bbox[1] + a.bbox[3] / 2) / 480, a.bbox[2] / 640, a.bbox[3] / 480);
+  }
+  fs::create_directories(root_ / "src/images");
+  for (const CocoImage& image : reference.images) {
+    fs::copy_file(cells / "JPEGImages" / image.file_name, root_ / "src/images" / image.file_name);
+    write("src/labels/" + fs::path(image.file_name).stem().string() + ".txt", labels[image.id]);
+  }
+  write("src/classes.txt", "RBC\nWBC\nPlatelets\n");
+  ImportOptions options;
+  options.val_share = 0;
+  import(options);
+  const CocoFile ours = coco("train2017");
+  ASSERT_EQ(ours.annotations.size(), reference.annotations.size());
+  for (std::size_t i = 0; i < ours.annotations.size(); ++i) {
+    EXPECT_EQ(ours.annotations[i].category_id, reference.annotations[i].category_id);
+    for (std::size_t j = 0; j < 4; ++j) {
+      EXPECT_NEAR(ours.annotations[i].bbox[j], reference.annotations[i].bbox[j], 1e-4);
+    }
+  }
+}
+
 TEST_F(YoloTest, ErrorsNameFileAndLine) {
   write_two();
   write("src/classes.txt", "cat\ndog\n");
