@@ -1,9 +1,12 @@
 #include "data/download.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zip.h>
 
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
@@ -146,6 +149,32 @@ TEST_F(DownloadTest, ASecondRunFetchesOnlyWhatIsMissing) {
   const int requests = server.requests();
   EXPECT_EQ(download_files(items, options).files_present, 1u);
   EXPECT_EQ(server.requests(), requests);
+}
+
+TEST_F(DownloadTest, AKilledProcessLeavesWhatItHadForTheNext) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer does not follow a fork";
+#else
+  const std::string a = noise(1'000'000, 12);
+  TestServer server(Files{{"/a", a}});
+  const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", 0, ""}};
+  const pid_t child = fork();
+  if (child == 0) {
+    download_files(items, quick(), [](const DownloadProgress& progress) {
+      if (progress.done >= 500'000) raise(SIGKILL);
+      return true;
+    });
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+  const auto summary = download_files(items, quick());
+  EXPECT_EQ(content_of(folder_ / "a"), a);
+  EXPECT_GE(summary.bytes_resumed, 64u << 10);  // at least the first segment was noted
+  EXPECT_EQ(summary.bytes_resumed + summary.bytes_fetched, a.size());
+#endif
 }
 
 TEST_F(DownloadTest, AFileThatChangedOnTheServerIsFetchedAfresh) {
