@@ -83,8 +83,7 @@ ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& e
   }
   for (std::vector<fs::path>* files : {&pictures_, &xml_, &text_}) {
     std::ranges::sort(*files);
-    const auto twice = std::ranges::unique(*files);
-    files->erase(twice.begin(), twice.end());
+    files->erase(std::unique(files->begin(), files->end()), files->end());
   }
   for (std::size_t i = 0; i < pictures_.size(); ++i) by_stem_[stem_of(pictures_[i])].push_back(i);
 }
