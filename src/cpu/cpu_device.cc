@@ -23,7 +23,8 @@ class CpuDevice final : public graph::Device {
                   name_of(compute), name_of(compute));
   }
   std::unique_ptr<graph::Program> compile(std::vector<graph::Graph> graphs) override {
-    return std::make_unique<CpuProgram>(std::move(graphs), threads_);
+    return std::make_unique<CpuProgram>(std::move(graphs),
+                                        CpuProgram::Options{.threads = threads_, .block = preferred_block()});
   }
 
  private:

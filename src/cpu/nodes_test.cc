@@ -57,7 +57,7 @@ TEST_P(Convolutions, FusedWithResidualAndRelu) {
   ConvolutionAttributes a = attributes();
   a.relu = true;
   trial.output_all(trial.graph.append(Kind::fused_convolution, "c", {x, weight, bias, residual}, a));
-  expect_like_interpreter(trial, 1e-5, 2, 2);
+  expect_like_interpreter(trial, {.steps = 2});
 }
 
 TEST_P(Convolutions, FusedWithReluOnly) {
@@ -93,24 +93,25 @@ TEST_P(Convolutions, GradientOfWeight) {
   expect_like_interpreter(trial);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Convolutions,
-                         testing::Values(ConvolutionCase{1, 1, 1, 1, 1, 1, 0},     // a single product
-                                         ConvolutionCase{2, 11, 3, 8, 7, 2, 3},    // images
-                                         ConvolutionCase{3, 9, 3, 10, 3, 1, 1},    // images, odd channels
-                                         ConvolutionCase{1, 5, 16, 24, 1, 1, 0},   // 1x1
-                                         ConvolutionCase{3, 7, 20, 12, 1, 1, 0},   // 1x1, odd channels
-                                         ConvolutionCase{2, 9, 16, 32, 1, 2, 0},   // 1x1, strided
-                                         ConvolutionCase{2, 8, 13, 21, 3, 1, 1},   // 3x3, odd channels
-                                         ConvolutionCase{1, 13, 32, 16, 3, 1, 1},  // 3x3
-                                         ConvolutionCase{3, 38, 16, 48, 3, 1, 1},  // 3x3, wide
-                                         ConvolutionCase{2, 10, 16, 16, 3, 2, 1},  // 3x3, strided
-                                         ConvolutionCase{2, 3, 16, 40, 3, 1, 0},   // 3x3 to one cell
-                                         ConvolutionCase{2, 19, 40, 50, 3, 1,
-                                                         1},  // 3x3, odd blocks of channels
-                                         ConvolutionCase{1, 21, 300, 20, 3, 1, 1},  // 3x3, many channels in
-                                         ConvolutionCase{1, 20, 18, 72, 3, 1, 0},   // 3x3, no padding
-                                         ConvolutionCase{1, 17, 24, 17, 3, 1, 2},   // 3x3, much padding
-                                         ConvolutionCase{2, 1, 16, 24, 3, 1, 1}));  // 3x3 on one cell
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Convolutions,
+    testing::Values(ConvolutionCase{1, 1, 1, 1, 1, 1, 0},       // a single product
+                    ConvolutionCase{2, 11, 3, 8, 7, 2, 3},      // images
+                    ConvolutionCase{3, 9, 3, 10, 3, 1, 1},      // images, odd channels
+                    ConvolutionCase{1, 5, 16, 24, 1, 1, 0},     // 1x1
+                    ConvolutionCase{3, 7, 20, 12, 1, 1, 0},     // 1x1, odd channels
+                    ConvolutionCase{2, 9, 16, 32, 1, 2, 0},     // 1x1, strided
+                    ConvolutionCase{2, 8, 13, 21, 3, 1, 1},     // 3x3, odd channels
+                    ConvolutionCase{1, 13, 32, 16, 3, 1, 1},    // 3x3
+                    ConvolutionCase{3, 38, 16, 48, 3, 1, 1},    // 3x3, wide
+                    ConvolutionCase{2, 10, 16, 16, 3, 2, 1},    // 3x3, strided
+                    ConvolutionCase{2, 3, 16, 40, 3, 1, 0},     // 3x3 to one cell
+                    ConvolutionCase{2, 19, 40, 50, 3, 1, 1},    // 3x3, odd blocks of channels
+                    ConvolutionCase{1, 21, 300, 20, 3, 1, 1},   // 3x3, many channels in
+                    ConvolutionCase{1, 38, 1000, 24, 3, 1, 1},  // 3x3, more than fits the cache
+                    ConvolutionCase{1, 20, 18, 72, 3, 1, 0},    // 3x3, no padding
+                    ConvolutionCase{1, 17, 24, 17, 3, 1, 2},    // 3x3, much padding
+                    ConvolutionCase{2, 1, 16, 24, 3, 1, 1}));   // 3x3 on one cell
 
 struct NormCase {
   std::int64_t images, size, channels;
@@ -132,7 +133,7 @@ TEST_P(BatchNorms, Forward) {
                             trial.f32("shift", channels)};
   if (GetParam().residual) inputs.push_back(trial.f32("residual", shape()));
   trial.output_all(trial.graph.append(Kind::batch_norm, "bn", std::move(inputs), attributes()));
-  for (const int threads : {1, 2, 5}) expect_like_interpreter(trial, 1e-5, threads);
+  for (const int threads : {1, 2, 5}) expect_like_interpreter(trial, {.threads = threads});
 }
 
 TEST_P(BatchNorms, Gradient) {
@@ -149,7 +150,7 @@ TEST_P(BatchNorms, Gradient) {
     trial.feeds["variance"] = graph::Array(channels);
     for (std::size_t c = 0; c < trial.feeds["variance"].values.size(); ++c)
       trial.feeds["variance"].values[c] = 0.25 * static_cast<double>(c + 1);
-    for (const int threads : {1, 5}) expect_like_interpreter(trial, 1e-5, threads);
+    for (const int threads : {1, 5}) expect_like_interpreter(trial, {.threads = threads});
   }
 }
 
@@ -167,7 +168,7 @@ TEST(BatchNorm, KeepsItsPrecisionFarFromZero) {
                                       {x, trial.f32("scale", {8}), trial.f32("shift", {8})},
                                       graph::BatchNormAttributes{}));
   // The mean itself is rounded to 6e-5.
-  expect_like_interpreter(trial, 2e-4);
+  expect_like_interpreter(trial, {.tolerance = 2e-4});
 }
 
 TEST(MaxPool, ForwardAndGradient) {
@@ -219,7 +220,7 @@ TEST(Heads, ViewAndGradient) {
   trial.output_all(grad);
   trial.graph.output("loc", {view, 0}, false);
   trial.graph.output("conf", {view, 1}, false);
-  expect_like_interpreter(trial, 0);
+  expect_like_interpreter(trial, {.tolerance = 0});
 }
 
 // Two images, the second without positives.
@@ -300,7 +301,7 @@ TEST(Updates, SgdAndRunningStatistics) {
                                          graph::RunningAttributes{.count = 50});
   trial.graph.update(mean, {running, 0});
   trial.graph.update(variance, {running, 1});
-  expect_like_interpreter(trial, 1e-6, 2, 3);
+  expect_like_interpreter(trial, {.tolerance = 1e-6, .steps = 3});
 }
 
 TEST(Updates, AllReduceOfOneReplicaChangesNothing) {
@@ -311,7 +312,7 @@ TEST(Updates, AllReduceOfOneReplicaChangesNothing) {
   trial.graph.update(weight, sum);
   trial.graph.output("sum", sum, false);
   trial.graph.output("g", {reduce, 0}, false);
-  expect_like_interpreter(trial, 1e-6, 2, 3);
+  expect_like_interpreter(trial, {.tolerance = 1e-6, .steps = 3});
 }
 
 TEST(Updates, OldValueStaysReadable) {
@@ -323,7 +324,7 @@ TEST(Updates, OldValueStaysReadable) {
   trial.graph.update(weight, next);
   trial.graph.output("later", later, false);
   trial.graph.output("w", weight, false);
-  expect_like_interpreter(trial, 1e-6, 2, 3);
+  expect_like_interpreter(trial, {.tolerance = 1e-6, .steps = 3});
 }
 
 }  // namespace

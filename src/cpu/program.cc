@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "cpu/denormals.h"
-#include "cpu/onednn.h"
 #include "graph/cost.h"
 
 namespace ssd::cpu {
@@ -44,7 +43,7 @@ Tensor memory_of(std::size_t bytes) { return Tensor(DType::u8, {static_cast<std:
 
 }  // namespace
 
-CpuProgram::CpuProgram(std::vector<Graph> graphs, int threads) : threads_(threads) {
+CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : threads_(options.threads) {
   omp_set_num_threads(threads_);  // primitives are made for so many threads
   const std::set<std::string> updated = updated_parameters(graphs);
   std::size_t arena = 0;
@@ -52,7 +51,7 @@ CpuProgram::CpuProgram(std::vector<Graph> graphs, int threads) : threads_(thread
     check(graph);
     auto compiled = std::make_unique<Compiled>();
     compiled->graph = std::move(graph);
-    compiled->schedule = schedule(compiled->graph, preferred_block(), updated);
+    compiled->schedule = schedule(compiled->graph, options.block, updated);
     for (const Task& task : compiled->schedule.tasks) compiled->executors.push_back(make_executor(task));
     compiled->placement = place(compiled->graph, compiled->schedule, compiled->executors);
     compiled->seconds.resize(compiled->executors.size());

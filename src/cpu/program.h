@@ -15,8 +15,12 @@ namespace ssd::cpu {
 
 class CpuProgram final : public graph::Program {
  public:
+  struct Options {
+    int threads = 1;
+    std::int64_t block = 8;  // B of the blocked layouts: 8 or 16
+  };
   // Throws Error when a graph asks for what this device cannot do, or when graphs disagree about a parameter.
-  CpuProgram(std::vector<graph::Graph> graphs, int threads);
+  CpuProgram(std::vector<graph::Graph> graphs, const Options& options);
 
   void load(const TensorMap& parameters) override;
   TensorMap save() override;

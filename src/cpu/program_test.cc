@@ -128,7 +128,7 @@ std::vector<TensorView> views(const std::vector<Tensor>& tensors) { return {tens
 
 TEST(Program, SeveralStepsOfTrainingMatchTheInterpreter) {
   SmallStep step;
-  expect_like_interpreter(step.trial, 2e-4, 2, 3);
+  expect_like_interpreter(step.trial, {.tolerance = 2e-4, .steps = 3});
 }
 
 TEST(Program, SameStepsGiveTheSameBits) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "cpu/cpu_device.h"
+#include "cpu/program.h"
 #include "graph/interpreter/interpreter.h"
 
 namespace ssd::cpu {
@@ -77,13 +77,16 @@ inline void expect_near(const graph::Array& expected, const TensorView& got, dou
       << what << "[" << where << "]: got " << values.values[where] << ", expected " << expected.values[where];
 }
 
-// Runs `steps` steps here and there; outputs of every step and parameters after the last must agree.
-inline void expect_like_interpreter(Trial& trial, double tolerance = 1e-5, int threads = 2, int steps = 1) {
-  trial.fill();
-  const auto device = make_device({.threads = threads});
-  std::vector<graph::Graph> graphs;
-  graphs.push_back(trial.graph);
-  const auto program = device->compile(std::move(graphs));
+struct Comparison {
+  double tolerance = 1e-5;
+  int threads = 2;
+  int steps = 1;
+};
+
+// Runs steps of the trial here and in the interpreter; outputs of every step and parameters after the last
+// must agree.
+inline void expect_like_interpreter(Trial& trial, graph::Program* program, const Comparison& comparison) {
+  const auto [tolerance, threads, steps] = comparison;
   program->load(parameters_of(trial));
   const std::vector<Tensor> inputs = inputs_of(trial);
   const std::vector<TensorView> views(inputs.begin(), inputs.end());
@@ -102,6 +105,16 @@ inline void expect_like_interpreter(Trial& trial, double tolerance = 1e-5, int t
   for (const int id : trial.graph.parameters()) {
     const std::string& name = trial.graph.nodes()[id].name;
     expect_near(feeds.at(name), after.at(name), tolerance, "parameter " + name);
+  }
+}
+
+// With the blocks that this processor prefers, and with those of others: own kernels take either.
+inline void expect_like_interpreter(Trial& trial, const Comparison& comparison = {}) {
+  trial.fill();
+  for (const std::int64_t block : {8, 16}) {
+    SCOPED_TRACE(testing::Message() << "blocks of " << block);
+    CpuProgram program({trial.graph}, {.threads = comparison.threads, .block = block});
+    expect_like_interpreter(trial, &program, comparison);
   }
 }
 
