@@ -13,6 +13,18 @@
 
 namespace ssd {
 
+// What the options cost, by bench/cache_cost on 240 pictures of COCO (at most 640 pixels a side): the
+// recipe's training pictures, 300 x 300 after crop, flip and colours, against those from the files with the
+// same random numbers.
+//   encoding                    KB an image    mean difference of a byte    PSNR
+//   raw, or JPEG as it is         835, 166                    0               exact
+//   JPEG quality 90                     87                  1.4             39.4 dB
+//   raw, max-side 400                  345                  2.8             31.5 dB
+//   JPEG 90, max-side 512               54                  2.8             32.7 dB
+//   JPEG 95, max-side 400               49                  3.5             30.8 dB
+//   JPEG 90, max-side 400               35                  3.7             30.5 dB
+//   JPEG 80, max-side 400               24                  4.1             30.0 dB
+// A smaller picture loses detail where a crop is small and has to be enlarged; the boxes stay exact.
 struct CacheOptions {
   RecordEncoding encoding = RecordEncoding::raw;
   // Pictures whose longer side has more pixels are made smaller (antialiased), keeping their aspect; 0: none.
