@@ -330,6 +330,8 @@ bool winograd_pays(const Task& task) {
   const Layout& y = kind == Kind::convolution_grad_weight ? task.in(1) : task.out(0);
   if (weight.form != Form::weight || task.in(0).form != Form::blocked) return false;
   if (weight.blocks(weight.type.shape[0]) < 2 || weight.blocks(weight.type.shape[1]) < 2) return false;
+  // The direct gradient of a weight takes its time for every tap, even on maps that most taps miss.
+  if (kind == Kind::convolution_grad_weight) return true;
   // A tile's products cost as much as 3.3 cells of a direct convolution, a weight's transform as 110 cells.
   const Image image(y);
   const double cells = static_cast<double>(image.images * image.rows * image.columns);
