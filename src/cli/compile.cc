@@ -19,7 +19,7 @@ namespace {
 
 struct Options {
   std::string target, program, backbone = "resnet50", stride_in = "3x3", precision = "bf16", plugin, json,
-                               save_text, save_executable;
+                               save_text, save_optimized, save_executable;
   std::int64_t batch = 128, max_boxes = 96, classes = 81;
   int batch_norm_group = 1;
 };
@@ -109,6 +109,7 @@ void run(const Options& options, Session& session) {
              options.program.empty() ? options.backbone + "'s training step" : options.program,
              options.target);
   const xla::CompileReport report = xla::compile_for_topology(options.target, text, compiler);
+  if (!options.save_optimized.empty()) write_text(options.save_optimized, report.optimized);
   if (!options.save_executable.empty()) {
     if (report.executable.empty())
       throw Error("--save-executable: the compiler cannot serialize what it made for {}", options.target);
@@ -159,6 +160,8 @@ void add_compile(CLI::App& program, Session& session) {
   command->add_option("--plugin", options->plugin, "Path of libtpu.so [looked for as by --device tpu]");
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
   command->add_option("--save-text", options->save_text, "Write the StableHLO text there");
+  command->add_option("--save-optimized", options->save_optimized,
+                      "Write what the compiler made of it there, as a serialized HloModuleProtoWithConfig");
   command->add_option("--save-executable", options->save_executable, "Write the compiled program there");
   command->callback([options, &session] { run(*options, session); });
 }

@@ -31,15 +31,19 @@ Term convolution(const NodeSite& site) {
   const Element compute = element_of(attributes.compute);
   const bool more = site.inputs.size() > 2 || attributes.relu;  // the bias is added to the f32 sums
   const Element wanted = more ? Element::f32 : site.element(0);
-  const std::int64_t pad = attributes.padding;
+  const std::int64_t border = attributes.padding;
   const ConvolutionWindow window{.dimensions = "[b, 0, 1, f]x[o, i, 0, 1]->[b, 0, 1, f]",
                                  .stride = attributes.stride,
-                                 .low = {pad, pad},
-                                 .high = {pad, pad}};
-  Term y = body.convolution(body.convert(site.inputs[0], compute), body.convert(site.inputs[1], compute),
-                            window, result_of(site, compute, wanted), site.shape(0));
+                                 .low = {border, border},
+                                 .high = {border, border}};
+  Shape shape = site.shape(0);
+  shape[3] = site.channels;
+  const Term weight = pad(body, body.convert(site.inputs[1], compute), 0, site.channels);
+  Term y = body.convolution(body.convert(site.inputs[0], compute), weight, window,
+                            result_of(site, compute, wanted), shape);
   y = body.convert(y, wanted);
-  if (site.inputs.size() > 2) y = body.add(y, channels_last(site, site.inputs[2], site.shape(0)));
+  if (site.inputs.size() > 2)
+    y = body.add(y, channels_last(site, pad(body, site.inputs[2], 0, site.channels), shape));
   if (site.inputs.size() > 3) y = body.add(y, body.convert(site.inputs[3], Element::f32));
   if (attributes.relu) y = body.maximum(y, 0.0);
   return body.convert(y, site.element(0));
@@ -58,7 +62,7 @@ Term convolution_grad_input(const NodeSite& site) {
                            .high = {low, low},
                            .input_dilation = attributes.stride};
   for (std::size_t i = 0; i < 2; ++i) window.high[i] += unused(attributes, x[i + 1], dy.shape[i + 1]);
-  Term weight = body.convert(site.inputs[1], compute);
+  Term weight = pad(body, body.convert(site.inputs[1], compute), 0, dy.shape[3]);
   if (attributes.kernel > 1) weight = body.reverse(weight, {2, 3});
   const Term dx = body.convolution(body.convert(dy, compute), weight, window,
                                    result_of(site, compute, site.element(0)), x);
@@ -77,10 +81,16 @@ std::vector<Term> convolution_grad_weight(const NodeSite& site) {
                            .high = {pad, pad},
                            .kernel_dilation = attributes.stride};
   for (std::size_t i = 0; i < 2; ++i) window.high[i] -= unused(attributes, x.shape[i + 1], dy.shape[i + 1]);
+  Shape shape = site.shape(0);
+  const std::int64_t channels = shape[0];  // dy may have more, which are zeros
+  shape[0] = dy.shape[3];
   const Term dweight = body.convolution(body.convert(x, compute), body.convert(dy, compute), window,
-                                        result_of(site, compute, Element::f32), site.shape(0));
-  std::vector<Term> results{body.convert(dweight, Element::f32)};
-  if (attributes.bias) results.push_back(body.sum(body.convert(dy, Element::f32), {0, 1, 2}));
+                                        result_of(site, compute, Element::f32), shape);
+  const auto own = [&](const Term& term) {
+    return shape[0] == channels ? term : body.slice(term, 0, 0, channels);
+  };
+  std::vector<Term> results{body.convert(own(dweight), Element::f32)};
+  if (attributes.bias) results.push_back(own(body.sum(body.convert(dy, Element::f32), {0, 1, 2})));
   return results;
 }
 

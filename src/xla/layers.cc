@@ -100,37 +100,40 @@ std::vector<Term> batch_norm_grad(const NodeSite& site) {
   return results;
 }
 
-// Each map's channels are [4 or K][boxes of a cell].
+// Each map's channels are [4 + K][boxes of a cell], and padding where the convolution was asked for it.
 std::vector<Bound> head_view(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<HeadAttributes>();
-  std::vector<Term> loc, conf;
+  std::vector<Term> loc;
+  std::vector<Level> conf;
   for (std::size_t i = 0; i < attributes.levels.size(); ++i) {
-    const HeadLevel& level = attributes.levels[i];
-    const Term& map = site.inputs[i];
-    const auto view = [&](std::int64_t from, std::int64_t parts) {
-      const Term slice = body.slice(map, 3, from, from + parts * level.boxes);
-      return body.reshape(slice, {map.shape[0], level.height, level.width, parts, level.boxes});
-    };
-    loc.push_back(view(0, 4));
-    conf.push_back(view(4 * level.boxes, attributes.classes));
+    conf.push_back(level_of(body, site.inputs[i], attributes.levels[i].boxes, attributes.classes));
+    loc.push_back(parts_of(body, conf.back(), 0, 4));
   }
   return {join_levels(body, loc), {Term{"", site.element(1), site.shape(1)}, std::move(conf)}};
 }
 
-std::vector<Term> head_view_grad(const NodeSite& site) {
+// The offsets' rows of a level's gradient are zero where the loss made it: dloc is added there.
+std::vector<Bound> head_view_grad(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<HeadAttributes>();
   const std::vector<Term> dloc = split_levels(body, site.inputs[0], attributes.levels);
-  std::vector<Term> dconf = site.bound[1].levels;
-  if (dconf.empty()) dconf = split_levels(body, site.inputs[1], attributes.levels);
-  std::vector<Term> results;
+  std::vector<Level> dconf = site.bound[1].levels;
+  std::vector<Bound> results;
+  const auto channels = [&](const Term& part) {
+    const Shape& s = part.shape;
+    return body.reshape(part, {s[0], s[1], s[2], s[3] * s[4]});
+  };
+  if (dconf.empty()) {
+    const std::vector<Term> classes = split_levels(body, site.inputs[1], attributes.levels);
+    for (std::size_t i = 0; i < dloc.size(); ++i)
+      results.push_back(body.concatenate({channels(dloc[i]), channels(classes[i])}, 3));
+    return results;
+  }
   for (std::size_t i = 0; i < dloc.size(); ++i) {
-    const auto channels = [&](const Term& part) {
-      const Shape& s = part.shape;
-      return body.reshape(part, {s[0], s[1], s[2], s[3] * s[4]});
-    };
-    results.push_back(body.concatenate({channels(dloc[i]), channels(dconf[i])}, 3));
+    const Shape& s = dconf[i].rows.shape;
+    const Term offsets = body.reshape(dloc[i], {s[0], s[1], s[2], dconf[i].first, s[4]});
+    results.push_back(channels(body.add(pad(body, offsets, 3, s[3]), dconf[i].rows)));
   }
   return results;
 }

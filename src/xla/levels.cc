@@ -1,6 +1,32 @@
 #include "xla/levels.h"
 
 namespace ssd::xla {
+namespace {
+
+constexpr std::int64_t offsets = 4;
+
+// Parts of a row: the fewest, of 1, 2 and 4, that make the row's channels a multiple of a tile's; four where
+// none does. Offsets are whole rows either way.
+std::int64_t parts_of_row(std::int64_t boxes) {
+  constexpr std::int64_t tile = 8;
+  std::int64_t parts = 1;
+  while (parts < offsets && parts * boxes % tile != 0) parts *= 2;
+  return parts;
+}
+
+}  // namespace
+
+std::int64_t head_channels(std::int64_t boxes, std::int64_t classes) {
+  const std::int64_t parts = parts_of_row(boxes);
+  return (offsets + classes + parts - 1) / parts * parts * boxes;
+}
+
+Level level_of(Body& body, const Term& map, std::int64_t boxes, std::int64_t classes) {
+  const std::int64_t parts = parts_of_row(boxes), channels = head_channels(boxes, classes);
+  const Shape& s = map.shape;
+  const Shape rows{s[0], s[1], s[2], channels / (parts * boxes), parts * boxes};
+  return {body.reshape(pad(body, map, 3, channels), rows), boxes, offsets / parts};
+}
 
 Term join_levels(Body& body, const std::vector<Term>& levels) {
   std::vector<Term> parts;
@@ -25,10 +51,24 @@ std::vector<Term> split_levels(Body& body, const Term& whole, const std::vector<
   return result;
 }
 
-std::vector<graph::HeadLevel> levels_of(const std::vector<Term>& terms) {
-  std::vector<graph::HeadLevel> levels;
-  for (const Term& term : terms) levels.push_back({term.shape[1], term.shape[2], term.shape[4]});
-  return levels;
+Term parts_of(Body& body, const Level& level, std::int64_t from, std::int64_t number) {
+  const Shape& s = level.rows.shape;
+  const Term all = body.reshape(level.rows, {s[0], s[1], s[2], s[3] * level.parts_of_row(), level.boxes});
+  return number == all.shape[3] ? all : body.slice(all, 3, from, from + number);
+}
+
+Term join_classes(Body& body, const std::vector<Level>& levels, std::int64_t classes) {
+  std::vector<Term> parts;
+  for (const Level& level : levels)
+    parts.push_back(parts_of(body, level, level.first * level.parts_of_row(), classes));
+  return join_levels(body, parts);
+}
+
+Term pad(Body& body, const Term& x, std::int64_t axis, std::int64_t extent) {
+  if (x.shape[axis] == extent) return x;
+  Shape rest = x.shape;
+  rest[axis] = extent - x.shape[axis];
+  return body.concatenate({x, body.constant(0, x.element, rest)}, axis);
 }
 
 }  // namespace ssd::xla

@@ -1,33 +1,53 @@
-// Tensors over all default boxes, whole or apart by feature level.
-//
-// Joining the logits of all levels into (N,D,K) and cutting their gradient up again would move them through
-// memory several times. The lowering keeps them apart, as (N,H,W,K,boxes of a cell) a level, in which order
-// the heads make them, and joins them only where a graph returns them.
+// Values of default boxes, kept level by level as the heads' convolutions make them.
 #pragma once
 
 #include <vector>
 
+#include "graph/graph.h"
 #include "xla/text.h"
 
 namespace ssd::xla {
 
-// A graph value in the program.
+// One level of a head's values: (N,H,W,R,m), R rows of m channels. A row holds m / n parts, an offset or a
+// class each, of the n boxes of a cell; rows before `first` are the offsets', and parts after the last class
+// are padding. TPUs hold channels in tiles of eight: where m is a multiple of eight, taking channels for rows
+// moves nothing.
+struct Level {
+  Term rows;
+  std::int64_t boxes = 1;  // of a cell: n
+  std::int64_t first = 0;  // row of the first class
+
+  std::int64_t parts_of_row() const { return rows.shape[4] / boxes; }
+};
+
+// What a node's result is bound to while its users are lowered: a term, or levels that are joined only where
+// a user wants the whole.
 struct Bound {
   Bound() = default;
   Bound(Term term) : whole(std::move(term)) {}
-  Bound(Term type, std::vector<Term> parts) : whole(std::move(type)), levels(std::move(parts)) {}
+  Bound(Term type, std::vector<Level> parts) : whole(std::move(type)), levels(std::move(parts)) {}
 
   bool joined() const { return !whole.name.empty(); }
 
-  Term whole;                // without a name, only a type, as long as it is not joined
-  std::vector<Term> levels;  // (N,H,W,P,n) each; empty for values that are not kept apart
+  Term whole;                 // (N,D,P); without a name, only a type, as long as it is not joined
+  std::vector<Level> levels;  // empty for values that are not kept apart
 };
+
+// The channels that head_view wants of a level's map: room for whole rows of offsets and classes.
+std::int64_t head_channels(std::int64_t boxes, std::int64_t classes);
+// The rows of a level's map (N,H,W,C); its channels are filled up with zeros where they are fewer.
+Level level_of(Body& body, const Term& map, std::int64_t boxes, std::int64_t classes);
 
 // (N,H,W,P,n) a level <-> (N,D,P): default boxes run over levels, boxes of a cell, rows, columns.
 Term join_levels(Body& body, const std::vector<Term>& levels);
 std::vector<Term> split_levels(Body& body, const Term& whole, const std::vector<graph::HeadLevel>& levels);
 
-// The levels that terms (N,H,W,P,n) belong to.
-std::vector<graph::HeadLevel> levels_of(const std::vector<Term>& terms);
+// (N,H,W,P,n): `number` parts of a level from part `from` on.
+Term parts_of(Body& body, const Level& level, std::int64_t from, std::int64_t number);
+// (N,D,K): the classes of all levels.
+Term join_classes(Body& body, const std::vector<Level>& levels, std::int64_t classes);
+
+// x with zeros after its own extent along an axis; x itself where it has that extent.
+Term pad(Body& body, const Term& x, std::int64_t axis, std::int64_t extent);
 
 }  // namespace ssd::xla

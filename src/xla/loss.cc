@@ -2,6 +2,7 @@
 // of an image is bisected on the bits of its float, with counting passes over the default boxes instead of a
 // sort.
 #include <functional>
+#include <limits>
 
 #include "xla/node.h"
 
@@ -21,10 +22,18 @@ struct Loss {
         labels(site.inputs[first + 4]),
         defaults(site.inputs[first + 5]),
         per_box{loc.shape[0], loc.shape[1]},
+        classes(site.inputs[first + 1].shape[2]),
         logits(site.bound[first + 1].levels) {
     // Logits that do not come from heads: one level of one column.
-    if (logits.empty()) logits = split_levels(body, site.inputs[first + 1], {{per_box[1], 1, 1}});
-    levels = levels_of(logits);
+    if (logits.empty())
+      logits.push_back({split_levels(body, site.inputs[first + 1], {{per_box[1], 1, 1}})[0], 1, 0});
+    for (Level& level : logits) {
+      const Shape& s = level.rows.shape;
+      levels.push_back({s[1], s[2], level.boxes});
+      class_of.push_back(classes_of(level));
+      const bool all = level.first == 0 && s[3] * level.parts_of_row() == classes;
+      if (!all) level.rows = without_others(level.rows, class_of.back());
+    }
   }
 
   Term positive() const { return body.compare(Direction::greater_equal, match, 0.0); }
@@ -33,13 +42,17 @@ struct Loss {
 
   std::vector<Term> by_level(const Term& per_default_box) const;
   Term joined(const std::vector<Term>& terms) const;
-  Term over_classes(const Term& per_cell_box, std::size_t level) const {
-    return body.broadcast(per_cell_box, logits[level].shape, {0, 1, 2, 4});
+  Term classes_of(const Level& level) const;
+  Term without_others(const Term& rows, const Term& class_numbers) const;
+  Term over_classes(const Term& per_cell_box, std::size_t level) const;
+  using Reduction = Term (Body::*)(const Term&, const Axes&);
+  Term reduce_classes(Reduction reduction, const Term& rows, std::size_t level) const;
+  Term is_label(const Term& label, std::size_t level) const {
+    return body.compare(Direction::equal, over_classes(label, level), class_of[level]);
   }
-  Term is_label(const Term& label, std::size_t level) const;
 
   struct Softmax {
-    Term centred;        // (N,H,W,K,n) logits minus their maximum
+    Term centred;        // (N,H,W,R,m) logits minus their box's maximum
     Term log_partition;  // (N,H,W,n) logarithm of the sum of their exponentials
   };
   Softmax softmax(std::size_t level) const;
@@ -47,9 +60,11 @@ struct Loss {
   const NodeSite& site;
   Body& body;
   const Term &loc, &match, &boxes, &labels, &defaults;
-  const Shape per_box;       // (N,D)
-  std::vector<Term> logits;  // (N,H,W,K,n) a level
+  const Shape per_box;  // (N,D)
+  const std::int64_t classes;
+  std::vector<Level> logits;  // minus infinity where there is no class
   std::vector<graph::HeadLevel> levels;
+  std::vector<Term> class_of;  // (N,H,W,R,m) a level: the class that a channel belongs to
 };
 
 // (N,D) -> (N,H,W,n) a level.
@@ -82,9 +97,38 @@ Term Loss::matched(const Term& values) const {
       body.select(body.broadcast(hit, all, {0, 1, 2}), body.broadcast(values, all, {0, 1, 3}), 0.0), {1});
 }
 
-// (N,H,W,K,n): which logit is that of the default box's label.
-Term Loss::is_label(const Term& label, std::size_t level) const {
-  return body.compare(Direction::equal, over_classes(label, level), body.iota(logits[level].shape, 3));
+// Negative for offsets, `classes` and more for padding.
+Term Loss::classes_of(const Level& level) const {
+  const Shape& rows = level.rows.shape;
+  const std::int64_t parts = level.parts_of_row();
+  const Shape split{rows[3], parts, level.boxes};
+  const auto first = static_cast<double>(level.first * parts);
+  const Term of_row = body.multiply(body.iota(split, 0), static_cast<double>(parts));
+  const Term part = body.subtract(body.add(of_row, body.iota(split, 1)), first);
+  return body.broadcast(body.reshape(part, {rows[3], rows[4]}), rows, {3, 4});
+}
+
+Term Loss::without_others(const Term& rows, const Term& class_numbers) const {
+  const Term is_class = body.both(body.compare(Direction::greater_equal, class_numbers, 0.0),
+                                  body.compare(Direction::less, class_numbers, static_cast<double>(classes)));
+  return body.select(is_class, rows, -std::numeric_limits<double>::infinity());
+}
+
+// (N,H,W,n) -> (N,H,W,R,m)
+Term Loss::over_classes(const Term& per_cell_box, std::size_t level) const {
+  const Shape& s = logits[level].rows.shape;
+  const Shape parts{s[0], s[1], s[2], logits[level].parts_of_row(), logits[level].boxes};
+  const Term row = body.reshape(body.broadcast(per_cell_box, parts, {0, 1, 2, 4}), {s[0], s[1], s[2], s[4]});
+  return body.broadcast(row, s, {0, 1, 2, 4});
+}
+
+// (N,H,W,R,m) -> (N,H,W,n)
+Term Loss::reduce_classes(Reduction reduction, const Term& rows, std::size_t level) const {
+  const Shape& s = rows.shape;
+  const Term row = (body.*reduction)(rows, {3});
+  const std::int64_t parts = logits[level].parts_of_row();
+  if (parts == 1) return row;
+  return (body.*reduction)(body.reshape(row, {s[0], s[1], s[2], parts, logits[level].boxes}), {3});
 }
 
 // (N,D,4): predicted minus wanted offsets, 0 where nothing is matched.
@@ -107,10 +151,11 @@ Term Loss::offsets_error() const {
 }
 
 Loss::Softmax Loss::softmax(std::size_t level) const {
-  const Term highest = body.max(logits[level], {3});
+  const Term& rows = logits[level].rows;
   Softmax result;
-  result.centred = body.subtract(logits[level], over_classes(highest, level));
-  result.log_partition = body.unary("log", body.sum(body.unary("exponential", result.centred), {3}));
+  result.centred = body.subtract(rows, over_classes(reduce_classes(&Body::max, rows, level), level));
+  const Term exponentials = body.unary("exponential", result.centred);
+  result.log_partition = body.unary("log", reduce_classes(&Body::sum, exponentials, level));
   return result;
 }
 
@@ -122,7 +167,8 @@ Term cross_entropy(const Loss& loss) {
   std::vector<Term> result;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const Loss::Softmax softmax = loss.softmax(i);
-    const Term own = body.sum(body.select(loss.is_label(labels[i], i), softmax.centred, 0.0), {3});
+    const Term own_rows = body.select(loss.is_label(labels[i], i), softmax.centred, 0.0);
+    const Term own = loss.reduce_classes(&Body::sum, own_rows, i);
     result.push_back(body.subtract(softmax.log_partition, own));
   }
   return loss.joined(result);
@@ -235,13 +281,13 @@ std::vector<Bound> multibox_loss_grad(const NodeSite& site) {
   const Term times = body.broadcast(weight, loss.per_box, {0});
   const std::vector<Term> factors = loss.by_level(body.multiply(body.convert(chosen, Element::f32), times));
   const std::vector<Term> labels = loss.by_level(loss.matched(loss.labels));
-  std::vector<Term> dconf;
+  std::vector<Level> dconf = loss.logits;
   for (std::size_t i = 0; i < factors.size(); ++i) {
     const Loss::Softmax softmax = loss.softmax(i);
     const Term logarithm = body.subtract(softmax.centred, loss.over_classes(softmax.log_partition, i));
     const Term probability = body.unary("exponential", logarithm);
     const Term target = body.convert(loss.is_label(labels[i], i), Element::f32);
-    dconf.push_back(body.multiply(body.subtract(probability, target), loss.over_classes(factors[i], i)));
+    dconf[i].rows = body.multiply(body.subtract(probability, target), loss.over_classes(factors[i], i));
   }
   return {dloc, {Term{"", site.element(1), site.shape(1)}, std::move(dconf)}};
 }

@@ -44,7 +44,7 @@ std::vector<Bound> results_of(const NodeSite& site) {
     case Kind::head_view:
       return head_view(site);
     case Kind::head_view_grad:
-      return bound(head_view_grad(site));
+      return head_view_grad(site);
     case Kind::multibox_loss:
       return bound(multibox_loss(site));
     case Kind::multibox_loss_grad:
@@ -68,10 +68,33 @@ std::vector<int> updating_results(const Graph& graph) {
   return results;
 }
 
+// The channels of each convolution's result: where only head_view uses it, as many as that wants.
+std::vector<std::int64_t> result_channels(const Graph& graph) {
+  const auto& nodes = graph.nodes();
+  std::vector<std::int64_t> channels(nodes.size());
+  std::vector<bool> shared(nodes.size());
+  for (const graph::Output& output : graph.outputs()) shared[output.value.node] = true;
+  for (const Node& node : nodes)
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const int made_by = node.inputs[i].node;
+      if (node.kind != Kind::head_view) {
+        shared[made_by] = true;
+        continue;
+      }
+      const auto& attributes = node.as<graph::HeadAttributes>();
+      channels[made_by] = head_channels(attributes.levels[i].boxes, attributes.classes);
+    }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const bool convolution = nodes[i].kind == Kind::convolution || nodes[i].kind == Kind::fused_convolution;
+    if (convolution && (shared[i] || channels[i] == 0)) channels[i] = nodes[i].outputs[0].shape[3];
+  }
+  return channels;
+}
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const LowerOptions& options)
-      : graph_(graph), options_(options), values_(graph.nodes().size()) {}
+      : graph_(graph), options_(options), values_(graph.nodes().size()), channels_(result_channels(graph)) {}
 
   std::string module() {
     const std::string arguments = this->arguments();
@@ -117,11 +140,11 @@ class Lowering {
       inputs.push_back(takes_levels(node.kind, i) && !input.levels.empty() ? input.whole : whole(input));
       bound.push_back(input);
     }
-    values_[index] = results_of({body_, graph_, node, inputs, bound, options_});
+    values_[index] = results_of({body_, graph_, node, inputs, bound, options_, channels_[index]});
   }
 
   const Term& whole(Bound& value) {
-    if (!value.joined()) value.whole = join_levels(body_, value.levels);
+    if (!value.joined()) value.whole = join_classes(body_, value.levels, value.whole.shape[2]);
     return value.whole;
   }
 
@@ -138,6 +161,7 @@ class Lowering {
   const LowerOptions& options_;
   Body body_;
   std::vector<std::vector<Bound>> values_;
+  const std::vector<std::int64_t> channels_;
 };
 
 }  // namespace

@@ -20,6 +20,8 @@ struct NodeSite {
   const std::vector<Term>& inputs;
   const std::vector<Bound>& bound;  // the same inputs, with their levels
   const LowerOptions& options;
+  // Of a convolution's result: those of its node, or more, filled with zeros, where head_view is its user.
+  std::int64_t channels = 0;
 
   Element element(int output) const { return element_of(node.outputs[output].dtype); }
   const Shape& shape(int output) const { return node.outputs[output].shape; }
@@ -35,7 +37,7 @@ Term normalize(const NodeSite& site);
 std::vector<Term> batch_norm(const NodeSite& site);
 std::vector<Term> batch_norm_grad(const NodeSite& site);
 std::vector<Bound> head_view(const NodeSite& site);
-std::vector<Term> head_view_grad(const NodeSite& site);
+std::vector<Bound> head_view_grad(const NodeSite& site);
 std::vector<Term> running_statistics(const NodeSite& site);
 std::vector<Term> sgd_update(const NodeSite& site);
 std::vector<Term> all_reduce(const NodeSite& site);
