@@ -1,0 +1,53 @@
+// Detections in COCO's result format: any bytes are read or refused, and what is read can be written, read
+// again with the same numbers, and evaluated.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "eval/coco_eval.h"
+#include "eval/detections_json.h"
+
+namespace {
+
+// Every other detection is an object too, so that boxes of foreign sizes meet each other. One category: its
+// curves are most of the work.
+void check_evaluation(const std::vector<ssd::DetectedBox>& detections) {
+  std::vector<std::int64_t> images;
+  std::vector<ssd::GroundTruthBox> objects;
+  for (std::size_t i = 0; i < detections.size(); ++i) {
+    const ssd::DetectedBox& box = detections[i];
+    images.push_back(box.image_id);
+    if (i % 2 == 0)
+      objects.push_back({.id = static_cast<std::int64_t>(i) + 1,
+                         .image_id = box.image_id,
+                         .category_id = box.category_id,
+                         .box = box.box,
+                         .area = box.box[2] * box.box[3],
+                         .crowd = i % 4 == 2});
+  }
+  const std::vector<std::int64_t> categories = {detections.front().category_id};
+  ssd::require_known_images(detections, images);
+  const ssd::CocoEvalResult result = ssd::evaluate_coco(
+      {.image_ids = images, .category_ids = categories, .ground_truth = objects, .detections = detections});
+  for (const double value : result.precision)
+    if (value != -1 && !(0 <= value && value <= 1)) std::abort();
+  for (const double value : result.recall)
+    if (value != -1 && !(0 <= value && value <= 1)) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::vector<ssd::DetectedBox> detections;
+  try {
+    detections = ssd::parse_detections({reinterpret_cast<const char*>(data), size}, "fuzz.json");
+  } catch (const ssd::Error&) {
+    return 0;
+  }
+  if (ssd::parse_detections(ssd::write_detections(detections), "again.json") != detections) std::abort();
+  if (!detections.empty()) check_evaluation(detections);
+  return 0;
+}
