@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "xla/node.h"
+#include "xla/pointwise.h"
 
 namespace ssd::xla {
 namespace {
@@ -25,12 +26,13 @@ std::int64_t unused(const ConvolutionAttributes& attributes, std::int64_t in, st
 
 }  // namespace
 
-Term convolution(const NodeSite& site) {
+Bound convolution(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<ConvolutionAttributes>();
   const Element compute = element_of(attributes.compute);
   const bool more = site.inputs.size() > 2 || attributes.relu;  // the bias is added to the f32 sums
-  const Element wanted = more ? Element::f32 : site.element(0);
+  const bool pointwise = is_pointwise(site);                    // the batch norm takes the sums as they are
+  const Element wanted = more || pointwise ? Element::f32 : site.element(0);
   const std::int64_t border = attributes.padding;
   const ConvolutionWindow window{.dimensions = "[b, 0, 1, f]x[o, i, 0, 1]->[b, 0, 1, f]",
                                  .stride = attributes.stride,
@@ -46,12 +48,16 @@ Term convolution(const NodeSite& site) {
     y = body.add(y, channels_last(site, pad(body, site.inputs[2], 0, site.channels), shape));
   if (site.inputs.size() > 3) y = body.add(y, body.convert(site.inputs[3], Element::f32));
   if (attributes.relu) y = body.maximum(y, 0.0);
-  return body.convert(y, site.element(0));
+  Bound result(body.convert(y, site.element(0)));
+  if (pointwise) result.pointwise = make_pointwise(site, y);
+  return result;
 }
 
 // The transposed convolution: dy with stride - 1 zeros between its cells, against the mirrored kernel.
 Term convolution_grad_input(const NodeSite& site) {
   Body& body = site.body;
+  if (site.bound[0].gradient)
+    return body.convert(input_gradient(body, *site.bound[0].gradient), site.element(0));
   const auto& attributes = site.node.as<ConvolutionAttributes>();
   const Element compute = element_of(attributes.compute);
   const Term& dy = site.inputs[0];
@@ -72,6 +78,8 @@ Term convolution_grad_input(const NodeSite& site) {
 // The kernel is dy, spread by the stride; images are what the products are summed over.
 std::vector<Term> convolution_grad_weight(const NodeSite& site) {
   Body& body = site.body;
+  if (site.bound[1].gradient)
+    return {body.reshape(weight_gradient(body, *site.bound[1].gradient), site.shape(0))};
   const auto& attributes = site.node.as<ConvolutionAttributes>();
   const Element compute = element_of(attributes.compute);
   const Term &x = site.inputs[0], &dy = site.inputs[1];

@@ -80,7 +80,7 @@ class XlaDevice : public graph::Device {
   // From the cache, or compiled and put there.
   std::unique_ptr<Executable> executable(const Graph& graph) const {
     const bool gpu = platform_ == "cuda" || platform_ == "rocm" || platform_ == "gpu";
-    const std::string text = lower(graph, {.mixed_convolutions = !gpu});
+    const std::string text = lower(graph, {.mixed_convolutions = !gpu, .pointwise_moments = !gpu});
     std::vector<std::int64_t> ids;
     for (const DeviceInfo& info : infos_) ids.push_back(info.id);
     const std::string options = compile_options(ids);

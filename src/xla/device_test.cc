@@ -27,17 +27,25 @@ TEST(Step, IsOneProgramWithoutASortThatDonatesEveryUpdatedParameter) {
   EXPECT_EQ(count(text, "dense<[[0, 1, 2, 3]]>"), 1u);
 }
 
-TEST(Step, InBf16HasOnlyBf16Convolutions) {
-  const std::string text = lower(SmallSsd(1, 1, DType::bf16).step);
-  std::size_t convolutions = 0;
-  for (std::size_t at = text.find("stablehlo.convolution("); at != std::string::npos;
-       at = text.find("stablehlo.convolution(", at + 1)) {
+// How many operations of a kind there are; each must have two operands of bf16.
+std::size_t count_in_bf16(const std::string& text, const std::string& operation) {
+  std::size_t number = 0;
+  for (std::size_t at = text.find(operation); at != std::string::npos; at = text.find(operation, at + 1)) {
     const std::string line = text.substr(at, text.find('\n', at) - at);
     const std::string types = line.substr(line.rfind(" : ("));
     EXPECT_EQ(count(types.substr(0, types.find("->")), "xbf16>"), 2u) << line;
-    ++convolutions;
+    ++number;
   }
-  EXPECT_EQ(convolutions, 5u + 5u + 4u);  // forward, by weight, by input
+  return number;
+}
+
+TEST(Step, InBf16HasOnlyBf16Convolutions) {
+  const graph::Graph step = SmallSsd(1, 1, DType::bf16).step;
+  // Forward, by weight, by input; with moments also those of the input and the gradient's part along it.
+  EXPECT_EQ(count_in_bf16(lower(step, {.pointwise_moments = false}), "stablehlo.convolution("), 7u + 7u + 6u);
+  const std::string text = lower(step);
+  EXPECT_EQ(count_in_bf16(text, "stablehlo.convolution("), 7u + 7u + 6u + 2u);
+  EXPECT_EQ(count_in_bf16(text, "stablehlo.dot_general"), 3u);
 }
 
 // Twenty donated steps, three in flight, each against the interpreter's step from the interpreter's state.

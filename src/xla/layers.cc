@@ -1,6 +1,7 @@
 // Everything of the network that is neither a convolution nor the loss.
 #include "base/error.h"
 #include "xla/node.h"
+#include "xla/pointwise.h"
 
 namespace ssd::xla {
 namespace {
@@ -36,6 +37,21 @@ Term inverse_deviation(const NodeSite& site, const Term& variance) {
   return site.body.unary("rsqrt", site.body.add(variance, epsilon));
 }
 
+// Both sums in one pass, which the compiler can attach to the convolution that makes x.
+Statistics statistics(const NodeSite& site, const Term& x) {
+  Body& body = site.body;
+  const std::vector<Term> means =
+      shared_means(site, {body.sum(x, all_but_channels), body.sum(body.multiply(x, x), all_but_channels)});
+  const Term &mean = means[0], &square = means[1];
+  return {mean, body.maximum(body.subtract(square, body.multiply(mean, mean)), 0.0)};
+}
+
+// How the input number `index` of a batch norm, or of its gradient, was made, where that serves; a group of
+// replicas needs the statistics of all.
+std::shared_ptr<const Pointwise> pointwise_of(const NodeSite& site, std::size_t index) {
+  return site.node.as<BatchNormAttributes>().group > 1 ? nullptr : site.bound[index].pointwise;
+}
+
 }  // namespace
 
 Term normalize(const NodeSite& site) {
@@ -57,12 +73,9 @@ std::vector<Term> batch_norm(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<BatchNormAttributes>();
   const Shape& shape = site.shape(0);
-  const Term x = body.convert(site.inputs[0], Element::f32);
-  // Both sums in one pass, which the compiler can attach to the convolution that makes x.
-  const std::vector<Term> means =
-      shared_means(site, {body.sum(x, all_but_channels), body.sum(body.multiply(x, x), all_but_channels)});
-  const Term &mean = means[0], &square = means[1];
-  const Term variance = body.maximum(body.subtract(square, body.multiply(mean, mean)), 0.0);
+  const auto pointwise = pointwise_of(site, 0);
+  const Term x = pointwise ? pointwise->y : body.convert(site.inputs[0], Element::f32);
+  const auto [mean, variance] = pointwise ? statistics_of(body, *pointwise) : statistics(site, x);
 
   const Term factor = body.multiply(inverse_deviation(site, variance), site.inputs[1]);
   const Term centred = body.subtract(x, channels_last(site, mean, shape));
@@ -75,28 +88,32 @@ std::vector<Term> batch_norm(const NodeSite& site) {
 
 // With g = dy where the ReLU let y through, h = (x - mean) / deviation and n values a channel:
 // dshift = sum g, dscale = sum g h, dx = scale / deviation * (g - dshift / n - h dscale / n).
-std::vector<Term> batch_norm_grad(const NodeSite& site) {
+std::vector<Bound> batch_norm_grad(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<BatchNormAttributes>();
   const Term &scale = site.inputs[3], &mean = site.inputs[4], &variance = site.inputs[5];
   const Shape& shape = site.shape(0);
   Term g = site.inputs[0];
   if (attributes.relu) g = body.select(body.compare(Direction::greater, site.inputs[2], 0.0), g, 0.0);
-  const Term dresidual = g;
-  g = body.convert(g, Element::f32);
   const Term inverse = inverse_deviation(site, variance);
-  const Term x = body.convert(site.inputs[1], Element::f32);
-  const Term centred = body.subtract(x, channels_last(site, mean, shape));
-  const Term h = body.multiply(centred, channels_last(site, inverse, shape));
-  const Term gh = body.multiply(g, h);
-
-  const Term dshift = body.sum(g, all_but_channels), dscale = body.sum(gh, all_but_channels);
-  const std::vector<Term> means = shared_means(site, {dshift, dscale});
-  Term dx = body.subtract(g, channels_last(site, means[0], shape));
-  dx = body.subtract(dx, body.multiply(h, channels_last(site, means[1], shape)));
-  dx = body.multiply(dx, channels_last(site, body.multiply(scale, inverse), shape));
-  std::vector<Term> results{body.convert(dx, site.element(0)), dscale, dshift};
-  if (attributes.residual) results.push_back(dresidual);
+  std::vector<Bound> results;
+  if (const auto pointwise = pointwise_of(site, 1)) {
+    NormGradient gradient = norm_gradient(body, pointwise, g, scale, inverse);
+    const Term type{"", site.element(0), shape};
+    results = {Bound(type, std::move(gradient.dy)), gradient.dscale, gradient.dshift};
+  } else {
+    const Term wide = body.convert(g, Element::f32), x = body.convert(site.inputs[1], Element::f32);
+    const Term centred = body.subtract(x, channels_last(site, mean, shape));
+    const Term h = body.multiply(centred, channels_last(site, inverse, shape));
+    const Term dshift = body.sum(wide, all_but_channels);
+    const Term dscale = body.sum(body.multiply(wide, h), all_but_channels);
+    const std::vector<Term> means = shared_means(site, {dshift, dscale});
+    Term dx = body.subtract(wide, channels_last(site, means[0], shape));
+    dx = body.subtract(dx, body.multiply(h, channels_last(site, means[1], shape)));
+    dx = body.multiply(dx, channels_last(site, body.multiply(scale, inverse), shape));
+    results = {body.convert(dx, site.element(0)), dscale, dshift};
+  }
+  if (attributes.residual) results.push_back(g);
   return results;
 }
 

@@ -1,5 +1,7 @@
 #include "xla/levels.h"
 
+#include <cassert>
+
 namespace ssd::xla {
 namespace {
 
@@ -52,9 +54,13 @@ std::vector<Term> split_levels(Body& body, const Term& whole, const std::vector<
 }
 
 Term parts_of(Body& body, const Level& level, std::int64_t from, std::int64_t number) {
+  const std::int64_t parts = level.parts_of_row();
+  assert(from % parts == 0);
   const Shape& s = level.rows.shape;
-  const Term all = body.reshape(level.rows, {s[0], s[1], s[2], s[3] * level.parts_of_row(), level.boxes});
-  return number == all.shape[3] ? all : body.slice(all, 3, from, from + number);
+  const std::int64_t first = from / parts, last = (from + number + parts - 1) / parts;
+  const Term rows = last - first == s[3] ? level.rows : body.slice(level.rows, 3, first, last);
+  const Term all = body.reshape(rows, {s[0], s[1], s[2], (last - first) * parts, level.boxes});
+  return all.shape[3] == number ? all : body.slice(all, 3, 0, number);
 }
 
 Term join_classes(Body& body, const std::vector<Level>& levels, std::int64_t classes) {

@@ -20,19 +20,6 @@ struct Level {
   std::int64_t parts_of_row() const { return rows.shape[4] / boxes; }
 };
 
-// What a node's result is bound to while its users are lowered: a term, or levels that are joined only where
-// a user wants the whole.
-struct Bound {
-  Bound() = default;
-  Bound(Term term) : whole(std::move(term)) {}
-  Bound(Term type, std::vector<Level> parts) : whole(std::move(type)), levels(std::move(parts)) {}
-
-  bool joined() const { return !whole.name.empty(); }
-
-  Term whole;                 // (N,D,P); without a name, only a type, as long as it is not joined
-  std::vector<Level> levels;  // empty for values that are not kept apart
-};
-
 // The channels that head_view wants of a level's map: room for whole rows of offsets and classes.
 std::int64_t head_channels(std::int64_t boxes, std::int64_t classes);
 // The rows of a level's map (N,H,W,C); its channels are filled up with zeros where they are fewer.

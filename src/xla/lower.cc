@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "xla/node.h"
+#include "xla/pointwise.h"
 
 namespace ssd::xla {
 namespace {
@@ -33,7 +34,7 @@ std::vector<Bound> results_of(const NodeSite& site) {
     case Kind::batch_norm:
       return bound(batch_norm(site));
     case Kind::batch_norm_grad:
-      return bound(batch_norm_grad(site));
+      return batch_norm_grad(site);
     case Kind::max_pool:
       return {site.body.max_pool(site.inputs[0], site.node.as<graph::PoolAttributes>(), site.shape(0))};
     case Kind::max_pool_grad:
@@ -137,14 +138,18 @@ class Lowering {
     std::vector<Term> inputs;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       Bound& input = values_[node.inputs[i].node][node.inputs[i].output];
-      inputs.push_back(takes_levels(node.kind, i) && !input.levels.empty() ? input.whole : whole(input));
+      inputs.push_back(takes_parts(node.kind, i) ? input.whole : whole(input));
       bound.push_back(input);
     }
     values_[index] = results_of({body_, graph_, node, inputs, bound, options_, channels_[index]});
   }
 
   const Term& whole(Bound& value) {
-    if (!value.joined()) value.whole = join_classes(body_, value.levels, value.whole.shape[2]);
+    if (value.joined()) return value.whole;
+    if (value.gradient)
+      value.whole = body_.convert(whole_gradient(body_, *value.gradient), value.whole.element);
+    else
+      value.whole = join_classes(body_, value.levels, value.whole.shape[2]);
     return value.whole;
   }
 
@@ -166,9 +171,33 @@ class Lowering {
 
 }  // namespace
 
-bool takes_levels(Kind kind, std::size_t index) {
-  return (kind == Kind::multibox_loss && index == 1) || (kind == Kind::multibox_loss_grad && index == 2) ||
-         (kind == Kind::head_view_grad && index == 1);
+bool takes_parts(Kind kind, std::size_t index) {
+  switch (kind) {
+    case Kind::multibox_loss:
+    case Kind::head_view_grad:
+    case Kind::convolution_grad_weight:
+      return index == 1;
+    case Kind::multibox_loss_grad:
+      return index == 2;
+    case Kind::convolution_grad_input:
+      return index == 0;
+    case Kind::input:
+    case Kind::parameter:
+    case Kind::normalize:
+    case Kind::convolution:
+    case Kind::fused_convolution:
+    case Kind::batch_norm:
+    case Kind::batch_norm_grad:
+    case Kind::max_pool:
+    case Kind::max_pool_grad:
+    case Kind::add:
+    case Kind::head_view:
+    case Kind::running_statistics:
+    case Kind::sgd_update:
+    case Kind::all_reduce:
+      return false;
+  }
+  return false;
 }
 
 std::string lower(const Graph& graph, const LowerOptions& options) {

@@ -11,6 +11,9 @@ struct LowerOptions {
   // A convolution of bf16 operands may be asked for its f32 sums. TPUs make them at no cost; cuDNN has no
   // such kernel and XLA would widen the operands, so for GPUs the result is bf16, converted afterwards.
   bool mixed_convolutions = true;
+  // Batch norm after a widening 1x1 convolution is computed from the convolution's input (pointwise.h). GPUs
+  // do not put what follows a convolution into its pass, so there it would only add work.
+  bool pointwise_moments = true;
 };
 
 // One module with one function `main`. Its arguments are the graph's inputs, then its parameters, in their

@@ -1,6 +1,8 @@
 // Every node kind on a CPU plugin against the float64 interpreter.
 #include "xla/lower.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "xla/for_test.h"
 
@@ -122,6 +124,33 @@ TEST_F(Kinds, BatchNormGrad) {
     one.node(Kind::batch_norm_grad, {dy, x, {y, 0}, scale, {y, 1}, {y, 2}}, attributes);
     expect_as_interpreted(one.graph, one.feeds, 1e-5);
   }
+}
+
+// From the input's moments, and from the result itself where the convolution widens too little.
+TEST_F(Kinds, BatchNormOfAPointwiseConvolutionAndAllGradients) {
+  for (const std::int64_t channels : {3, 12})
+    for (const DType compute : {DType::f32, DType::bf16}) {
+      SCOPED_TRACE(fmt::format("{} channels in {}", channels, name_of(compute)));
+      OneNode one;
+      const Value x = one.in("x", {2, 4, 5, 3}, compute), weight = one.in("w", {channels, 3, 1, 1});
+      const Value scale = one.in("scale", Shape{channels}), shift = one.in("shift", Shape{channels});
+      const ConvolutionAttributes convolution{
+          .kernel = 1, .compute = compute, .output = compute, .input = {2, 4, 5, 3}};
+      const graph::BatchNormAttributes norm{.relu = true, .residual = true};
+      const Value residual = one.in("residual", {2, 4, 5, channels}, compute);
+      const Value y{one.graph.append(Kind::convolution, "convolution", {x, weight}, convolution)};
+      const int z = one.graph.append(Kind::batch_norm, "norm", {y, scale, shift, residual}, norm);
+      const Value dz = one.in("dz", {2, 4, 5, channels}, compute);
+      const int dy =
+          one.graph.append(Kind::batch_norm_grad, "norm/grad", {dz, y, {z, 0}, scale, {z, 1}, {z, 2}}, norm);
+      const int dx =
+          one.graph.append(Kind::convolution_grad_input, "grad_input", {{dy, 0}, weight}, convolution);
+      one.graph.output("dx", {dx}, false);
+      for (int i = 0; i < 3; ++i) one.graph.output(fmt::format("z {}", i), {z, i}, false);
+      for (int i = 0; i < 4; ++i) one.graph.output(fmt::format("dy {}", i), {dy, i}, false);
+      one.node(Kind::convolution_grad_weight, {x, {dy, 0}}, convolution);
+      expect_as_interpreted(one.graph, one.feeds, compute == DType::f32 ? 1e-5 : 0.02);
+    }
 }
 
 TEST_F(Kinds, MaxPoolAndItsGradientWithTies) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "xla/levels.h"
+#include "xla/bound.h"
 #include "xla/lower.h"
 #include "xla/text.h"
 
@@ -15,10 +15,10 @@ struct NodeSite {
   Body& body;
   const graph::Graph& graph;
   const graph::Node& node;
-  // Of the node's inputs' types. An input that this kind takes apart by level (takes_levels) may be only a
-  // type here.
+  // Of the node's inputs' types. An input that this kind takes in parts (takes_parts) may be only a type
+  // here.
   const std::vector<Term>& inputs;
-  const std::vector<Bound>& bound;  // the same inputs, with their levels
+  const std::vector<Bound>& bound;  // the same inputs, with their parts
   const LowerOptions& options;
   // Of a convolution's result: those of its node, or more, filled with zeros, where head_view is its user.
   std::int64_t channels = 0;
@@ -28,14 +28,14 @@ struct NodeSite {
 };
 
 // convolution.cc
-Term convolution(const NodeSite& site);  // with bias, residual and ReLU where the node has them
+Bound convolution(const NodeSite& site);  // with bias, residual and ReLU where the node has them
 Term convolution_grad_input(const NodeSite& site);
 std::vector<Term> convolution_grad_weight(const NodeSite& site);
 
 // layers.cc
 Term normalize(const NodeSite& site);
 std::vector<Term> batch_norm(const NodeSite& site);
-std::vector<Term> batch_norm_grad(const NodeSite& site);
+std::vector<Bound> batch_norm_grad(const NodeSite& site);
 std::vector<Bound> head_view(const NodeSite& site);
 std::vector<Bound> head_view_grad(const NodeSite& site);
 std::vector<Term> running_statistics(const NodeSite& site);
@@ -46,7 +46,7 @@ std::vector<Term> all_reduce(const NodeSite& site);
 std::vector<Term> multibox_loss(const NodeSite& site);
 std::vector<Bound> multibox_loss_grad(const NodeSite& site);
 
-// Whether a kind takes its input number `index` apart by level, where it comes so.
-bool takes_levels(graph::Kind kind, std::size_t index);
+// Whether a kind does with the parts of its input number `index`, where it comes in parts.
+bool takes_parts(graph::Kind kind, std::size_t index);
 
 }  // namespace ssd::xla

@@ -21,6 +21,8 @@ struct SmallSsd {
     y = norm(convolution(y, "conv1", 8, {.stride = 2, .padding = 1, .kernel = 3}), "bn1", {});
     y = {step.append(Kind::max_pool, "pool", {y}, graph::PoolAttributes{})};  // (2,5,5,8)
     y = norm(convolution(y, "conv2", 8, {.padding = 1, .kernel = 3}), "bn2", {y});
+    const Value narrow = norm(convolution(y, "narrow", 2, {}), "bn_narrow", {});
+    y = norm(convolution(narrow, "widen", 8, {}), "bn_widen", {y});
     const Value small = norm(convolution(y, "conv3", 6, {.stride = 2, .padding = 1, .kernel = 3}), "bn3", {});
     const Value a = convolution(y, "head0", 2 * (4 + classes), {.padding = 1, .kernel = 3, .bias = true});
     const Value b = convolution(small, "head1", 4 + classes, {.padding = 1, .kernel = 3, .bias = true});

@@ -68,6 +68,9 @@ std::vector<Term> parts_of(const std::string& name, const std::vector<Term>& lik
   return parts;
 }
 
+// Without asking for the highest precision a TPU computes f32 products in bf16, and a GPU in TF32.
+std::string_view precision_of(Element element) { return element == Element::f32 ? "HIGHEST" : "DEFAULT"; }
+
 }  // namespace
 
 std::string_view name_of(Element element) {
@@ -265,8 +268,7 @@ Term Body::max(const Term& x, const Axes& axes) {
 
 Term Body::convolution(const Term& x, const Term& kernel, const ConvolutionWindow& window, Element element,
                        const Shape& shape) {
-  // Without asking for the highest precision a TPU computes f32 products in bf16, and a GPU in TF32.
-  const std::string_view precision = x.element == Element::f32 ? "HIGHEST" : "DEFAULT";
+  const std::string_view precision = precision_of(x.element);
   return append(
       element, shape,
       fmt::format(
@@ -278,6 +280,23 @@ Term Body::convolution(const Term& x, const Term& kernel, const ConvolutionWindo
           window.high[1], type_of(x), type_of(kernel), type_of(element, shape), fmt::arg("s", window.stride),
           fmt::arg("l", window.input_dilation), fmt::arg("r", window.kernel_dilation),
           fmt::arg("p", precision)));
+}
+
+Term Body::product(const Term& a, const Term& b) {
+  assert(a.element == b.element && a.shape[1] == b.shape[0]);
+  const std::string_view precision = precision_of(a.element);
+  const Shape shape{a.shape[0], b.shape[1]};
+  return append(
+      Element::f32, shape,
+      fmt::format("dot_general {}, {}, contracting_dims = [1] x [0], precision = [{}, {}] : ({}, {}) -> {}",
+                  a.name, b.name, precision, precision, type_of(a), type_of(b),
+                  type_of(Element::f32, shape)));
+}
+
+Term Body::rounded_to_bf16(const Term& x) {
+  assert(x.element == Element::f32);
+  return append(x.element, x.shape,
+                fmt::format("reduce_precision {}, format = e8m7 : {}", x.name, type_of(x)));
 }
 
 Term Body::max_pool(const Term& x, const graph::PoolAttributes& pool, const Shape& shape) {

@@ -93,6 +93,10 @@ class Body {
 
   Term convolution(const Term& x, const Term& kernel, const ConvolutionWindow& window, Element element,
                    const Shape& shape);
+  // a (M,K) by b (K,N) -> (M,N) f32.
+  Term product(const Term& a, const Term& b);
+  // f32 with the precision of bf16, which the compiler may not skip.
+  Term rounded_to_bf16(const Term& x);
   Term max_pool(const Term& x, const graph::PoolAttributes& pool, const Shape& shape);
   // The gradient of max_pool: each window adds its dy to its first maximum.
   Term scatter_to_maxima(const Term& x, const Term& dy, const graph::PoolAttributes& pool);
