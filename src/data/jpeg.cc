@@ -110,7 +110,7 @@ void on_skip(j_decompress_ptr info, long count) {
 template <typename State, typename Call>
 void guarded(State& state, Call call) {
   if (setjmp(state.escape) != 0) {
-    const std::size_t left = state.hit_end ? 0 : state.info.src->bytes_in_buffer;
+    const std::size_t left = state.hit_end ? 0 : state.source.bytes_in_buffer;
     throw Error(
         "JPEG data: got {} at byte {} of {}, expected a whole picture that libjpeg-turbo can read; "
         "replace the file or save it anew",
@@ -158,19 +158,12 @@ JpegDecoder::JpegDecoder(const JpegLimits& limits) : limits_(limits), state_(std
   s.errors.error_exit = on_error<State>;
   s.errors.emit_message = on_message<State>;
   s.info.client_data = &s;
-  if (setjmp(s.escape) != 0)
-    throw Error("libjpeg: got {}, expected a decoder; install libjpeg-turbo 2.1", s.reason);
-  jpeg_create_decompress(&s.info);
-  s.info.mem->max_memory_to_use = static_cast<long>(limits.memory);
   s.source.init_source = ignore;
   s.source.fill_input_buffer = on_end_of_data<State>;
   s.source.skip_input_data = on_skip<State>;
   s.source.resync_to_restart = jpeg_resync_to_restart;
   s.source.term_source = ignore;
-  s.info.src = &s.source;
   s.progress.progress_monitor = on_progress<State>;
-  s.info.progress = &s.progress;
-  jpeg_save_markers(&s.info, JPEG_APP0 + 1, 0xffff);
 }
 
 JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->info); }
@@ -180,10 +173,18 @@ const JpegInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
   rows_left_ = 0;
   s.bytes = bytes;
   s.hit_end = false;
-  jpeg_abort_decompress(&s.info);
   s.source.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
   s.source.bytes_in_buffer = bytes.size();
-  guarded(s, [&s] { jpeg_read_header(&s.info, TRUE); });
+  // Made anew each time: one that is used again keeps its tables for a file without any of its own.
+  jpeg_destroy_decompress(&s.info);
+  guarded(s, [this, &s] {
+    jpeg_create_decompress(&s.info);
+    s.info.mem->max_memory_to_use = static_cast<long>(limits_.memory);
+    s.info.src = &s.source;
+    s.info.progress = &s.progress;
+    jpeg_save_markers(&s.info, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(&s.info, TRUE);
+  });
   check_header();
   info_ = {static_cast<int>(s.info.image_width), static_cast<int>(s.info.image_height), s.info.num_components,
            1};

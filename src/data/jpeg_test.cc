@@ -240,6 +240,38 @@ TEST(Jpeg, SurvivesDamage) {  // and is as good as new after each
   }
 }
 
+// The file without its segments of a kind that come before the first scan.
+std::vector<std::byte> without_segments(const std::vector<std::byte>& file, int marker) {
+  std::vector<std::byte> out(file.begin(), file.begin() + 2);
+  for (std::size_t at = 2; at + 3 < file.size();) {
+    const int code = std::to_integer<int>(file[at + 1]);
+    const bool scan = code == 0xda;
+    const std::size_t length =
+        std::to_integer<std::size_t>(file[at + 2]) << 8 | std::to_integer<std::size_t>(file[at + 3]);
+    const std::size_t end = scan ? file.size() : at + 2 + length;
+    if (code != marker)
+      out.insert(out.end(), file.begin() + static_cast<std::ptrdiff_t>(at),
+                 file.begin() + static_cast<std::ptrdiff_t>(end));
+    at = end;
+  }
+  return out;
+}
+
+TEST(Jpeg, TakesNoTablesFromThePictureBefore) {
+  const PixelRect rect = {0, 0, 60, 50};
+  const auto whole = encode_jpeg(test_picture(60, 50));
+  const auto before = encode_jpeg(test_picture(60, 50, 2), {.quality = 40, .progressive = true});
+  const auto usual_codes = without_segments(whole, 0xc4);  // as frames of motion JPEG have it
+  const auto no_quantization = without_segments(whole, 0xdb);
+  ASSERT_LT(usual_codes.size() + 400, whole.size());
+  ASSERT_LT(no_quantization.size() + 100, whole.size());
+  JpegDecoder decoder;
+  decode_part(decoder, before, {rect});
+  EXPECT_EQ(decode_part(decoder, usual_codes, {rect}).rgb, decode_jpeg(whole).rgb);
+  decode_part(decoder, before, {rect});
+  EXPECT_THROW(decode_part(decoder, no_quantization, {rect}), Error);
+}
+
 TEST(Jpeg, HasLimits) {
   const auto bytes = encode_jpeg(test_picture(100, 80), {.progressive = true});
   EXPECT_THROW(decode_jpeg(bytes, {.pixels = 7999}), Error);
