@@ -23,8 +23,9 @@ inline std::string cpu_plugin() {
   return "";
 }
 
-#define SSD_NEEDS_CPU_PLUGIN() \
-  if (cpu_plugin().empty()) GTEST_SKIP() << "no PJRT CPU plugin under .deps/pjrt: run scripts/setup"
+#define SSD_NEEDS_CPU_PLUGIN()          \
+  if (::ssd::xla::cpu_plugin().empty()) \
+  GTEST_SKIP() << "no PJRT CPU plugin under .deps/pjrt: run scripts/setup"
 
 inline std::unique_ptr<graph::Device> cpu_device(int replicas = 1) {
   return make_device(
