@@ -22,9 +22,9 @@ struct Bound {
 
   bool joined() const { return !whole.name.empty(); }
 
-  Term whole;                 // without a name, only a type, as long as it is not joined
-  std::vector<Level> levels;  // of values of default boxes (N,D,P)
-  std::shared_ptr<const Pointwise> pointwise;         // of a convolution's result: how it was made
+  Term whole;                                  // without a name, only a type, as long as it is not joined
+  std::vector<Level> levels;                   // of values of default boxes (N,D,P)
+  std::shared_ptr<const Pointwise> pointwise;  // of a convolution's result: how it was made
   std::shared_ptr<const PointwiseGradient> gradient;  // of a batch norm's input
 };
 

@@ -39,8 +39,8 @@ Term times_rows(Body& body, const Term& matrix, const Term& vector) {
   return body.multiply(matrix, of_rows(body, vector, matrix));
 }
 
-// a (M,K) by b (K,N), a of a narrow type, b f32: where a is bf16, b's leading bits and the rest are multiplied
-// one after the other, so that hardly anything of b is lost.
+// a (M,K) by b (K,N), a of a narrow type, b f32: where a is bf16, b's leading bits and the rest are
+// multiplied one after the other, so that hardly anything of b is lost.
 Term product(Body& body, const Term& a, const Term& b) {
   if (a.element == Element::f32) return body.product(a, b);
   const Term leading = body.rounded_to_bf16(b);
@@ -73,7 +73,8 @@ std::shared_ptr<const Pointwise> make_pointwise(const NodeSite& site, const Term
   result.weight = body.reshape(body.convert(site.inputs[1], compute), {weight[0], weight[1]});
   result.y = y;
   result.mean = mean_of(body, result.x);
-  const Term second = body.multiply(sum_of_products(body, result.x, result.x), 1 / values_of_channel(result.x));
+  const Term second =
+      body.multiply(sum_of_products(body, result.x, result.x), 1 / values_of_channel(result.x));
   const Term squares =
       body.multiply(of_rows(body, result.mean, second), of_columns(body, result.mean, second));
   result.covariance = product(body, result.weight, body.subtract(second, squares));
@@ -93,9 +94,8 @@ NormGradient norm_gradient(Body& body, std::shared_ptr<const Pointwise> pointwis
   const Term weight = body.convert(pointwise->weight, Element::f32);
   const Term dshift = body.sum(body.convert(g, Element::f32), {0, 1, 2});
   const Term products = sum_of_products(body, pointwise->x, body.convert(g, pointwise->x.element));
-  const Term g_by_x =
-      body.subtract(products, body.multiply(of_rows(body, dshift, products),
-                                            of_columns(body, pointwise->mean, products)));
+  const Term g_by_x = body.subtract(
+      products, body.multiply(of_rows(body, dshift, products), of_columns(body, pointwise->mean, products)));
   const Term dscale = body.multiply(body.sum(body.multiply(weight, g_by_x), {1}), inverse);
   const Term slope = body.multiply(scale, inverse);
   const Term descent = body.multiply(body.multiply(slope, inverse), body.multiply(dscale, 1 / count));
