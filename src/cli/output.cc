@@ -48,8 +48,9 @@ void Progress::show(std::uint64_t done, std::uint64_t of, const std::string& not
   last_ = now;
   const double elapsed = std::chrono::duration<double>(now - started_).count();
   const std::string left =
-      done > 0 && done < of
-          ? ", " + duration_text(elapsed / static_cast<double>(done) * static_cast<double>(of - done)) +
+      done > first_ && done < of
+          ? ", " +
+                duration_text(elapsed / static_cast<double>(done - first_) * static_cast<double>(of - done)) +
                 " left"
           : "";
   const std::string text = fmt::format("{}/{}{}{}{}", done, of, note.empty() ? "" : ", ", note, left);

@@ -20,6 +20,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // What was done before counts for the bar, but not for the time left.
+  void start(std::uint64_t done) { first_ = done; }
   // `note` follows the bar: "12.3 images/s, loss 4.56".
   void show(std::uint64_t done, std::uint64_t of, const std::string& note = "");
   // A line of its own, above the bar.
@@ -33,6 +35,7 @@ class Progress {
   std::string what_;
   double plain_seconds_;
   bool terminal_;
+  std::uint64_t first_ = 0;
   bool drawn_ = false;
   Clock::time_point started_ = Clock::now();
   Clock::time_point last_{};

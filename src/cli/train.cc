@@ -1,5 +1,6 @@
 // singleshot train.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <atomic>
 #include <cmath>
@@ -45,13 +46,17 @@ struct Options {
 // Shows steps as a progress bar and what else happens as lines.
 class Console : public TrainObserver {
  public:
-  Console(std::int64_t steps, std::int64_t log_interval)
-      : progress_("train", 1e9), steps_(steps), log_interval_(log_interval) {}
+  // `first`: the steps already done.
+  Console(std::int64_t first, std::int64_t steps, std::int64_t log_interval)
+      : progress_("train", 1e9), first_(first), steps_(steps), log_interval_(log_interval) {
+    progress_.start(static_cast<std::uint64_t>(first));
+  }
 
   void on_step(const StepReport& step) override {
     // An average over about ten steps: single batches differ too much to read.
     smooth_ = std::isnan(smooth_) ? step.loss : 0.9 * smooth_ + 0.1 * step.loss;
     last_ = step;
+    evaluation_.reset();
     progress_.show(static_cast<std::uint64_t>(step.step), static_cast<std::uint64_t>(steps_), note());
   }
   void on_speed(const SpeedReport& speed) override {
@@ -66,7 +71,15 @@ class Console : public TrainObserver {
   void on_checkpoint(std::int64_t, const std::filesystem::path& folder) override {
     progress_.say("checkpoint " + folder.string());
   }
+  void on_evaluating(std::uint64_t done, std::uint64_t of) override {
+    if (!evaluation_) {
+      progress_.finish();
+      evaluation_.emplace("evaluate");
+    }
+    evaluation_->show(done, of);
+  }
   void on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report) override {
+    evaluation_.reset();
     progress_.say(fmt::format("evaluation after epoch {}, step {}: AP {:.4f}, AP50 {:.4f}", epoch, step,
                               report.numbers[0], report.numbers[1]));
   }
@@ -74,13 +87,16 @@ class Console : public TrainObserver {
   const StepReport& last() const { return last_; }
 
  private:
+  // The speed is known only after the first report.
   std::string note() const {
-    return fmt::format("loss {:.3f}, lr {:.2e}, {:.2f} images/s", smooth_, last_.learning_rate,
-                       speed_.images_per_s);
+    const std::string speed =
+        speed_.step > first_ ? fmt::format(", {:.2f} images/s", speed_.images_per_s) : "";
+    return fmt::format("loss {:.3f}, lr {:.2e}{}", smooth_, last_.learning_rate, speed);
   }
 
   Progress progress_;
-  std::int64_t steps_, log_interval_;
+  std::optional<Progress> evaluation_;  // while one is made
+  std::int64_t first_, steps_, log_interval_;
   StepReport last_;
   SpeedReport speed_;
   double smooth_ = NAN;
@@ -91,6 +107,20 @@ AugmentOptions augment_options(const std::string& name) {
   if (name == "flip") return {false, true, false};
   if (name == "crop-flip") return {true, true, false};
   return {};
+}
+
+// What a checkpoint keeps of the options, to be compared when the run is resumed.
+RunState::Options recorded(const Options& options) {
+  const TrainerOptions& trainer = options.trainer;
+  return {{"augment", options.augment},
+          {"order", options.order},
+          {"learning-rate", fmt::format("{}", trainer.schedule.rate)},
+          {"warmup", fmt::format("{}", trainer.schedule.warmup)},
+          {"multistep", fmt::format("{}", fmt::join(options.multistep, " "))},
+          {"momentum", fmt::format("{}", trainer.momentum)},
+          {"weight-decay", fmt::format("{}", trainer.weight_decay)},
+          {"sync-batch-norm", fmt::format("{}", trainer.batch_norm_group)},
+          {"precision", options.device.precision}};
 }
 
 // Fills in what depends on the data and the device.
@@ -112,6 +142,7 @@ void complete(Options& options, const Dataset& dataset, const graph::Device& dev
   trainer.bad_images =
       options.on_bad_image == "fail" ? LoaderOptions::BadImages::fail : LoaderOptions::BadImages::replace;
   trainer.speed_interval = options.log_interval;
+  trainer.recorded = recorded(options);
   options.fresh.model.backbone = model::backbone_named(options.backbone);
   options.fresh.model.stride_in = model::stride_in_named(options.stride_in);
 }
@@ -120,11 +151,12 @@ TrainingStart start_of(const Options& options, const Dataset& dataset, const gra
   const TrainerOptions& trainer = options.trainer;
   const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
   if (options.resume) {
-    if (auto start = resumed_start(trainer.save, dataset, images)) {
-      if (start->state.model.backbone != options.fresh.model.backbone)
-        throw Error("{}: the run trains {}, got --backbone {}; leave the option as it was",
-                    trainer.save.string(), model::name_of(start->state.model.backbone), options.backbone);
+    std::vector<std::string> changed;
+    if (auto start =
+            resumed_start(trainer.save, dataset,
+                          {options.fresh.model, options.fresh.seed, images, trainer.recorded}, changed)) {
       fmt::print(stderr, "resuming after step {}\n", start->state.step);
+      for (const std::string& line : changed) fmt::print(stderr, "{}\n", line);
       return std::move(*start);
     }
     fmt::print(stderr, "{}: nothing to resume yet, starting afresh\n", trainer.save.string());
@@ -143,10 +175,18 @@ TrainingStart start_of(const Options& options, const Dataset& dataset, const gra
 }
 
 void print_data(const Dataset& dataset) {
+  const LeftOut& out = dataset.left_out;
   fmt::print(stderr,
              "{} training pictures, {} classes; left out: {} pictures without boxes, {} boxes without area\n",
-             dataset.samples.size(), dataset.categories.size(), dataset.left_out.images_without_boxes,
-             dataset.left_out.boxes_without_area);
+             dataset.samples.size(), dataset.categories.size(), out.images_without_boxes,
+             out.boxes_without_area);
+  if (out.boxes_without_category + out.boxes_without_image > 0)
+    fmt::print(
+        stderr,
+        "also left out: {} boxes of unknown categories, {} of unknown pictures; see singleshot data check\n",
+        out.boxes_without_category, out.boxes_without_image);
+  if (out.boxes_clipped > 0)
+    fmt::print(stderr, "{} boxes reached over their picture's edge and were clipped\n", out.boxes_clipped);
 }
 
 void write_summary(const std::string& path, const TrainingResult& result, const Console& console) {
@@ -181,7 +221,7 @@ void run(Options options) {
 
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  Console console(options.trainer.iterations, options.log_interval);
+  Console console(start.state.step, options.trainer.iterations, options.log_interval);
   const TrainingResult result = train(*device, dataset, validation ? &*validation : nullptr, std::move(start),
                                       options.trainer, console, stop_requested);
   if (result.bad_images > 0) fmt::print(stderr, "{} bad pictures were replaced\n", result.bad_images);
@@ -243,6 +283,7 @@ void add_recipe_options(CLI::App& command, Options& options) {
 
 void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--backbone", options.backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
+      ->check(CLI::IsMember({"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"}))
       ->capture_default_str();
   command
       .add_option(
@@ -257,15 +298,16 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--save", options.trainer.save, "Folder of the run: checkpoints/ and log.jsonl");
   command
       .add_option("--batch-norm-images", options.trainer.batch_norm_images,
-                  "Training pictures over which batch-norm statistics are made anew for the last checkpoint "
-                  "(0: keep the running averages, as the recipe)")
+                  "Training pictures over which batch-norm statistics are made anew for evaluations and the "
+                  "last checkpoint (0: keep the running averages, as the recipe)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_flag("--resume", options.resume,
                    "Go on from the latest checkpoint in --save, on the next batch");
   command
-      .add_option("--checkpoint-interval", options.trainer.checkpoint_interval,
-                  "Steps between checkpoints [at the ends of epochs, at least 100 steps apart]")
+      .add_option(
+          "--checkpoint-interval", options.trainer.checkpoint_interval,
+          "Steps between checkpoints [at the ends of epochs, at least 100 steps apart, and every half hour]")
       ->check(CLI::PositiveNumber);
   command
       .add_option("--keep-checkpoints", options.trainer.keep_checkpoints,

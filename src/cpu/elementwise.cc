@@ -32,7 +32,7 @@ class RunningStatistics final : public Executor {
     const auto *mean = operands.in<float>(0), *variance = operands.in<float>(1);
     const auto *batch_mean = operands.in<float>(2), *batch_variance = operands.in<float>(3);
     const double count = static_cast<double>(attributes_.count), share = attributes_.momentum;
-    const double unbiased = share * count / (count - 1);
+    const double unbiased = share * (count > 1 ? count / (count - 1) : 1);  // one value has no spread
     for (std::int64_t c = 0; c < channels_; ++c) {
       operands.out<float>(0)[c] = static_cast<float>((1 - share) * mean[c] + share * batch_mean[c]);
       operands.out<float>(1)[c] =

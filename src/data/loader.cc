@@ -355,6 +355,11 @@ Loader::BatchPointer Loader::next() {
   return {&work.batch, {this}};
 }
 
+bool Loader::ready() const {
+  const std::scoped_lock lock(mutex_);
+  return !in_order_.empty() && in_order_.front()->filled == in_order_.front()->planned;
+}
+
 // `work` is ready, so no worker touches it; the counters belong to next()'s thread.
 void Loader::report_bad_images(Work& work) {
   if (options_.mode == LoaderOptions::Mode::train) replaced_ += work.replaced;

@@ -92,6 +92,8 @@ class Loader {
   // naming the file under BadImages::fail, or when no picture at all can be read. Throws Error if the caller
   // holds all buffers.
   BatchPointer next();
+  // Whether next() would not have to wait.
+  bool ready() const;
 
   // Batches of an evaluation (a shard's).
   std::uint64_t batches() const { return batches_; }

@@ -135,7 +135,7 @@ struct LossAttributes {
 };
 struct RunningAttributes {
   double momentum = 0.1;   // running = (1 - momentum) * running + momentum * batch
-  std::int64_t count = 0;  // values a channel, to make the variance unbiased
+  std::int64_t count = 0;  // values a channel, to make the variance unbiased (but not for one value)
 };
 struct SgdAttributes {
   double momentum = 0.9;

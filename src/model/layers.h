@@ -20,7 +20,7 @@ struct ConvolutionLayer {
 
 enum class Mode {
   training,   // batch norm over the batch, running statistics updated
-  inference,  // batch norm folded into weights and biases (fold.h)
+  inference,  // batch norm folded into weights and biases
 };
 
 // How one convolution differs from the next.

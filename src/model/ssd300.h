@@ -40,7 +40,7 @@ struct TrainingOptions {
 graph::Graph training_graph(const ModelOptions& model, const TrainingOptions& options);
 
 // Inference. Input: images u8 (N,300,300,3). Outputs: loc f32 (N,D,4), conf f32 (N,D,K): offsets and logits.
-// Parameters: the folded weights (fold.h).
+// Parameters: the folded weights (state.h).
 graph::Graph inference_graph(const ModelOptions& model, std::int64_t batch);
 
 // The batch-norm statistics of one batch: after a step the running statistics are those of the batch (the

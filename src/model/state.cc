@@ -189,6 +189,10 @@ TensorMap inference_parameters(const ModelOptions& model, const TensorMap& weigh
   return parameters;
 }
 
+bool is_statistic(const std::string& name) {
+  return name.ends_with("running_mean") || name.ends_with("running_var");
+}
+
 TensorMap initial_weights(const ModelOptions& model, std::uint64_t seed) {
   constexpr std::uint32_t stream = 0x77656967;  // apart from the streams of the input pipeline
   TensorMap weights;
@@ -213,7 +217,13 @@ void adopt_backbone(TensorMap& weights, const TensorMap& backbone) {
   TensorMap renamed;
   for (const auto& [name, tensor] : backbone) {
     const std::string ours = name.starts_with("feature_extractor.") ? name : ssd_name_of_torchvision(name);
-    if (!ours.empty() && !ours.ends_with("num_batches_tracked")) renamed.emplace(ours, to_f32(tensor));
+    if (ours.empty() || ours.ends_with("num_batches_tracked")) continue;
+    if (!weights.contains(ours))
+      throw Error(
+          "pretrained backbone: got tensor '{}', which this backbone does not have; choose the --backbone "
+          "that the file is of",
+          name);
+    renamed.emplace(ours, to_f32(tensor));
   }
   for (auto& [name, tensor] : weights)
     if (name.starts_with("feature_extractor.")) tensor = find(renamed, name, tensor.shape()).clone();

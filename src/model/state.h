@@ -23,6 +23,9 @@ struct StateTensor {
 // Every floating-point tensor of the state_dict, in network order.
 std::vector<StateTensor> state_tensors(const ModelOptions& model);
 
+// Whether the tensor of this name is a running average: running_mean, running_var.
+bool is_statistic(const std::string& name);
+
 struct State {
   TensorMap weights;   // the state_dict
   TensorMap momentum;  // of the trained tensors, under the same names

@@ -29,8 +29,8 @@ struct Batch {
       for (std::int64_t i = 0; i < 300 * 300 * 3; ++i) {
         const double wave = std::sin(rate * static_cast<double>(i / 900) + phase) *
                             std::cos(rate * static_cast<double>(i / 3 % 300) + static_cast<double>(i % 3));
-        images.as<std::uint8_t>()[image * 300 * 300 * 3 + i] = static_cast<std::uint8_t>(
-            std::clamp(128 + 90 * wave + random.uniform(-30, 30), 0.0, 255.0));
+        images.as<std::uint8_t>()[image * 300 * 300 * 3 + i] =
+            static_cast<std::uint8_t>(std::clamp(128 + 90 * wave + random.uniform(-30, 30), 0.0, 255.0));
       }
     }
     for (std::int32_t& index : match.as<std::int32_t>())
@@ -44,15 +44,16 @@ struct Batch {
 };
 
 // Images `from` to `to` as one step's inputs; the gradients are multiplied by `scale`.
-std::vector<TensorView> inputs_of(const Batch& batch, std::int64_t from, std::int64_t to,
-                                  const Tensor& rate, const Tensor& scale) {
+std::vector<TensorView> inputs_of(const Batch& batch, std::int64_t from, std::int64_t to, const Tensor& rate,
+                                  const Tensor& scale) {
   std::vector<TensorView> inputs;
   for (const Tensor* part : batch.parts) {
     Shape shape = part->shape();
     const std::size_t image_bytes = part->bytes() / static_cast<std::size_t>(shape[0]);
     shape[0] = to - from;
-    inputs.push_back({part->dtype(), shape,
-                      static_cast<const std::byte*>(part->data()) + static_cast<std::size_t>(from) * image_bytes});
+    inputs.push_back(
+        {part->dtype(), shape,
+         static_cast<const std::byte*>(part->data()) + static_cast<std::size_t>(from) * image_bytes});
   }
   inputs.push_back(rate);
   inputs.push_back(scale);
@@ -80,29 +81,32 @@ TEST(Replicas, StepAsTheCpuDoesWithTheirMeanGradient) {
   share.as<float>()[0] = 1.0f / replicas;
 
   const auto plugin = xla::cpu_device(replicas);
-  const auto split =
-      plugin->compile({model::training_graph(model, {.batch = 1, .max_boxes = max_boxes, .replicas = replicas})});
+  const auto split = plugin->compile(
+      {model::training_graph(model, {.batch = 1, .max_boxes = max_boxes, .replicas = replicas})});
   split->load(weights);
   const std::vector<Tensor> outputs = split->run(inputs_of(batch, 0, replicas, rate, one));
   const TensorMap got = split->save();
 
   // The CPU takes one image after the other, with statistics of its own for each, and adds up the gradients.
   std::vector<graph::Graph> graphs;
-  for (const auto part :
-       {model::Accumulation::first, model::Accumulation::middle, model::Accumulation::last})
+  for (const auto part : {model::Accumulation::first, model::Accumulation::middle, model::Accumulation::last})
     graphs.push_back(
         model::training_graph(model, {.batch = 1, .max_boxes = max_boxes, .accumulation = part}));
   const auto cpu = cpu::make_device();
   const auto accumulated = cpu->compile(std::move(graphs));
   TensorMap state = clone(weights);
   for (const auto& [name, tensor] : weights)
-    if (name.starts_with("momentum/")) state["gradient/" + name.substr(9)] = Tensor(DType::f32, tensor.shape());
+    if (name.starts_with("momentum/"))
+      state["gradient/" + name.substr(9)] = Tensor(DType::f32, tensor.shape());
   accumulated->load(state);
   for (std::int64_t image = 0; image < replicas; ++image) {
-    accumulated->start(image == 0 ? 0 : image + 1 < replicas ? 1 : 2,
+    accumulated->start(image == 0             ? 0
+                       : image + 1 < replicas ? 1
+                                              : 2,
                        inputs_of(batch, image, image + 1, rate, share));
     const std::vector<Tensor> own = accumulated->finish();
-    const double loc = static_cast<double>(own[1].as<float>()[0]), conf = static_cast<double>(own[2].as<float>()[0]);
+    const double loc = static_cast<double>(own[1].as<float>()[0]),
+                 conf = static_cast<double>(own[2].as<float>()[0]);
     EXPECT_NEAR(static_cast<double>(outputs[1].as<float>()[image]), loc, 1e-3 * loc) << image;
     EXPECT_NEAR(static_cast<double>(outputs[2].as<float>()[image]), conf, 1e-3 * conf) << image;
   }

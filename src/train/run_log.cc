@@ -11,32 +11,32 @@
 namespace ssd {
 namespace {
 
-// Whether a line stays when the run goes on after `step`. A line that was cut short does not.
-bool stays(const std::string& line, std::int64_t step) {
-  const auto object = nlohmann::json::parse(line, nullptr, false);
-  if (!object.is_object()) return false;
-  return object.value("step", std::int64_t{0}) <= step;
-}
-
-void drop_later_lines(const std::filesystem::path& path, std::int64_t step) {
-  std::ifstream old(path);
-  if (!old) return;
-  std::string kept, line;
-  while (std::getline(old, line))
-    if (stays(line, step)) kept += line + "\n";
-  write_file_atomically(path, kept);
-}
+std::int64_t step_of(const nlohmann::json& object) { return object.value("step", std::int64_t{0}); }
 
 }  // namespace
 
 RunLog::RunLog(const std::filesystem::path& run, std::int64_t step) : path_(run / "log.jsonl") {
   std::error_code failure;
   std::filesystem::create_directories(run, failure);
-  drop_later_lines(path_, step);
+  drop_later_lines(step);
   file_.reset(std::fopen(path_.c_str(), "a"));
   if (!file_)
     throw Error("{}: cannot be written: {}; choose another --save folder", path_.string(),
                 std::strerror(errno));
+}
+
+// A line that was cut short goes as well.
+void RunLog::drop_later_lines(std::int64_t step) {
+  std::ifstream old(path_);
+  if (!old) return;
+  std::string kept, line;
+  while (std::getline(old, line)) {
+    const auto object = nlohmann::json::parse(line, nullptr, false);
+    if (!object.is_object() || step_of(object) > step) continue;
+    kept += line + "\n";
+    if (object.value("event", "") == "evaluation") last_evaluation_ = step_of(object);
+  }
+  write_file_atomically(path_, kept);
 }
 
 void RunLog::write(const std::string& object) {

@@ -26,6 +26,7 @@ std::string to_json(const RunState& state) {
                                     {"seed", state.seed},
                                     {"images_per_step", state.images_per_step},
                                     {"samples", state.samples},
+                                    {"options", state.options},
                                     {"categories", std::move(categories)}};
   return json.dump(1) + "\n";
 }
@@ -34,7 +35,7 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
   try {
     const auto root = nlohmann::json::parse(json);
     if (const int version = root.at("format"); version != format_version)
-      throw Error("{}: got format {}, expected {}; this checkpoint is of another version", name, version,
+      throw Error("got format {}, expected {}; this checkpoint is of another version", version,
                   format_version);
     RunState state;
     const auto& network = root.at("model");
@@ -47,11 +48,14 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
     root.at("seed").get_to(state.seed);
     root.at("images_per_step").get_to(state.images_per_step);
     root.at("samples").get_to(state.samples);
+    if (root.contains("options")) root.at("options").get_to(state.options);
     for (const auto& category : root.at("categories"))
       state.categories.push_back({category.at("id"), category.at("name")});
     return state;
   } catch (const nlohmann::json::exception& error) {
     throw Error("{}: not a checkpoint's state: {}", name, error.what());
+  } catch (const Error& error) {  // a name of the network
+    throw Error("{}: {}", name, error.what());
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct RunState {
   std::uint64_t seed = 0;
   std::int64_t images_per_step = 0;  // a resumed run must have the same
   std::uint64_t samples = 0;         // in the training set; likewise
+
+  // Command-line options, by name, that shape the steps: "learning-rate", "augment".
+  using Options = std::map<std::string, std::string>;
+  Options options;
 };
 
 // JSON text; the same state gives the same text.

@@ -1,5 +1,9 @@
 #include "train/start.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/error.h"
 #include "files/checkpoint.h"
 #include "files/weights.h"
@@ -24,6 +28,45 @@ std::optional<std::filesystem::path> checkpoint_folder(const std::filesystem::pa
       "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
       "file",
       path.string());
+}
+
+bool same_classes(const std::vector<CocoCategory>& a, const std::vector<CocoCategory>& b) {
+  return std::ranges::equal(a, b, [](const CocoCategory& one, const CocoCategory& other) {
+    return one.id == other.id && one.name == other.name;
+  });
+}
+
+// The last checkpoint of a run keeps them beside the momentum (trainer.cc).
+void take_back_running_averages(model::State& tensors) {
+  for (auto& [name, tensor] : tensors.weights) {
+    if (!model::is_statistic(name)) continue;
+    if (auto kept = tensors.momentum.extract(name)) tensor = std::move(kept.mapped());
+  }
+}
+
+void expect_same(const std::string& name, std::string_view option, std::string_view was,
+                 std::string_view now) {
+  if (was != now)
+    throw Error("{}: the run was made with --{} {}, got {}; leave the option as it was", name, option, was,
+                now);
+}
+
+void check_network(const RunState& state, const ResumeOptions& asked, const std::string& name) {
+  expect_same(name, "backbone", model::name_of(state.model.backbone), model::name_of(asked.model.backbone));
+  expect_same(name, "stride-in", model::name_of(state.model.stride_in),
+              model::name_of(asked.model.stride_in));
+  expect_same(name, "seed", std::to_string(state.seed), std::to_string(asked.seed));
+}
+
+void check_options(const RunState& state, const ResumeOptions& asked, const std::string& name,
+                   std::vector<std::string>& changed) {
+  for (const auto& [option, now] : asked.options) {
+    const auto was = state.options.find(option);
+    if (was == state.options.end()) continue;  // not yet kept when the run began
+    if (option == "augment" || option == "order") expect_same(name, option, was->second, now);
+    if (was->second != now)
+      changed.push_back(fmt::format("--{}: {} from here on, {} before", option, now, was->second));
+  }
 }
 
 }  // namespace
@@ -52,6 +95,7 @@ TrainedModel read_model(const std::filesystem::path& path) {
     const Checkpoint checkpoint = read_checkpoint(*folder);
     const RunState state = parse_run_state(checkpoint.state_json, (*folder / "state.json").string());
     result.model = state.model;
+    result.knows_stride = true;
     result.categories = state.categories;
     for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
     model::check_weights(result.model, result.weights);
@@ -81,6 +125,10 @@ TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, i
     throw Error("{}: got {}, expected {}; pass --backbone {}", options.checkpoint.string(),
                 model::name_of(trained.model.backbone), model::name_of(options.model.backbone),
                 model::name_of(trained.model.backbone));
+  if (trained.knows_stride && trained.model.stride_in != options.model.stride_in)
+    throw Error("{}: got a stride in the {} convolution, expected {}; pass --stride-in {}",
+                options.checkpoint.string(), model::name_of(trained.model.stride_in),
+                model::name_of(options.model.stride_in), model::name_of(trained.model.stride_in));
   for (auto& [name, tensor] : weights) {
     const Tensor& given = trained.weights.at(name);
     if (given.shape() == tensor.shape())
@@ -92,7 +140,7 @@ TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, i
 }
 
 std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, const Dataset& dataset,
-                                           std::int64_t images_per_step) {
+                                           const ResumeOptions& asked, std::vector<std::string>& changed) {
   const auto latest = latest_checkpoint(run);
   if (!latest) return std::nullopt;
   Checkpoint checkpoint = read_checkpoint(latest->path);
@@ -106,15 +154,18 @@ std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, con
         "run "
         "with --checkpoint {}",
         name, state.samples, dataset.samples.size(), latest->path.string());
-  if (state.images_per_step != images_per_step)
+  if (state.images_per_step != asked.images_per_step)
     throw Error(
         "{}: the run was made with {} images a step, got {}; resume with the same --batch-size, "
         "--accumulation "
         "and number of devices",
-        name, state.images_per_step, images_per_step);
-  if (state.categories.size() != dataset.categories.size())
-    throw Error("{}: the run was made with {} categories, got {}; resume with the same data", name,
-                state.categories.size(), dataset.categories.size());
+        name, state.images_per_step, asked.images_per_step);
+  if (!same_classes(state.categories, dataset.categories))
+    throw Error("{}: the run was made with other categories than the data's; resume with the same data",
+                name);
+  check_network(state, asked, name);
+  check_options(state, asked, name, changed);
+  take_back_running_averages(start.tensors);
   return start;
 }
 

@@ -13,6 +13,7 @@ namespace ssd {
 // Weights with the network and the classes they belong to.
 struct TrainedModel {
   model::ModelOptions model;
+  bool knows_stride = false;  // whether model.stride_in was recorded; tensors do not tell
   std::vector<CocoCategory> categories;
   TensorMap weights;
 };
@@ -37,9 +38,18 @@ struct FreshOptions {
 // class scores, when the number of classes differs).
 TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, int& left_fresh);
 
-// The latest checkpoint of a run; none when it has none. Throws Error when the data set or the number of
-// images a step is not the one the run was made with.
+// What a resumed run is asked to be.
+struct ResumeOptions {
+  model::ModelOptions model;
+  std::uint64_t seed = 0;
+  std::int64_t images_per_step = 0;
+  RunState::Options options;
+};
+
+// The latest checkpoint of a run; none when it has none. Throws Error when data set, network, seed, images a
+// step, or the order and augmentation of pictures are not those the run was made with: it could not go on
+// with the next batch. Other options may change; `changed` gets a line on each.
 std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, const Dataset& dataset,
-                                           std::int64_t images_per_step);
+                                           const ResumeOptions& asked, std::vector<std::string>& changed);
 
 }  // namespace ssd

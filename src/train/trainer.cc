@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "files/checkpoint.h"
 #include "files/event_file.h"
 #include "model/ssd300.h"
@@ -38,6 +39,18 @@ struct MicroBatch {
   int index = 0;          // within the step
 };
 
+// From the epoch of a step's first sample to that of the sample after its last.
+struct EpochSpan {
+  std::uint32_t first = 0, next = 0;
+};
+
+bool is_finite(const TensorMap& tensors) {
+  for (const auto& [name, tensor] : tensors)
+    for (const float value : tensor.as<float>())
+      if (!std::isfinite(value)) return false;
+  return true;
+}
+
 class Training {
  public:
   Training(graph::Device& device, const Dataset& dataset, const ValidationSet* validation,
@@ -54,6 +67,7 @@ class Training {
     model_.compute = options.compute;
     state_.images_per_step = options.batch * options.accumulation * device.replicas();
     state_.samples = dataset.samples.size();
+    state_.options = options.recorded;
     schedule_ = options.schedule;
     schedule_.steps_per_epoch =
         static_cast<double>(dataset.samples.size()) / static_cast<double>(state_.images_per_step);
@@ -65,8 +79,9 @@ class Training {
   }
 
   TrainingResult run() {
-    started_ = speed_since_ = Clock::now();
-    next_step_ = last_checkpoint_step_ = state_.step;
+    started_ = speed_since_ = last_checkpoint_time_ = Clock::now();
+    next_step_ = last_checkpoint_step_ = speed_step_ = state_.step;
+    catch_up_on_evaluation();
     while (true) {
       while (may_start()) start_micro_batch();
       if (!in_flight_.empty())
@@ -91,12 +106,13 @@ class Training {
                          .order = options_.order,
                          .augment = options_.augment,
                          .bad_images = options_.bad_images};
-    loader.on_bad_image = [this](const BadImage& image) {
-      write_log(
-          {{"event", "bad_image"}, {"step", next_step_}, {"file", image.file}, {"reason", image.reason}});
-      observer_.on_bad_image(image);
-    };
+    loader.on_bad_image = [this](const BadImage& image) { report_bad_image(image); };
     loader_ = std::make_unique<Loader>(dataset_, loader);
+  }
+
+  void report_bad_image(const BadImage& image) {
+    write_log({{"event", "bad_image"}, {"step", next_step_}, {"file", image.file}, {"reason", image.reason}});
+    observer_.on_bad_image(image);
   }
 
   void make_program(const model::State& tensors) {
@@ -131,51 +147,65 @@ class Training {
     return micro + 1 == options_.accumulation ? 2 : 1;
   }
 
-  // A step that was begun is ended, whatever happens.
+  // A step that was begun is ended, whatever happens. While pictures are being waited for, steps in flight
+  // are finished instead: what next() then waits with none in flight, the device waits too.
   bool may_start() const {
     return !must_drain_ && next_step_ < options_.iterations && (!stop_ || next_micro_ != 0) &&
-           static_cast<int>(in_flight_.size()) < program_->depth();
+           static_cast<int>(in_flight_.size()) < program_->depth() &&
+           (in_flight_.empty() || loader_->ready());
   }
 
   void start_micro_batch() {
     MicroBatch micro{loader_->next(), scalar(schedule_.rate_at(next_step_)),
                      scalar(1.0 / options_.accumulation), next_step_, next_micro_};
     const Batch& batch = *micro.batch;
+    if (next_micro_ == 0) first_epoch_ = batch.begin.epoch;
     program_->start(graph_of(next_micro_), {batch.images, batch.match, batch.boxes, batch.labels,
                                             micro.learning_rate, micro.loss_scale});
     if (++next_micro_ == options_.accumulation) {
       next_micro_ = 0;
       ++next_step_;
-      must_drain_ = rests_after(next_step_, batch);
+      must_drain_ = rests_after(next_step_, {first_epoch_, batch.next.epoch});
     }
     in_flight_.push_back(std::move(micro));
   }
 
-  bool epoch_ends(const Batch& batch) const { return batch.next.epoch > batch.begin.epoch; }
-
-  bool evaluates_after(std::uint32_t epoch) const {
-    return validation_ && std::find(options_.evaluation_epochs.begin(), options_.evaluation_epochs.end(),
-                                    static_cast<int>(epoch)) != options_.evaluation_epochs.end();
+  // The last of the epochs that a step ends, if any, that are to be evaluated.
+  std::optional<std::uint32_t> epoch_to_evaluate(const EpochSpan& step) const {
+    std::optional<std::uint32_t> result;
+    if (!validation_) return result;
+    for (const int chosen : options_.evaluation_epochs)
+      if (chosen >= static_cast<std::int64_t>(step.first) && chosen < static_cast<std::int64_t>(step.next))
+        result = std::max(result.value_or(0), static_cast<std::uint32_t>(chosen));
+    return result;
   }
 
-  // Whether the parameters are wanted on the host after `step` steps, the last of which ended with `batch`.
-  bool rests_after(std::int64_t step, const Batch& batch) {
-    evaluate_epoch_.reset();
-    if (epoch_ends(batch) && evaluates_after(batch.begin.epoch)) evaluate_epoch_ = batch.begin.epoch;
+  // Whether the parameters are wanted on the host after `step` steps, the last of which spans `epochs`.
+  bool rests_after(std::int64_t step, const EpochSpan& epochs) {
+    evaluate_epoch_ = epoch_to_evaluate(epochs);
+    if (evaluate_epoch_) return true;
+    if (options_.checkpoint_interval > 0) return step % options_.checkpoint_interval == 0;
     constexpr std::int64_t least_apart = 100;
-    write_now_ = options_.checkpoint_interval > 0
-                     ? step % options_.checkpoint_interval == 0
-                     : epoch_ends(batch) && step - last_checkpoint_step_ >= least_apart;
-    return write_now_ || evaluate_epoch_;
+    const bool epoch_ends = epochs.next > epochs.first;
+    return (epoch_ends && step - last_checkpoint_step_ >= least_apart) ||
+           seconds_since(last_checkpoint_time_) >= options_.checkpoint_seconds;
   }
 
-  // All steps are done and none is in flight.
+  // All steps are done and none is in flight. A checkpoint comes before an evaluation, which takes long.
   void at_rest() {
     must_drain_ = false;
-    if (write_now_) write_checkpoint();
-    if (evaluate_epoch_ && !stop_) evaluate(*evaluate_epoch_);
-    write_now_ = false;
+    write_checkpoint();
+    if (evaluate_epoch_) evaluate(*evaluate_epoch_);
     evaluate_epoch_.reset();
+  }
+
+  // An evaluation that a resumed run was stopped in, or before.
+  void catch_up_on_evaluation() {
+    if (state_.step == 0 || !log_ || log_->last_evaluation() >= state_.step) return;
+    const std::uint64_t end = state_.epoch * state_.samples + state_.sample;
+    const std::uint64_t begin = end - static_cast<std::uint64_t>(state_.images_per_step);
+    const EpochSpan step{static_cast<std::uint32_t>(begin / state_.samples), state_.epoch};
+    if (const auto epoch = epoch_to_evaluate(step)) evaluate(*epoch);
   }
 
   void finish_micro_batch() {
@@ -227,11 +257,10 @@ class Training {
       files += (files.empty() ? "" : ", ") +
                std::filesystem::path(dataset_.samples[sample].file).filename().string();
     write_log({{"event", "not_finite"}, {"step", micro.step + 1}, {"files", files}});
-    const auto good = options_.save.empty() ? std::nullopt : latest_checkpoint(options_.save);
     throw Error(
         "training: the loss of step {} is {}; its pictures: {}; last good checkpoint: {}; try a lower "
         "--learning-rate or a longer --warmup",
-        micro.step + 1, loss, files, good ? good->path.string() : "none");
+        micro.step + 1, loss, files, last_good_checkpoint());
   }
 
   void report_speed() {
@@ -247,46 +276,101 @@ class Training {
                {"step", speed.step},
                {"images_per_s", speed.images_per_s},
                {"data_wait", speed.data_wait},
-               {"seconds", speed.seconds}});
+               {"seconds", speed.seconds},
+               {"bad_images", loader_->bad_images()},
+               {"replaced", loader_->replaced()}});
     chart(speed.step, {{"speed/images_per_s", speed.images_per_s}, {"speed/data_wait", speed.data_wait}});
     observer_.on_speed(speed);
   }
 
+  bool reestimates() const { return options_.batch_norm_images > 0; }
+
+  void reestimate(TensorMap& weights) {
+    reestimate_batch_norm(weights, device_, model_, dataset_,
+                          {.images = options_.batch_norm_images,
+                           .batch = options_.batch,
+                           .threads = options_.threads,
+                           .seed = state_.seed});
+  }
+
+  // The run's last checkpoint has statistics for use; the running averages then lie beside the momentum, so
+  // that a resumed run goes on with them.
   void write_checkpoint() {
     last_checkpoint_step_ = state_.step;
+    last_checkpoint_time_ = Clock::now();
     if (options_.save.empty()) return;
     model::State tensors = model::state_of(model_, program_->save());
-    if (state_.step == options_.iterations && options_.batch_norm_images > 0)
-      reestimate_batch_norm(tensors.weights, device_, model_, dataset_,
-                            {.images = options_.batch_norm_images,
-                             .batch = options_.batch,
-                             .threads = options_.threads,
-                             .seed = state_.seed});
-    Checkpoint checkpoint{std::move(tensors.weights), std::move(tensors.momentum), to_json(state_)};
-    checkpoint_ = ssd::write_checkpoint(options_.save, state_.step, checkpoint);
+    if (!is_finite(tensors.weights)) fail_with_weights();
+    const bool last = stop_ || state_.step == options_.iterations;
+    // Making statistics takes a while, and who asked for the stop may not wait.
+    if (stop_ || !last || !reestimates()) save(tensors);
+    if (!last || !reestimates()) return;
+    for (const auto& [name, tensor] : tensors.weights)
+      if (model::is_statistic(name)) tensors.momentum.emplace(name, tensor.clone());
+    reestimate(tensors.weights);
+    save(tensors);
+  }
+
+  void save(const model::State& tensors) {
+    checkpoint_ = ssd::write_checkpoint(options_.save, state_.step,
+                                        {clone(tensors.weights), clone(tensors.momentum), to_json(state_)});
     if (options_.keep_checkpoints > 0)
       prune_checkpoints(options_.save, static_cast<std::size_t>(options_.keep_checkpoints));
     write_log({{"event", "checkpoint"}, {"step", state_.step}, {"folder", checkpoint_->filename().string()}});
     observer_.on_checkpoint(state_.step, *checkpoint_);
   }
 
+  [[noreturn]] void fail_with_weights() {
+    write_log({{"event", "not_finite"}, {"step", state_.step}});
+    throw Error(
+        "training: weights are not finite after step {}; last good checkpoint: {}; try a lower "
+        "--learning-rate "
+        "or a longer --warmup",
+        state_.step, last_good_checkpoint());
+  }
+
+  std::string last_good_checkpoint() const {
+    const auto good = options_.save.empty() ? std::nullopt : latest_checkpoint(options_.save);
+    return good ? good->path.string() : "none";
+  }
+
+  // With the statistics that the last checkpoint would have. Is given up when the run is to stop.
   void evaluate(std::uint32_t epoch) {
+    if (stop_) return;
+    TensorMap weights = model::state_of(model_, program_->save()).weights;
+    if (reestimates()) reestimate(weights);
     if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
-    predictor_->load(model::state_of(model_, program_->save()).weights);
-    const auto boxes = detect_set(*predictor_, validation_->dataset, {.threads = options_.threads});
-    const EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes);
+    predictor_->load(weights);
+    ThreadPool pool(available_processors());
+    try {
+      const auto boxes = detect_set(
+          *predictor_, validation_->dataset,
+          {.threads = options_.threads,
+           .bad_images = options_.bad_images,
+           .on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
+           .progress = [this](std::uint64_t done, std::uint64_t of) { observer_.on_evaluating(done, of); },
+           .stop = [this] { return stop_.load(); }});
+      report_evaluation(epoch, evaluate_detections(validation_->ground_truth, boxes, &pool));
+    } catch (const Error&) {
+      if (!stop_) throw;
+    }
+    speed_since_ = Clock::now();  // an evaluation is not training time
+    speed_step_ = state_.step;
+    speed_wait_ = loader_->times().wait;
+  }
+
+  void report_evaluation(std::uint32_t epoch, const EvaluationReport& report) {
     write_log({{"event", "evaluation"},
                {"step", state_.step},
                {"epoch", epoch},
                {"report", nlohmann::ordered_json::parse(to_json(report))}});
     chart(state_.step, {{"eval/AP", report.numbers[0]}, {"eval/AP50", report.numbers[1]}});
     observer_.on_evaluation(state_.step, epoch, report);
-    speed_since_ = Clock::now();  // an evaluation is not training time
-    speed_step_ = state_.step;
   }
 
   void write_log(const nlohmann::ordered_json& object) {
-    if (log_) log_->write(object.dump());
+    // File names may hold any bytes.
+    if (log_) log_->write(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
 
   // TensorBoard's curves.
@@ -309,17 +393,18 @@ class Training {
   std::optional<RunLog> log_;
   std::optional<EventFile> events_;
   std::unique_ptr<Loader> loader_;
+  std::deque<MicroBatch> in_flight_;  // outlives the program, which may be reading from it
   std::unique_ptr<graph::Program> program_;
   std::optional<Predictor> predictor_;
 
-  std::deque<MicroBatch> in_flight_;
   std::int64_t next_step_ = 0;  // to be started, counted from 0
   int next_micro_ = 0;
-  bool must_drain_ = false;  // nothing is started until the device is at rest
-  bool write_now_ = false;
+  std::uint32_t first_epoch_ = 0;  // of the step that is being started
+  bool must_drain_ = false;        // nothing is started until the device is at rest
   std::optional<std::uint32_t> evaluate_epoch_;
   StepReport report_;  // of the step whose micro-batches are being finished
   std::int64_t last_checkpoint_step_ = 0;
+  Clock::time_point last_checkpoint_time_;
   std::optional<std::filesystem::path> checkpoint_;
   Clock::time_point started_, speed_since_;
   std::int64_t speed_step_ = 0;

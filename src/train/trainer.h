@@ -32,13 +32,15 @@ struct TrainerOptions {
   SampleOrder order = SampleOrder::shuffled;
   LoaderOptions::BadImages bad_images = LoaderOptions::BadImages::replace;
   std::filesystem::path save;            // the run's folder; empty: nothing is written
-  std::int64_t checkpoint_interval = 0;  // steps; 0: at the ends of epochs, at least 100 steps apart
+  std::int64_t checkpoint_interval = 0;  // steps; 0: at the ends of epochs, at least 100 steps apart, and
+  double checkpoint_seconds = 1800;      // as often as this
   int keep_checkpoints = 3;              // the latest ones; 0: all
   std::vector<int> evaluation_epochs;    // counted from 0: evaluated when they are over
-  // Training pictures over which batch-norm statistics are made anew for the last checkpoint
-  // (batch_norm_statistics.h); 0: the running averages stay.
+  // Training pictures over which batch-norm statistics are made anew for evaluations and for the last
+  // checkpoint (batch_norm_statistics.h); 0: the running averages stay.
   std::int64_t batch_norm_images = 64;
   std::int64_t speed_interval = 20;  // steps between two lines on speed
+  RunState::Options recorded;        // kept in checkpoints, for a resumed run to compare
 };
 
 // Where training starts: fresh weights at step 0, or a checkpoint.
@@ -72,6 +74,7 @@ class TrainObserver {
   virtual void on_speed(const SpeedReport&) {}
   virtual void on_bad_image(const BadImage&) {}
   virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path& /*folder*/) {}
+  virtual void on_evaluating(std::uint64_t /*done*/, std::uint64_t /*of*/) {}  // pictures
   virtual void on_evaluation(std::int64_t /*step*/, std::uint32_t /*epoch*/, const EvaluationReport&) {}
 };
 

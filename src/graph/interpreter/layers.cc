@@ -202,7 +202,8 @@ Arrays eval_add(const Inputs& in) {
 
 Arrays eval_running_statistics(const RunningAttributes& a, const Inputs& in) {
   Array mean = *in[0], variance = *in[1];
-  const double unbiased = static_cast<double>(a.count) / static_cast<double>(a.count - 1);
+  const auto count = static_cast<double>(a.count);
+  const double unbiased = count > 1 ? count / (count - 1) : 1;
   for (std::size_t c = 0; c < mean.values.size(); ++c) {
     mean.values[c] = (1 - a.momentum) * mean.values[c] + a.momentum * in[2]->values[c];
     variance.values[c] = (1 - a.momentum) * variance.values[c] + a.momentum * in[3]->values[c] * unbiased;
