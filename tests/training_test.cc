@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -37,25 +39,74 @@ fs::path checkpoint(const std::string& run, const std::string& step) {
 }
 
 void expect_equal_checkpoints(const fs::path& a, const fs::path& b) {
-  for (const char* name : {"model.safetensors", "optimizer.safetensors"}) {
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
     EXPECT_TRUE(read_file(a / name) == read_file(b / name)) << a << " and " << b << " differ in " << name;
   }
 }
 
-// The log's lines on steps: losses, learning rates.
-std::string step_lines(const std::string& run) {
+// The log's lines of one event.
+std::string lines_of(const std::string& run, const std::string& event) {
   std::istringstream log(read_file(fs::path(run) / "log.jsonl"));
-  std::string steps;
+  std::string lines;
   for (std::string line; std::getline(log, line);) {
-    if (line.find(R"("event":"step")") != std::string::npos) steps += line + "\n";
+    if (line.find("\"event\":\"" + event + "\"") != std::string::npos) lines += line + "\n";
   }
-  return steps;
+  return lines;
+}
+
+// Losses, learning rates.
+std::string step_lines(const std::string& run) { return lines_of(run, "step"); }
+
+// The epochs that were evaluated, in order.
+std::vector<int> evaluated_epochs(const std::string& run) {
+  std::istringstream lines(lines_of(run, "evaluation"));
+  std::vector<int> epochs;
+  for (std::string line; std::getline(lines, line);)
+    epochs.push_back(nlohmann::json::parse(line).at("epoch").get<int>());
+  return epochs;
+}
+
+// Writes the sample data's annotations of a split with its first pictures only.
+void write_first_pictures(const std::string& split, std::size_t pictures, const std::string& file) {
+  auto json = nlohmann::json::parse(
+      read_file(fs::path(sample_data()) / "annotations" / ("instances_" + split + ".json")));
+  auto& images = json.at("images");
+  images.erase(images.begin() + static_cast<std::ptrdiff_t>(pictures), images.end());
+  std::set<int> kept;
+  for (const auto& image : images) kept.insert(image.at("id").get<int>());
+  nlohmann::json annotations = nlohmann::json::array();
+  for (const auto& annotation : json.at("annotations"))
+    if (kept.contains(annotation.at("image_id").get<int>())) annotations.push_back(annotation);
+  json.at("annotations") = annotations;
+  write_file(file, json.dump());
+}
+
+// A training on the first `train` pictures, evaluated on the first `val`.
+std::vector<std::string> small_training(const TemporaryFolder& folder, std::size_t train, std::size_t val,
+                                        std::vector<std::string> more) {
+  write_first_pictures("train2017", train, folder / "train.json");
+  write_first_pictures("val2017", val, folder / "val.json");
+  std::vector<std::string> arguments = {"train",
+                                        "--data",
+                                        sample_data(),
+                                        "--train-annotations",
+                                        folder / "train.json",
+                                        "--val-annotations",
+                                        folder / "val.json",
+                                        "--backbone",
+                                        "resnet18",
+                                        "--batch-norm-images",
+                                        "2",
+                                        "--save",
+                                        folder / "run"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
 }
 
 // Waits until a checkpoint folder or log shows that steps are being done.
 void wait_for_file(const fs::path& file, RunningProgram& program) {
   for (int tenths = 0; tenths < 600 && program.running(); ++tenths) {
-    if (fs::exists(file) && fs::file_size(file) > 0) return;
+    if (fs::is_directory(file) || (fs::exists(file) && fs::file_size(file) > 0)) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   FAIL() << file << " did not appear: " << program.wait().err;
@@ -64,19 +115,88 @@ void wait_for_file(const fs::path& file, RunningProgram& program) {
 TEST(Train, AResumedRunEqualsAnUninterruptedOne) {
   const TemporaryFolder folder;
   ASSERT_EQ(run_program(training(folder / "whole", 6)).exit_status, 0);
-
-  ASSERT_EQ(run_program(training(folder / "cut", 3)).exit_status, 0);
   {
-    RunningProgram killed(training(folder / "cut", 1000, {"--resume"}));
-    std::this_thread::sleep_for(std::chrono::seconds(5));
+    RunningProgram killed(training(folder / "cut", 1000, {"--checkpoint-interval", "1"}));
+    wait_for_file(checkpoint(folder / "cut", "000003"), killed);
     killed.send(SIGKILL);
     EXPECT_EQ(killed.wait().signal, SIGKILL);
   }
+  for (const char* later : {"000006", "000005", "000004"}) fs::remove_all(checkpoint(folder / "cut", later));
   const Outcome resumed = run_program(training(folder / "cut", 6, {"--resume"}));
   ASSERT_EQ(resumed.exit_status, 0) << resumed.err;
   expect_equal_checkpoints(checkpoint(folder / "whole", "000006"), checkpoint(folder / "cut", "000006"));
   EXPECT_EQ(count_lines(step_lines(folder / "whole")), 6);
   EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "cut"));
+}
+
+// The last checkpoint's statistics are made for use, but a longer run goes on with its own.
+TEST(Train, AFinishedRunGoesOnAsIfItHadNotEnded) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> each = {"--checkpoint-interval", "1", "--batch-norm-images", "4"};
+  std::vector<std::string> again = each;
+  again.emplace_back("--resume");
+  ASSERT_EQ(run_program(training(folder / "whole", 3, each)).exit_status, 0);
+  ASSERT_EQ(run_program(training(folder / "parts", 1, each)).exit_status, 0);
+  ASSERT_EQ(run_program(training(folder / "parts", 3, again)).exit_status, 0);
+  for (const char* step : {"000002", "000003"})
+    expect_equal_checkpoints(checkpoint(folder / "whole", step), checkpoint(folder / "parts", step));
+}
+
+TEST(Train, ResumeRefusesWhatWouldChangeTheNextBatchAndSaysWhatElseChanged) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_program(training(folder / "run", 1)).exit_status, 0);
+  for (const std::vector<std::string>& other :
+       {std::vector<std::string>{"--augment", "flip"}, {"--order", "sequential"}, {"--accumulation", "2"}}) {
+    std::vector<std::string> more = {"--resume"};
+    more.insert(more.end(), other.begin(), other.end());
+    const Outcome outcome = run_program(training(folder / "run", 2, more));
+    EXPECT_EQ(outcome.exit_status, 1) << other[0];
+    EXPECT_NE(outcome.err.find(other[0]), std::string::npos) << outcome.err;
+  }
+  const Outcome slower = run_program(training(folder / "run", 2, {"--resume", "--learning-rate", "1e-5"}));
+  EXPECT_EQ(slower.exit_status, 0) << slower.err;
+  EXPECT_NE(slower.err.find("--learning-rate: 1e-05"), std::string::npos) << slower.err;
+}
+
+// Five pictures, six a step: a step ends one epoch or two, in any of its batches.
+TEST(Train, EvaluatesEveryChosenEpochThatAStepEnds) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_program(small_training(
+      folder, 5, 2,
+      {"--batch-size", "2", "--accumulation", "3", "--iterations", "4", "--evaluation", "0", "1", "3"}));
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_EQ(evaluated_epochs(folder / "run"), (std::vector<int>{0, 1, 3}));
+  EXPECT_EQ(count_lines(step_lines(folder / "run")), 4);
+}
+
+TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments =
+      small_training(folder, 2, 70, {"--batch-size", "2", "--iterations", "1", "--evaluation", "0"});
+  {
+    RunningProgram program(arguments);
+    wait_for_file(checkpoint(folder / "run", "000001"), program);
+    program.send(SIGTERM);
+    const Outcome stopped = program.wait();
+    EXPECT_EQ(stopped.exit_status, 0) << stopped.err;
+  }
+  EXPECT_TRUE(evaluated_epochs(folder / "run").empty());
+  arguments.emplace_back("--resume");
+  for (int times = 0; times < 2; ++times) {  // but only once
+    const Outcome resumed = run_program(arguments);
+    EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+    EXPECT_EQ(evaluated_epochs(folder / "run"), std::vector<int>{0});
+  }
+}
+
+TEST(Train, ALossThatIsNotFiniteStopsWithStepPicturesAndTheLastGoodCheckpoint) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_program(training(
+      folder / "run", 50, {"--learning-rate", "1e18", "--warmup", "2", "--checkpoint-interval", "1"}));
+  EXPECT_EQ(outcome.exit_status, 1);
+  for (const char* part : {"loss of step", "BloodImage_", "last good checkpoint: ", "checkpoints/step-00000"})
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+  EXPECT_EQ(count_lines(lines_of(folder / "run", "not_finite")), 1);
 }
 
 TEST(Train, AnyNumberOfWorkersGivesTheSameWeights) {
