@@ -1,9 +1,43 @@
 // singleshot: train, evaluate and run SSD300 v1.1.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdio>
 #include <exception>
 
 #include "base/error.h"
 #include "cli/commands.h"
+
+namespace {
+
+// The subcommands that the arguments name, from the outermost: "singleshot", "bench", "train".
+std::vector<CLI::App*> named_by(CLI::App& program) {
+  std::vector<CLI::App*> path{&program};
+  while (!path.back()->get_subcommands().empty()) path.push_back(path.back()->get_subcommands().front());
+  return path;
+}
+
+std::vector<std::string> names_of(const std::vector<CLI::App*>& apps) {
+  std::vector<std::string> names;
+  for (const CLI::App* app : apps) names.push_back(app->get_name());
+  return names;
+}
+
+// One line: what is wrong, and where help is. A mistyped subcommand is named; CLI11 would miss any.
+std::string usage_line(CLI::App& program, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> path = named_by(program);
+  const std::string command = fmt::format("{}", fmt::join(names_of(path), " "));
+  const std::vector<std::string> rest = path.back()->remaining(true);
+  const std::vector<CLI::App*> below = path.back()->get_subcommands([](const CLI::App*) { return true; });
+  std::string what = error.what();
+  if (!below.empty() && !rest.empty() && !rest[0].starts_with("-"))
+    what = fmt::format("unknown command '{}', expected one of {}", rest[0], fmt::join(names_of(below), ", "));
+  else if (!rest.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    what = fmt::format("not expected here: {}", fmt::join(rest, " "));
+  return fmt::format("{}: {}; see {} --help", command, what, command);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App program("SSD300 v1.1 object detection: train it, evaluate it, run it.", "singleshot");
@@ -23,7 +57,9 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     return session.exit_code;
   } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
+    std::fprintf(stderr, "%s\n", usage_line(program, error).c_str());
+    return 2;
   } catch (const ssd::UsageError& error) {
     std::fprintf(stderr, "singleshot: %s\n", error.what());
     return 2;

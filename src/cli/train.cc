@@ -219,6 +219,8 @@ void run(Options options) {
   fmt::print(stderr, "{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(),
              images, start.state.step + 1, options.trainer.iterations);
 
+  if (options.trainer.save.empty())
+    fmt::print(stderr, "nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   Console console(start.state.step, options.trainer.iterations, options.log_interval);
