@@ -1,5 +1,7 @@
 #include "train/batch_norm_statistics.h"
 
+#include <algorithm>
+
 #include "data/loader.h"
 #include "model/ssd300.h"
 #include "train/parameters.h"
@@ -11,17 +13,26 @@ bool is_statistic(const std::string& name) {
   return name.ends_with("running_mean") || name.ends_with("running_var");
 }
 
+// Every replica's statistics after a step, joined: a program only gives back the first one's parameters.
+void append_outputs(graph::Graph& graph) {
+  for (const graph::Update& update : graph.updates()) {
+    const std::string& name = graph.nodes()[update.parameter].name;
+    if (is_statistic(name)) graph.output(name, update.value, true);
+  }
+}
+
 // Running sums of the batches' statistics, in double.
 class Sums {
  public:
-  void add(const TensorMap& parameters) {
-    for (const auto& [name, tensor] : parameters) {
-      if (!is_statistic(name)) continue;
-      std::vector<double>& sum = sums_[name];
-      sum.resize(static_cast<std::size_t>(tensor.elements()));
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += tensor.as<float>()[i];
+  // `outputs` are append_outputs', each of `replicas` batches.
+  void add(const graph::Graph& graph, const std::vector<Tensor>& outputs, int replicas) {
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      const std::span<const float> values = outputs[o].as<float>();
+      std::vector<double>& sum = sums_[graph.outputs()[o].name];
+      sum.resize(values.size() / static_cast<std::size_t>(replicas));
+      for (std::size_t i = 0; i < values.size(); ++i) sum[i % sum.size()] += values[i];
     }
-    ++batches_;
+    batches_ += replicas;
   }
 
   void write_means(TensorMap& weights) const {
@@ -39,13 +50,13 @@ class Sums {
 
 void reestimate_batch_norm(TensorMap& weights, graph::Device& device, const model::ModelOptions& model,
                            const Dataset& dataset, const StatisticsOptions& options) {
-  graph::Graph graph = model::statistics_graph(model, options.batch);
+  const std::int64_t images_of_replica = std::max<std::int64_t>(2, options.batch);
+  graph::Graph graph = model::statistics_graph(model, images_of_replica);
   graph.replicas = device.replicas();
-  std::vector<graph::Graph> graphs;
-  graphs.push_back(std::move(graph));
-  const auto program = device.compile(std::move(graphs));
+  append_outputs(graph);
+  const auto program = device.compile({graph});
   program->load(initial_parameters(model, weights));
-  const std::int64_t batch = options.batch * device.replicas();
+  const std::int64_t batch = images_of_replica * device.replicas();
   Loader loader(dataset, {.mode = LoaderOptions::Mode::train,
                           .batch_size = static_cast<int>(batch),
                           .threads = options.threads,
@@ -54,8 +65,7 @@ void reestimate_batch_norm(TensorMap& weights, graph::Device& device, const mode
   Sums sums;
   for (std::int64_t done = 0; done < options.images; done += batch) {
     const Loader::BatchPointer images = loader.next();
-    program->run({images->images});
-    sums.add(program->save());
+    sums.add(graph, program->run({images->images}), device.replicas());
   }
   sums.write_means(weights);
 }

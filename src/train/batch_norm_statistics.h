@@ -10,7 +10,7 @@ namespace ssd {
 
 struct StatisticsOptions {
   std::int64_t images = 64;  // to look at, rounded up to whole batches
-  std::int64_t batch = 8;    // images a replica
+  std::int64_t batch = 8;    // images a replica; at least 2 are taken: one has no variance on the 1x1 map
   int threads = 1;           // that prepare pictures
   std::uint64_t seed = 0;    // which ones
 };
@@ -19,7 +19,7 @@ struct StatisticsOptions {
 // inference with them is far worse than the weights are. This replaces running_mean and running_var in
 // `weights` (by state_dict names) by averages over batches of training pictures, whole and unaltered, that
 // the network sees with the weights as they are (Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021,
-// section 3).
+// section 3). With several replicas each looks at its own pictures, and all count.
 void reestimate_batch_norm(TensorMap& weights, graph::Device& device, const model::ModelOptions& model,
                            const Dataset& dataset, const StatisticsOptions& options);
 

@@ -6,6 +6,8 @@
 
 #include "cpu/cpu_device.h"
 #include "model/ssd300.h"
+#include "model/state.h"
+#include "train/batch_norm_statistics.h"
 #include "train/formula_weights.h"
 #include "train/parameters.h"
 #include "xla/for_test.h"
@@ -120,6 +122,22 @@ TEST(Replicas, StepAsTheCpuDoesWithTheirMeanGradient) {
     ++compared;
   }
   EXPECT_GT(compared, 80);
+}
+
+// Two replicas with two pictures each see what one device sees in two batches.
+TEST(Replicas, AllCountInBatchNormStatistics) {
+  SSD_NEEDS_CPU_PLUGIN();
+  const Dataset dataset = open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "train2017");
+  const model::ModelOptions model{.backbone = model::Backbone::resnet18, .classes = 4};
+  TensorMap got = model::initial_weights(model, 1), expected = model::initial_weights(model, 1);
+  const auto plugin = xla::cpu_device(2);
+  const auto cpu = cpu::make_device();
+  reestimate_batch_norm(got, *plugin, model, dataset, {.images = 4, .batch = 2});
+  reestimate_batch_norm(expected, *cpu, model, dataset, {.images = 4, .batch = 2});
+  for (const auto& [name, tensor] : expected)
+    if (name.find("running_") != std::string::npos) {
+      EXPECT_LT(distance(got.at(name), tensor), 1e-2) << name;
+    }
 }
 
 }  // namespace

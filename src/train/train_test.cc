@@ -128,5 +128,15 @@ TEST(BatchNormStatistics, DependOnTheWeightsAloneAndNotOnTheOldAverages) {
   EXPECT_TRUE(moved);
 }
 
+TEST(BatchNormStatistics, OfBatchesOfOneImageAreFinite) {
+  const Dataset dataset = open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "train2017");
+  const model::ModelOptions model{.backbone = model::Backbone::resnet18, .classes = 4};
+  TensorMap weights = model::initial_weights(model, 1);
+  const auto device = cpu::make_device();
+  reestimate_batch_norm(weights, *device, model, dataset, {.images = 2, .batch = 1});
+  for (const auto& [name, tensor] : weights)
+    for (const float value : tensor.as<float>()) ASSERT_TRUE(std::isfinite(value)) << name;
+}
+
 }  // namespace
 }  // namespace ssd
