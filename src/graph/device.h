@@ -29,6 +29,8 @@ class Program {
   virtual void start(int graph, const std::vector<TensorView>& inputs) = 0;
   // Waits for the oldest step in flight; its outputs in the order of Graph::outputs().
   virtual std::vector<Tensor> finish() = 0;
+  // The same without the outputs, which a device with memory of its own then need not copy to the host.
+  virtual void discard() { finish(); }
   // How many steps may be in flight to keep the device busy (1 where start() does the work itself).
   virtual int depth() const = 0;
 

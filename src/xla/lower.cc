@@ -120,7 +120,8 @@ class Lowering {
     std::vector<std::string> declarations;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const Node& node = graph_.nodes()[nodes[i]];
-      const Term term = body_.argument(i, element_of(node.outputs[0].dtype), node.outputs[0].shape);
+      const DType dtype = options_.narrow.contains(node.name) ? DType::bf16 : node.outputs[0].dtype;
+      const Term term = body_.argument(i, element_of(dtype), node.outputs[0].shape);
       const int result = updated_by[nodes[i]];
       declarations.push_back(fmt::format(
           "\n      {}: {}{} loc({})", term.name, type_of(term),

@@ -1,6 +1,7 @@
 // From a graph to the text of a StableHLO program.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "graph/graph.h"
@@ -14,6 +15,8 @@ struct LowerOptions {
   // Batch norm after a widening 1x1 convolution is computed from the convolution's input (pointwise.h). GPUs
   // do not put what follows a convolution into its pass, so there it would only add work.
   bool pointwise_moments = true;
+  // Parameters, f32 in the graph, that the program takes in bf16: weights of fused convolutions only.
+  std::set<std::string> narrow = {};
 };
 
 // One module with one function `main`. Its arguments are the graph's inputs, then its parameters, in their

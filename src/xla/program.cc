@@ -1,6 +1,7 @@
 #include "xla/program.h"
 
 #include <deque>
+#include <exception>
 #include <map>
 
 #include "base/error.h"
@@ -12,13 +13,55 @@ using graph::Graph;
 using graph::Node;
 using graph::TensorType;
 
+// Events of one kind. All are waited for, after an error and in the destructor too: the device may be reading
+// or writing host memory until then.
+class Events {
+ public:
+  Events() = default;
+  Events(Events&&) = default;
+  Events& operator=(Events&&) = delete;
+  ~Events() {
+    try {
+      wait();
+    } catch (...) {
+    }
+  }
+
+  Event& add() { return events_.emplace_back(); }
+
+  // Throws the first error, after the last event.
+  void wait() {
+    std::exception_ptr first;
+    for (Event& event : events_) {
+      try {
+        event.wait();
+      } catch (...) {
+        if (!first) first = std::current_exception();
+      }
+    }
+    events_.clear();
+    if (first) std::rethrow_exception(first);
+  }
+
+ private:
+  std::vector<Event> events_;
+};
+
 // A step that has been started.
 struct Step {
+  int graph = 0;
   std::vector<Tensor> outputs;
-  std::vector<std::vector<Buffer>> buffers;  // [replica][output], until fetched
-  // In the order they are declared here: what is sent, what is computed, what is fetched.
-  std::vector<Event> sent, done, fetched;
+  std::vector<std::vector<Buffer>> buffers;  // [replica][output]
+  // Behind the outputs, which must live until all is fetched.
+  Events sent, done, fetched;
 };
+
+Tensor rounded_to_bf16(const Tensor& tensor) {
+  Tensor result(DType::bf16, tensor.shape());
+  for (std::size_t i = 0; i < result.as<std::uint16_t>().size(); ++i)
+    result.as<std::uint16_t>()[i] = float_to_bf16(tensor.as<float>()[i]);
+  return result;
+}
 
 // Replica r's share of elements that are split along dimension 0.
 TensorView share(const TensorView& all, const TensorType& type, int replica) {
@@ -41,44 +84,48 @@ class XlaProgram : public graph::Program {
     for (const auto& executable : source_.executables)
       if (executable->devices() != devices_)
         throw Error("device program: the graphs were compiled for different devices, expected the same");
-  }
-
-  ~XlaProgram() override {
-    // What is sent must stay valid until it has been read, so a destructor has to wait as well.
-    while (!steps_.empty()) {
-      try {
-        finish();
-      } catch (const Error&) {
-      }
-    }
+    loaded_ = types_.empty();
   }
 
   void load(const TensorMap& parameters) override {
-    std::vector<Event> sent;
+    if (!loaded_) steps_.clear();  // they were started with parameters that are lost
+    loaded_ = false;
+    std::vector<Tensor> rounded;
+    rounded.reserve(types_.size());
+    Events sent;
     for (const auto& [name, type] : types_) {
       const auto found = parameters.find(name);
       if (found == parameters.end()) throw Error("parameter '{}': missing", name);
       const TensorType got{found->second.dtype(), found->second.shape()};
       if (!(got == type))
         throw Error("parameter '{}': got {}, expected {}", name, to_string(got), to_string(type));
+      const Tensor& tensor = source_.narrow.contains(name)
+                                 ? rounded.emplace_back(rounded_to_bf16(found->second))
+                                 : found->second;
       std::vector<Buffer>& replicas = parameters_[name];
       replicas.clear();
       for (PJRT_Device* device : devices_)
-        replicas.push_back(Buffer::send(source_.client, device, found->second, sent.emplace_back()));
+        replicas.push_back(Buffer::send(source_.client, device, tensor, sent.add()));
     }
-    for (Event& event : sent) event.wait();
+    sent.wait();
+    loaded_ = true;
   }
 
   TensorMap save() override {
-    for (Step& step : steps_) wait(step);
+    require_parameters();
+    attempt([&] {
+      for (Step& step : steps_) wait(step);
+    });
     TensorMap result;
-    std::vector<Event> fetched;
+    Events fetched;
     for (const auto& [name, replicas] : parameters_) {
-      const TensorType& type = types_.at(name);
+      TensorType type = types_.at(name);
+      if (source_.narrow.contains(name)) type.dtype = DType::bf16;
       Tensor& tensor = result[name] = Tensor(type.dtype, type.shape);
-      fetched.push_back(replicas[0].fetch(type, tensor.data()));
+      fetched.add() = replicas[0].fetch(type, tensor.data());
     }
-    for (Event& event : fetched) event.wait();
+    fetched.wait();
+    for (const std::string& name : source_.narrow) result.at(name) = to_f32(result.at(name));
     return result;
   }
 
@@ -86,33 +133,29 @@ class XlaProgram : public graph::Program {
     const Graph& graph = source_.graphs[graph_number];
     check(graph, inputs);
     Step step;
-    std::vector<std::vector<Buffer>> sent = send(graph, inputs, step);
-    std::vector<std::vector<Argument>> arguments(devices_.size());
-    const std::vector<bool> updated = updated_parameters(graph);
-    for (std::size_t r = 0; r < devices_.size(); ++r) {
-      for (const Buffer& buffer : sent[r]) arguments[r].emplace_back(buffer);
-      for (const int number : graph.parameters()) {
-        Buffer& buffer = parameters_.at(graph.nodes()[number].name)[r];
-        if (updated[number])
-          arguments[r].emplace_back(std::move(buffer));
-        else
-          arguments[r].emplace_back(buffer);
-      }
-    }
-    Executable::Run run = source_.executables[graph_number]->start(std::move(arguments));
-    step.done = std::move(run.done);
+    step.graph = graph_number;
+    const std::vector<std::vector<Buffer>> sent = send(graph, inputs, step);
+    loaded_ = graph.updates().empty();  // what is updated is given away, and back when the step has started
+    Executable::Run run = source_.executables[graph_number]->start(arguments(graph, sent));
+    for (Event& event : run.done) step.done.add() = std::move(event);
     keep_updates(graph, run.results);
+    loaded_ = true;
     step.buffers = std::move(run.results);
-    fetch_outputs(graph, step);
     steps_.push_back(std::move(step));
   }
 
   std::vector<Tensor> finish() override {
-    if (steps_.empty()) throw Error("device program: finish() without a step in flight");
-    Step step = std::move(steps_.front());
-    steps_.pop_front();
-    wait(step);
+    Step step = oldest();
+    attempt([&] {
+      fetch_outputs(step);
+      wait(step);
+    });
     return std::move(step.outputs);
+  }
+
+  void discard() override {
+    Step step = oldest();
+    attempt([&] { wait(step); });
   }
 
   int depth() const override { return source_.depth; }
@@ -125,11 +168,23 @@ class XlaProgram : public graph::Program {
                   to_string(place->second), to_string(node.outputs[0]));
   }
 
+  void require_parameters() const {
+    if (!loaded_)
+      throw Error(
+          "device program: it has no parameters, or lost them in a step that failed; load them first");
+  }
+
+  Step oldest() {
+    if (steps_.empty()) throw Error("device program: finish() without a step in flight");
+    Step step = std::move(steps_.front());
+    steps_.pop_front();
+    return step;
+  }
+
   static bool sharded(const Node& input) { return input.as<graph::InputAttributes>().sharded; }
 
   void check(const Graph& graph, const std::vector<TensorView>& inputs) const {
-    if (parameters_.size() != types_.size())
-      throw Error("device program: a step needs parameters; load them first");
+    require_parameters();
     if (inputs.size() != graph.inputs().size())
       throw Error("device program: got {} inputs, expected {}", inputs.size(), graph.inputs().size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -149,8 +204,26 @@ class XlaProgram : public graph::Program {
         const Node& node = graph.nodes()[graph.inputs()[i]];
         const TensorView part =
             sharded(node) ? share(inputs[i], node.outputs[0], static_cast<int>(r)) : inputs[i];
-        result[r].push_back(Buffer::send(source_.client, devices_[r], part, step.sent.emplace_back()));
+        result[r].push_back(Buffer::send(source_.client, devices_[r], part, step.sent.add()));
       }
+    return result;
+  }
+
+  // Inputs and parameters; those that the step updates are given away.
+  std::vector<std::vector<Argument>> arguments(const Graph& graph,
+                                               const std::vector<std::vector<Buffer>>& sent) {
+    std::vector<std::vector<Argument>> result(devices_.size());
+    const std::vector<bool> updated = updated_parameters(graph);
+    for (std::size_t r = 0; r < devices_.size(); ++r) {
+      for (const Buffer& buffer : sent[r]) result[r].emplace_back(buffer);
+      for (const int number : graph.parameters()) {
+        Buffer& buffer = parameters_.at(graph.nodes()[number].name)[r];
+        if (updated[number])
+          result[r].emplace_back(std::move(buffer));
+        else
+          result[r].emplace_back(buffer);
+      }
+    }
     return result;
   }
 
@@ -173,7 +246,8 @@ class XlaProgram : public graph::Program {
   }
 
   // Queues the copies behind the step; nobody waits for them here.
-  void fetch_outputs(const Graph& graph, Step& step) const {
+  void fetch_outputs(Step& step) const {
+    const Graph& graph = source_.graphs[step.graph];
     for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
       const graph::Output& output = graph.outputs()[i];
       const TensorType& type = graph.type(output.value);
@@ -181,23 +255,31 @@ class XlaProgram : public graph::Program {
       Tensor& tensor = step.outputs.emplace_back(type.dtype, times(type, replicas).shape);
       for (int r = 0; r < replicas; ++r) {
         const std::size_t offset = static_cast<std::size_t>(r) * share(tensor, type, 0).bytes();
-        step.fetched.push_back(step.buffers[r][i].fetch(type, tensor.data() + offset));
+        step.fetched.add() = step.buffers[r][i].fetch(type, tensor.data() + offset);
       }
     }
   }
 
   static void wait(Step& step) {
-    for (std::vector<Event>* events : {&step.sent, &step.done, &step.fetched}) {
-      for (Event& event : *events) event.wait();
-      events->clear();
+    for (Events* events : {&step.sent, &step.done, &step.fetched}) events->wait();
+  }
+
+  // The parameters that a failed step was to make are as lost as its outputs.
+  template <typename Action>
+  void attempt(const Action& action) {
+    try {
+      action();
+    } catch (...) {
+      loaded_ = false;
+      throw;
     }
-    step.buffers.clear();
   }
 
   ProgramSource source_;
   std::vector<PJRT_Device*> devices_;
   std::map<std::string, TensorType> types_;
   std::map<std::string, std::vector<Buffer>> parameters_;  // [replica]
+  bool loaded_ = false;
   std::deque<Step> steps_;
 };
 

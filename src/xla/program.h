@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "graph/device.h"
@@ -15,6 +17,7 @@ struct ProgramSource {
   int depth = 1;
   std::vector<graph::Graph> graphs;
   std::vector<std::unique_ptr<Executable>> executables;  // one a graph, lowered as lower.h says
+  std::set<std::string> narrow;  // parameters that the executables take in bf16, the graphs in f32
 };
 
 // Throws Error when graphs give one parameter different types.
