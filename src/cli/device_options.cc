@@ -6,6 +6,19 @@
 #include "xla/device.h"
 
 namespace ssd::cli {
+namespace {
+
+void check_cpu_options(const DeviceOptions& options) {
+  if (options.replicas > 1)
+    throw UsageError("--replicas: got {}, expected 1: the cpu is one device", options.replicas);
+  if (options.cpu_devices > 0)
+    throw UsageError("--cpu-devices: got {} with --device cpu, expected a plugin; give --device pjrt:PATH",
+                     options.cpu_devices);
+  if (options.memory_fraction > 0 || !options.preallocate)
+    throw UsageError("--memory-fraction, --no-preallocate: got --device cpu, expected a GPU");
+}
+
+}  // namespace
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--device", options.device, "cpu, tpu, cuda, or pjrt:PATH of a PJRT plugin")
@@ -21,6 +34,13 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
                   "Devices that a CPU plugin makes up, for trials (0: its default)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      .add_option("--memory-fraction", options.memory_fraction,
+                  "Share of a GPU's memory that the program takes [its plugin's default, three quarters]")
+      ->check(CLI::Range(0.01, 1.0));
+  command.add_flag_callback(
+      "--no-preallocate", [&options] { options.preallocate = false; },
+      "Take a GPU's memory as it is needed, not at the start");
 }
 
 void add_precision_options(CLI::App& command, DeviceOptions& options) {
@@ -39,12 +59,14 @@ DType precision_of(const DeviceOptions& options) {
 std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
   std::unique_ptr<graph::Device> device;
   if (options.device == "cpu") {
-    if (options.replicas > 1)
-      throw UsageError("--replicas: got {}, expected 1: the cpu is one device", options.replicas);
+    check_cpu_options(options);
     device = cpu::make_device({.threads = options.threads});
   } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
-    device = xla::make_device(
-        {.device = options.device, .replicas = options.replicas, .cpu_devices = options.cpu_devices});
+    device = xla::make_device({.device = options.device,
+                               .replicas = options.replicas,
+                               .cpu_devices = options.cpu_devices,
+                               .memory_fraction = options.memory_fraction,
+                               .preallocate = options.preallocate});
   } else {
     throw UsageError("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", options.device);
   }

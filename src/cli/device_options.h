@@ -14,6 +14,8 @@ struct DeviceOptions {
   int threads = 0;             // of the CPU; 0: all
   int replicas = 0;            // devices to use; 0: all
   int cpu_devices = 0;         // that a CPU plugin shall make up
+  double memory_fraction = 0;  // of a GPU that may be taken; 0: its plugin's default
+  bool preallocate = true;     // a GPU's memory, at the start
   std::string precision = "f32";
 };
 
@@ -21,7 +23,8 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 // --precision and --amp.
 void add_precision_options(CLI::App& command, DeviceOptions& options);
 
-// Throws UsageError for an unknown device, Error when it does not start or cannot compute in the precision.
+// Throws UsageError for an unknown device and for options that it does not have, Error when it does not start
+// or cannot compute in the precision.
 std::unique_ptr<graph::Device> make_device(const DeviceOptions& options);
 DType precision_of(const DeviceOptions& options);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
+#include <set>
 
 #include "base/error.h"
 #include "xla/compile_options.h"
@@ -25,14 +27,49 @@ bool communicates(const Graph& graph) {
   });
 }
 
+// What the compilers read from the environment beside the options they are given.
+std::string compiler_flags() {
+  std::string flags;
+  for (const char* variable : {"XLA_FLAGS", "LIBTPU_INIT_ARGS"}) {
+    const char* value = std::getenv(variable);
+    flags += fmt::format("{}={}\n", variable, value == nullptr ? "" : value);
+  }
+  return flags;
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+// The weights of convolutions in bf16 of graphs that change no parameter.
+std::set<std::string> narrow_weights(const std::vector<Graph>& graphs) {
+  std::set<std::string> narrow, wide;
+  for (const Graph& graph : graphs) {
+    if (!graph.updates().empty()) return {};
+    for (const graph::Output& output : graph.outputs()) wide.insert(graph.node(output.value).name);
+    for (const graph::Node& node : graph.nodes())
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const bool weight = node.kind == graph::Kind::fused_convolution && i == 1 &&
+                            node.as<graph::ConvolutionAttributes>().compute == DType::bf16;
+        (weight ? narrow : wide).insert(graph.node(node.inputs[i]).name);
+      }
+  }
+  for (const std::string& name : wide) narrow.erase(name);
+  return narrow;
+}
+
 class XlaDevice : public graph::Device {
  public:
   XlaDevice(const XlaOptions& options, std::shared_ptr<Client> client)
       : depth_(options.depth), cache_(options.cache_folder), client_(std::move(client)) {
     const auto available = static_cast<int>(client_->devices().size());
-    platform_ = client_->platform();
-    std::transform(platform_.begin(), platform_.end(), platform_.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    platform_ = lower_case(client_->platform());
+    if (!options.device.starts_with("pjrt:") && platform_ != options.device &&
+        !(options.device == "cuda" && platform_ == "gpu"))
+      throw Error("--device {}: got the plugin '{}' for {}, expected one for {}", options.device,
+                  client_->plugin().path(), platform_, options.device);
     // A CPU plugin makes up as many devices as it likes.
     const int all = platform_ == "cpu" && options.cpu_devices == 0 ? 1 : available;
     replicas_ = options.replicas == 0 ? all : options.replicas;
@@ -61,9 +98,10 @@ class XlaDevice : public graph::Device {
   std::unique_ptr<graph::Program> compile(std::vector<Graph> graphs) override {
     ProgramSource source{
         .client = client_, .replicas = replicas_, .depth = depth_, .graphs = std::move(graphs)};
+    source.narrow = narrow_weights(source.graphs);
     for (Graph& graph : source.graphs) {
       spread(graph);
-      source.executables.push_back(executable(graph));
+      source.executables.push_back(executable(graph, source.narrow));
     }
     return make_program(std::move(source));
   }
@@ -78,14 +116,16 @@ class XlaDevice : public graph::Device {
   }
 
   // From the cache, or compiled and put there.
-  std::unique_ptr<Executable> executable(const Graph& graph) const {
+  std::unique_ptr<Executable> executable(const Graph& graph, const std::set<std::string>& narrow) const {
     const bool gpu = platform_ == "cuda" || platform_ == "rocm" || platform_ == "gpu";
-    const std::string text = lower(graph, {.mixed_convolutions = !gpu, .pointwise_moments = !gpu});
+    const std::string text =
+        lower(graph, {.mixed_convolutions = !gpu, .pointwise_moments = !gpu, .narrow = narrow});
     std::vector<std::int64_t> ids;
     for (const DeviceInfo& info : infos_) ids.push_back(info.id);
     const std::string options = compile_options(ids);
-    const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", client_->plugin().version(),
-                                        client_->platform_version(), infos_[0].kind, options, text);
+    const std::string key =
+        fmt::format("{}\n{}\n{}\n{}{}\n{}", client_->plugin().version(), client_->platform_version(),
+                    infos_[0].kind, compiler_flags(), options, text);
     if (const auto bytes = cache_.find(key)) {
       try {
         return Executable::deserialize(client_, *bytes);
@@ -113,8 +153,10 @@ class XlaDevice : public graph::Device {
 std::unique_ptr<graph::Device> make_device(const XlaOptions& options) {
   const std::string path = find_plugin(options.device);
   prepare_environment(path);
-  std::map<std::string, std::int64_t> creation;
-  if (options.cpu_devices > 0) creation["cpu_device_count"] = options.cpu_devices;
+  CreateOptions creation;
+  if (options.cpu_devices > 0) creation["cpu_device_count"] = std::int64_t{options.cpu_devices};
+  if (options.memory_fraction > 0) creation["memory_fraction"] = static_cast<float>(options.memory_fraction);
+  if (!options.preallocate) creation["preallocate"] = false;
   return std::make_unique<XlaDevice>(options, Client::create(Plugin::load(path), creation));
 }
 

@@ -15,13 +15,17 @@ struct XlaOptions {
   int cpu_devices =
       0;          // devices that a CPU plugin shall make up (its option cpu_device_count); 0: as it likes
   int depth = 3;  // steps in flight
+  double memory_fraction = 0;  // of a GPU's memory that may be taken; 0: as the plugin likes
+  bool preallocate = true;     // take a GPU's memory at the start, not as it is needed
   std::string cache_folder = ProgramCache::default_folder();  // of compiled programs; empty: none
 };
 
 // One process drives all replicas. Each keeps the parameters on its device; start() sends each its share of
 // the inputs and queues the step, finish() waits for the oldest step. After a step that failed, parameters
 // must be loaded again: they were given to the device. Throws Error when no plugin is found, when it does not
-// start, or when it has fewer devices than asked for.
+// start, when it is for another kind of device, or when it has fewer devices than asked for.
+//
+// Weights of inference in bf16 are rounded once, when they are loaded; save() then returns them rounded.
 std::unique_ptr<graph::Device> make_device(const XlaOptions& options);
 
 }  // namespace ssd::xla

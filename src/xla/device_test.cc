@@ -1,7 +1,9 @@
 // Whole steps on a CPU plugin: donation, steps in flight, replicas, errors.
 #include "xla/device.h"
 
+#include <cstdint>
 #include <cstdlib>
+#include <fstream>
 
 #include "base/error.h"
 #include "xla/lower.h"
@@ -189,59 +191,68 @@ TEST(Step, WrongInputsAndMissingParametersAreErrorsThatNameThem) {
   EXPECT_THROW(program->finish(), Error);
 }
 
-TEST(Step, CompiledProgramsAreCached) {
-  SSD_NEEDS_CPU_PLUGIN();
-  const std::filesystem::path folder = testing::TempDir() + "singleshot-cache-test";
-  std::filesystem::remove_all(folder);
+// Text of the key of a file in the cache (cache.cc: a header of 32 bytes, whose second number is its length).
+std::string key_of(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::uint64_t header[4];
+  stream.read(reinterpret_cast<char*>(header), sizeof header);
+  std::string key(header[1], 0);
+  stream.read(key.data(), static_cast<std::streamsize>(key.size()));
+  return key;
+}
+
+// Compiles x + x, or x + x + x, with a cache; what it makes of 3.
+float run_sum(int terms, const std::string& folder) {
   graph::Graph graph;
   const graph::Value x = graph.input("x", {DType::f32, {3}});
-  graph.output("y", {graph.append(graph::Kind::add, "twice", {x, x})}, false);
+  graph::Value sum = x;
+  for (int i = 1; i < terms; ++i) sum = {graph.append(graph::Kind::add, "sum", {sum, x})};
+  graph.output("y", {sum}, false);
   const Tensor input = to_tensor(graph::Array({3}, {1, 2, 3}), DType::f32);
-  for (int round = 0; round < 3; ++round) {
-    const auto device = make_device({.device = "pjrt:" + cpu_plugin(), .cache_folder = folder});
-    const auto program = device->compile({graph});
-    program->load({});
-    EXPECT_EQ(program->run({input})[0].as<float>()[2], 6.0f) << round;
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
-    ASSERT_EQ(files.size(), 1u);
-    // The third round meets a damaged entry, and compiles again.
-    if (round == 1) std::filesystem::resize_file(files[0], std::filesystem::file_size(files[0]) / 2);
-  }
-  std::filesystem::remove_all(folder);
+  const auto device = make_device({.device = "pjrt:" + cpu_plugin(), .cache_folder = folder});
+  const auto program = device->compile({graph});
+  program->load({});
+  return program->run({input})[0].as<float>()[2];
 }
 
-TEST(Plugins, AMissingPluginListsWhatWasTried) {
-  setenv("SINGLESHOT_PJRT_PLUGIN", "/nowhere/plugin.so", 1);
-  setenv("PJRT_NAMES_AND_LIBRARY_PATHS", "cuda:/nowhere/cuda.so,tpu:/nowhere/tpu.so", 1);
-  try {
-    const std::string found = find_plugin("cuda");
-    EXPECT_NE(found.find("xla_cuda"), std::string::npos);  // this machine has one
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    for (const char* part : {"/nowhere/plugin.so", "/nowhere/cuda.so", "xla_cuda13", "jax-cuda13-pjrt"})
-      EXPECT_NE(message.find(part), std::string::npos) << message;
-    EXPECT_EQ(message.find("/nowhere/tpu.so"), std::string::npos) << message;
-  }
-  unsetenv("SINGLESHOT_PJRT_PLUGIN");
-  unsetenv("PJRT_NAMES_AND_LIBRARY_PATHS");
+std::vector<std::filesystem::path> files_in(const std::string& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+  return files;
 }
 
-TEST(Plugins, AFileThatIsNoPluginIsAnErrorThatNamesIt) {
-  for (const std::string device : {"pjrt:/nowhere.so", "pjrt:/etc/passwd", "quantum"}) {
-    try {
-      make_device({.device = device});
-      FAIL() << device << " was accepted";
-    } catch (const Error& error) {
-      const std::string name = device.substr(device.find(':') + 1);
-      EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
-    }
-  }
-}
+class Cache : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string folder_ = testing::TempDir() + "singleshot-cache-test";
+};
 
-TEST(Plugins, AskingForMoreReplicasThanDevicesIsAnError) {
+TEST_F(Cache, AProgramIsTakenFromItAndADamagedEntryIsNot) {
   SSD_NEEDS_CPU_PLUGIN();
-  EXPECT_THROW(make_device({.device = "pjrt:" + cpu_plugin(), .replicas = 3, .cpu_devices = 2}), Error);
+  EXPECT_EQ(run_sum(2, folder_), 6.0f);
+  ASSERT_EQ(files_in(folder_).size(), 1u);
+  const std::filesystem::path file = files_in(folder_)[0];
+  const std::string key = key_of(file);
+  EXPECT_EQ(run_sum(3, folder_), 9.0f);
+  for (const auto& other : files_in(folder_)) {
+    if (other == file) continue;
+    // The entry now holds another program, so its result tells whether it was read.
+    const ProgramCache cache(folder_);
+    cache.store(key, cache.find(key_of(other)).value());
+  }
+  EXPECT_EQ(run_sum(2, folder_), 9.0f);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  EXPECT_EQ(run_sum(2, folder_), 6.0f);
+}
+
+TEST_F(Cache, FlagsOfTheCompilerInTheEnvironmentMakeAnotherProgram) {
+  SSD_NEEDS_CPU_PLUGIN();
+  run_sum(2, folder_);
+  setenv("LIBTPU_INIT_ARGS", "--no_such_flag", 1);  // read by no CPU plugin
+  run_sum(2, folder_);
+  unsetenv("LIBTPU_INIT_ARGS");
+  EXPECT_EQ(files_in(folder_).size(), 2u);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/tensor.h"
@@ -52,11 +53,15 @@ struct DeviceInfo {
   std::int64_t memory_limit = -1;
 };
 
+// Options of a client by name; which there are, and of what kind, is the plugin's to say.
+using CreateOption = std::variant<std::int64_t, bool, float, std::string>;
+using CreateOptions = std::map<std::string, CreateOption>;
+
 // A plugin's runtime and its devices.
 class Client : public std::enable_shared_from_this<Client> {
  public:
   static std::shared_ptr<Client> create(std::shared_ptr<const Plugin> plugin,
-                                        const std::map<std::string, std::int64_t>& options = {});
+                                        const CreateOptions& options = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -78,7 +83,8 @@ class Client : public std::enable_shared_from_this<Client> {
   std::vector<PJRT_Device*> devices_;
 };
 
-// Something the device will have done.
+// Something the device will have done. Destroying it does not wait: memory that the device may still read or
+// write must outlive a wait().
 class Event {
  public:
   Event() = default;

@@ -16,10 +16,7 @@ namespace {
 std::shared_ptr<const Plugin> Plugin::load(const std::string&) { refuse(); }
 std::string Plugin::version() const { refuse(); }
 
-std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin>,
-                                       const std::map<std::string, std::int64_t>&) {
-  refuse();
-}
+std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin>, const CreateOptions&) { refuse(); }
 Client::~Client() = default;
 std::string Client::platform() const { refuse(); }
 std::string Client::platform_version() const { refuse(); }

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "base/error.h"
+#include "xla/nvidia.h"
 
 namespace ssd::xla {
 namespace {
@@ -37,8 +39,22 @@ void add_site_packages(const fs::path& prefix, std::vector<fs::path>& folders) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(prefix / "lib", ignored)) {
     if (!entry.path().filename().string().starts_with("python3")) continue;
-    for (const char* name : {"site-packages", "dist-packages"})
-      if (fs::is_directory(entry.path() / name, ignored)) folders.push_back(entry.path() / name);
+    for (const char* name : {"site-packages", "dist-packages"}) {
+      const fs::path folder = entry.path() / name;
+      const bool known = std::find(folders.begin(), folders.end(), folder) != folders.end();
+      if (!known && fs::is_directory(folder, ignored)) folders.push_back(folder);
+    }
+  }
+}
+
+// Of every python3 on PATH. A virtual environment's is a link to another's, so links are not followed.
+void add_pythons(std::vector<fs::path>& folders) {
+  std::error_code ignored;
+  std::istringstream path(environment("PATH"));
+  for (std::string bin; std::getline(path, bin, ':');) {
+    const fs::path python = (fs::path(bin) / "python3").lexically_normal();
+    if (python.is_absolute() && fs::exists(python, ignored))
+      add_site_packages(python.parent_path().parent_path(), folders);
   }
 }
 
@@ -50,6 +66,7 @@ std::vector<fs::path> wheel_folders() {
     if (fs::is_directory(folder / ".deps/pjrt", ignored)) folders.push_back(folder / ".deps/pjrt");
   if (const std::string active = environment("VIRTUAL_ENV"); !active.empty())
     add_site_packages(active, folders);
+  add_pythons(folders);
   if (const std::string home = environment("HOME"); !home.empty())
     add_site_packages(fs::path(home) / ".local", folders);
   add_site_packages("/usr/local", folders);
@@ -100,6 +117,17 @@ bool serves(const Place& place, const std::string& device) {
   return place.device.empty() || place.device == device || (device == "cuda" && place.device == "gpu");
 }
 
+// The places for a device. Of CUDA plugins, those with NVIDIA's libraries beside them come first: the others
+// rely on the machine's.
+std::vector<Place> places_for(const std::string& device) {
+  std::vector<Place> result = places();
+  std::erase_if(result, [&](const Place& place) { return !serves(place, device); });
+  std::stable_partition(result.begin(), result.end(), [](const Place& place) {
+    return place.named_by != "wheel" || !is_cuda_plugin(place.path) || !nvidia_folder(place.path, {}).empty();
+  });
+  return result;
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 PluginInfo inspect(const Place& place) {
@@ -111,7 +139,9 @@ PluginInfo inspect(const Place& place) {
     info.api = plugin->version();
     if (place.device == "tpu" && !has_tpu())
       throw Error("this machine has no TPU; programs can be compiled for one (singleshot compile)");
-    const auto client = Client::create(plugin);
+    CreateOptions options;
+    if (is_cuda_plugin(place.path)) options["preallocate"] = false;  // only to look, beside other programs
+    const auto client = Client::create(plugin, options);
     info.platform = client->platform();
     info.version = first_line(client->platform_version());
     for (PJRT_Device* device : client->devices()) info.devices.push_back(client->describe(device));
@@ -119,6 +149,15 @@ PluginInfo inspect(const Place& place) {
     info.problem = error.what();
   }
   return info;
+}
+
+void prepare_cuda(const fs::path& plugin) {
+  const fs::path nvidia = nvidia_folder(plugin, wheel_folders());
+  if (!nvidia.empty()) preload_nvidia_libraries(nvidia);
+  const std::string flags = environment("XLA_FLAGS");
+  if (flags.find("xla_gpu_cuda_data_dir") != std::string::npos) return;
+  if (const fs::path toolkit = cuda_toolkit(nvidia); !toolkit.empty())
+    setenv("XLA_FLAGS", fmt::format("{} --xla_gpu_cuda_data_dir={}", flags, toolkit.string()).c_str(), 1);
 }
 
 }  // namespace
@@ -136,17 +175,7 @@ void prepare_environment(const std::string& plugin) {
     setenv("TPU_SKIP_MDS_QUERY", "1", 0);
     setenv("ALLOW_MULTIPLE_LIBTPU_LOAD", "1", 0);  // two may compile at once where there is nothing to lock
   }
-  if (path.filename() != "xla_cuda_plugin.so") return;
-  const std::string flags = environment("XLA_FLAGS");
-  if (flags.find("xla_gpu_cuda_data_dir") != std::string::npos) return;
-  const fs::path site = path.parent_path().parent_path().parent_path();
-  for (const char* toolkit : {"nvidia/cu13", "nvidia/cuda_nvcc"}) {
-    std::error_code ignored;
-    if (!fs::is_directory(site / toolkit, ignored)) continue;
-    setenv("XLA_FLAGS",
-           fmt::format("{} --xla_gpu_cuda_data_dir={}", flags, (site / toolkit).string()).c_str(), 1);
-    return;
-  }
+  if (is_cuda_plugin(path)) prepare_cuda(path);
 }
 
 std::string find_plugin(const std::string& device) {
@@ -158,11 +187,12 @@ std::string find_plugin(const std::string& device) {
   if (device != "tpu" && device != "cuda")
     throw Error("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", device);
   std::vector<std::string> tried;
-  for (const Place& place : places()) {
-    if (!serves(place, device)) continue;
+  for (const Place& place : places_for(device)) {
     if (is_file(place.path)) return place.path;
-    tried.push_back(place.named_by == "wheel" ? place.path
-                                              : fmt::format("{} ({})", place.path, place.named_by));
+    if (place.named_by != "wheel")
+      throw Error("--device {}: no file '{}', which {} names; correct the variable or unset it", device,
+                  place.path, place.named_by);
+    tried.push_back(place.path);
   }
   throw Error("--device {}: no PJRT plugin found; tried {}; install {} or set SINGLESHOT_PJRT_PLUGIN", device,
               fmt::join(tried, ", "), device == "tpu" ? "libtpu" : "jax-cuda13-pjrt");
