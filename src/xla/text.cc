@@ -360,14 +360,6 @@ std::vector<Term> Body::all_reduce(const std::vector<Term>& terms, int replicas,
   return parts_of(name, terms);
 }
 
-std::vector<Term> Body::barrier(const std::vector<Term>& terms) {
-  const std::string name = next();
-  text_ += fmt::format("    {}{} = stablehlo.optimization_barrier {} : {}{}\n", name,
-                       terms.size() > 1 ? fmt::format(":{}", terms.size()) : "", names_of(terms),
-                       types_of(terms), location());
-  return parts_of(name, terms);
-}
-
 void Body::finish(const std::vector<Term>& results) {
   text_ += fmt::format("    return {} : {}\n", names_of(results), types_of(results));
 }

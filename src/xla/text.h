@@ -103,8 +103,6 @@ class Body {
   // Sums over the replicas of each group of consecutive `group` ones, in one collective; terms of one element
   // type.
   std::vector<Term> all_reduce(const std::vector<Term>& terms, int replicas, int group);
-  // The same values, which the compiler may not trace back to how they were made.
-  std::vector<Term> barrier(const std::vector<Term>& terms);
 
   void finish(const std::vector<Term>& results);
   const std::string& text() const { return text_; }
