@@ -72,6 +72,12 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
   command->add_option("--benchmark-iterations", options->benchmark.iterations, "Counted iterations")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  if (mode == BenchmarkMode::train)
+    command
+        ->add_option("--sync-batch-norm", options->benchmark.batch_norm_group,
+                     "Devices that share batch-norm statistics")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
   command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);

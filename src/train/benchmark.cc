@@ -46,8 +46,10 @@ struct MadeUpBatch {
 
 graph::Graph graph_of(const BenchmarkOptions& options, int replicas) {
   if (options.mode == BenchmarkMode::train)
-    return model::training_graph(
-        options.model, {.batch = options.batch, .max_boxes = boxes_per_image, .replicas = replicas});
+    return model::training_graph(options.model, {.batch = options.batch,
+                                                 .max_boxes = boxes_per_image,
+                                                 .replicas = replicas,
+                                                 .batch_norm_group = options.batch_norm_group});
   graph::Graph graph = model::inference_graph(options.model, options.batch);
   graph.replicas = replicas;
   return graph;
@@ -95,7 +97,10 @@ BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options
       program->start(0, inputs);
       ++started;
     }
-    program->finish();
+    if (options.mode == BenchmarkMode::train)
+      program->finish();
+    else
+      program->discard();
     const Clock::time_point now = Clock::now();
     const double seconds = std::chrono::duration<double>(now - last).count();
     last = now;

@@ -16,7 +16,8 @@ enum class BenchmarkMode { train, infer };
 struct BenchmarkOptions {
   BenchmarkMode mode = BenchmarkMode::train;
   model::ModelOptions model;
-  std::int64_t batch = 8;  // images a replica
+  std::int64_t batch = 8;    // images a replica
+  int batch_norm_group = 1;  // replicas that share batch-norm statistics in training
   int warmup = 2;
   int iterations = 10;
 };
@@ -31,7 +32,8 @@ struct BenchmarkResult {
   double maximum() const;
 };
 
-// Runs warm-up and counted iterations; `progress` is told how many of all are done.
+// Runs warm-up and counted iterations. Training reads each step's loss; inference leaves its outputs,
+// hundreds of megabytes a batch, on the device. `progress` is told how many of all are done.
 BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options,
                           const std::function<void(int done, int of)>& progress = {});
 
