@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/device_options.h"
 #include "cli/output.h"
@@ -18,19 +19,23 @@ struct Options {
 };
 
 void run(Options options, Session& session) {
-  options.device.replicas = options.device.device == "cpu" ? 0 : 1;  // the golden is one batch on one device
+  if (options.device.replicas > 1)
+    throw UsageError("--replicas: got {}, expected 1: the golden is one batch on one device",
+                     options.device.replicas);
+  options.device.replicas = options.device.device == "cpu" ? 0 : 1;
   const auto device = make_device(options.device);
   fmt::print("{} on {}\n", options.prefix, device->description());
   VerifyReport report;
   {
     Progress progress("verify");
-    report =
-        verify(options.prefix, *device, [&](const std::string& what) { progress.say("checking " + what); });
+    report = verify(options.prefix, *device,
+                    {.compute = precision_of(options.device),
+                     .progress = [&](const std::string& what) { progress.say("checking " + what); }});
   }
   fmt::print("{}", to_text(report));
   if (!options.json.empty()) write_text(options.json, to_json(report) + "\n");
-  fmt::print("{} against {} values of PyTorch: {}\n", model::name_of(report.backbone), report.arithmetic,
-             report.ok() ? "all ok" : "NOT ok");
+  fmt::print("{} in {} against {} values of PyTorch: {}\n", model::name_of(report.backbone),
+             options.device.precision, report.arithmetic, report.ok() ? "all ok" : "NOT ok");
   session.exit_code = report.ok() ? 0 : 1;
 }
 
@@ -45,6 +50,13 @@ void add_verify(CLI::App& program, Session& session) {
       ->required();
   command->add_option("--json", options->json, "Write the result there as JSON ('-': standard output)");
   add_device_options(*command, options->device);
+  add_precision_options(*command, options->device);
+  command->footer(
+      "The golden's tolerances are for f32. In bf16 outputs may be 4% of the largest value away in "
+      "inference, 25%\n"
+      "in training (batch norms of four images magnify), losses 1%, gradients' norms 5% in the median and "
+      "75%\n"
+      "each, running statistics 2%; default boxes, matching and detections must be as exact as in f32.");
   command->callback([options, &session] { run(*options, session); });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -14,10 +15,24 @@
 #include "model/ssd300.h"
 #include "model/state.h"
 #include "train/formula_weights.h"
+#include "train/largest.h"
 #include "train/parameters.h"
 
 namespace ssd {
 namespace {
+
+// Tolerances of bf16; verify.h says why.
+constexpr double bf16_unit = 1.0 / 512;
+const std::map<std::string_view, double> bf16_tolerances{
+    {"eval_outputs", 20 * bf16_unit},
+    {"train_outputs", 128 * bf16_unit},
+    {"gradient_norm", 384 * bf16_unit},
+    {"gradient_first", 256 * bf16_unit},
+    {"gradient_norm_median", 25 * bf16_unit},
+    {"loss", 5 * bf16_unit},
+    {"after_parameters", 1e-3},
+    {"after_running", 10 * bf16_unit},
+};
 
 constexpr std::size_t logit_stride = 97;  // the golden keeps the logits of every 97th default box
 
@@ -32,29 +47,6 @@ nlohmann::json read_json(const std::filesystem::path& path) {
   return json;
 }
 
-// The largest of several errors, and where it was.
-class Largest {
- public:
-  Largest(std::string quantity, double tolerance) { row_ = {std::move(quantity), 0, tolerance, ""}; }
-
-  void add(double error, const std::string& where) {
-    if (!(error <= row_.error)) {  // a NaN is the largest
-      row_.error = error;
-      row_.where = where;
-    }
-    all_.push_back(error);
-  }
-  const VerifyRow& row() const { return row_; }
-  double median() {
-    std::sort(all_.begin(), all_.end());
-    return all_.empty() ? 0 : all_[all_.size() / 2];
-  }
-
- private:
-  VerifyRow row_;
-  std::vector<double> all_;
-};
-
 double relative(double got, double expected) {
   return std::abs(got - expected) / std::max(1e-3, std::abs(expected));
 }
@@ -68,13 +60,13 @@ double norm(std::span<const float> values) {
 // A golden, the device under test, and the rows so far.
 class Verification {
  public:
-  Verification(const std::filesystem::path& prefix, graph::Device& device,
-               std::function<void(const std::string&)> progress)
+  Verification(const std::filesystem::path& prefix, graph::Device& device, const VerifyOptions& options)
       : device_(device),
-        progress_(std::move(progress)),
+        progress_(options.progress),
         golden_(read_json(prefix.string() + ".json")),
         file_(prefix.string() + ".safetensors") {
     model_.backbone = model::backbone_named(golden_.at("backbone").get<std::string>());
+    model_.compute = options.compute;
     report_.backbone = model_.backbone;
     report_.arithmetic = golden_.value("arithmetic", "float32");
   }
@@ -97,7 +89,14 @@ class Verification {
   void say(const std::string& what) const {
     if (progress_) progress_(what);
   }
-  double tolerance(const char* name) const { return golden_.at("tolerance").at(name).get<double>(); }
+  double tolerance(const char* name) const {
+    if (model_.compute == DType::bf16) return bf16_tolerances.at(name);
+    return golden_.at("tolerance").at(name).get<double>();
+  }
+  double loss_tolerance(std::size_t step) const {
+    if (model_.compute == DType::bf16) return bf16_tolerances.at("loss");
+    return golden_.at("tolerance").at("loss")[step].get<double>();
+  }
   std::int64_t images() const { return file_.view("images").shape[0]; }
 
   void check_default_boxes() {
@@ -184,7 +183,7 @@ class Verification {
         for (std::size_t d = 0; d < kept; ++d) {
           const float ours = values[(n * defaults + d * stride) * parts + c];
           const double error = std::abs(ours - expected[(n * parts + c) * kept + d]) / scale;
-          if (!(error <= largest.row().error)) largest.add(error, fmt::format("{}, image {}", name, n));
+          if (largest.exceeded_by(error)) largest.add(error, fmt::format("{}, image {}", name, n));
         }
   }
 
@@ -261,7 +260,7 @@ class Verification {
     for (std::size_t step = 0; step < losses.size(); ++step) {
       const double expected = golden_.at("loss")[step];
       report_.rows.push_back({fmt::format("loss, step {}", step + 1), relative(losses[step], expected),
-                              golden_.at("tolerance").at("loss")[step].get<double>(),
+                              loss_tolerance(step),
                               fmt::format("{:.6f}, expected {:.6f}", losses[step], expected)});
     }
   }
@@ -289,7 +288,7 @@ class Verification {
   }
 
   void check_detections() {
-    Largest largest("detections", tolerance("detections"));
+    Largest largest("detections", golden_.at("tolerance").at("detections"));
     for (std::size_t image = 0; image < golden_.at("detections").size(); ++image) {
       const Tensor loc = transposed(fmt::format("detect.loc.{}", image));
       const Tensor conf = transposed(fmt::format("detect.conf.{}", image));
@@ -326,8 +325,8 @@ bool VerifyReport::ok() const {
 }
 
 VerifyReport verify(const std::filesystem::path& prefix, graph::Device& device,
-                    const std::function<void(const std::string&)>& progress) {
-  return Verification(prefix, device, progress).run();
+                    const VerifyOptions& options) {
+  return Verification(prefix, device, options).run();
 }
 
 std::string to_text(const VerifyReport& report) {
