@@ -1,6 +1,7 @@
 // singleshot eval: COCO's numbers, of a checkpoint or of detections in a file.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include "cli/data_options.h"
 #include "cli/device_options.h"
 #include "cli/output.h"
+#include "data/class_order.h"
 #include "eval/detections_json.h"
 #include "files/safetensors.h"
 #include "train/start.h"
@@ -47,19 +49,22 @@ void report(const Options& options, const CocoFile& truth, const std::vector<Det
   if (!options.arrays.empty()) write_arrays(options.arrays, report.arrays);
 }
 
-// Labels are places in the list of categories: both lists must name the same.
-void check_categories(const TrainedModel& model, const Dataset& dataset) {
-  if (model.categories.size() != dataset.categories.size())
-    throw Error("the checkpoint knows {} classes, the data has {}; evaluate on the data it was made for",
-                model.categories.size(), dataset.categories.size());
+// Labels are places in the list of categories. A weights file says only how many there are.
+void fit_classes(const Options& options, const TrainedModel& model, Dataset& dataset) {
+  const std::string name = validation_name(options.data);
+  if (std::filesystem::is_directory(options.checkpoint))
+    order_classes(dataset, model.categories, name);
+  else if (model.categories.size() != dataset.categories.size())
+    throw Error("{}: got {} classes, expected the {} of {}; evaluate on the classes it was trained on", name,
+                dataset.categories.size(), model.categories.size(), options.checkpoint);
 }
 
 void evaluate_checkpoint(const Options& options) {
   TrainedModel trained = read_model(options.checkpoint);
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
   trained.model.compute = precision_of(options.device);
-  const ValidationSet set = validation_set(options.data);
-  check_categories(trained, set.dataset);
+  ValidationSet set = validation_set(options.data);
+  fit_classes(options, trained, set.dataset);
   const auto device = make_device(options.device);
   Predictor predictor(*device, trained.model, {.batch = options.batch});
   predictor.load(trained.weights);
@@ -84,6 +89,8 @@ void run(const Options& options) {
   if (from_files == !options.checkpoint.empty())
     throw UsageError("eval: expected either --checkpoint with --data, or --ground-truth with --detections");
   if (!from_files) return evaluate_checkpoint(options);
+  if (!options.save_detections.empty())
+    throw UsageError("--save-detections: expected --checkpoint, --detections are in a file already");
   if (options.ground_truth.empty() || options.detections.empty())
     throw UsageError("eval: expected --ground-truth and --detections together");
   report(options, read_coco(options.ground_truth), read_detections(options.detections));
@@ -117,7 +124,11 @@ void add_eval(CLI::App& program, Session&) {
       ->check(CLI::IsMember({"3x3", "1x1"}));
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
-  command->callback([options] { run(*options); });
+  command->callback([options] {
+    // Without a training split, a record cache given as --data can only be the one to evaluate on.
+    if (options->data.val_data.empty()) options->data.val_data = options->data.data;
+    run(*options);
+  });
 }
 
 }  // namespace ssd::cli
