@@ -1,4 +1,6 @@
 // singleshot bench: how fast a device trains or infers, and how fast pictures are prepared.
+#include "cli/bench.h"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -7,20 +9,11 @@
 #include "base/thread_pool.h"
 #include "cli/bench_data.h"
 #include "cli/commands.h"
-#include "cli/device_options.h"
 #include "cli/output.h"
-#include "train/benchmark.h"
 
 namespace ssd::cli {
-namespace {
 
-struct Options {
-  BenchmarkOptions benchmark;
-  DeviceOptions device;
-  std::string backbone = "resnet50", json;
-};
-
-void run(Options options) {
+void run_network_benchmark(NetworkBenchmark options) {
   BenchmarkOptions& benchmark = options.benchmark;
   benchmark.model.backbone = model::backbone_named(options.backbone);
   benchmark.model.compute = precision_of(options.device);
@@ -57,8 +50,19 @@ void run(Options options) {
   write_text(options.json.empty() ? "-" : options.json, json.dump() + "\n");
 }
 
+void add_benchmark_options(CLI::App& command, BenchmarkOptions& options) {
+  command.add_option("--benchmark-warmup", options.warmup, "Iterations before the counted ones")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--benchmark-iterations", options.iterations, "Counted iterations")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+namespace {
+
 void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char* description) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<NetworkBenchmark>();
   options->benchmark.mode = mode;
   CLI::App* command = bench.add_subcommand(name, description);
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
@@ -66,12 +70,7 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
   command->add_option("--batch-size,-b", options->benchmark.batch, "Images of a batch on each device")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--benchmark-warmup", options->benchmark.warmup, "Iterations before the counted ones")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--benchmark-iterations", options->benchmark.iterations, "Counted iterations")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_benchmark_options(*command, options->benchmark);
   if (mode == BenchmarkMode::train)
     command
         ->add_option("--sync-batch-norm", options->benchmark.batch_norm_group,
@@ -81,7 +80,7 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
   command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
-  command->callback([options] { run(*options); });
+  command->callback([options] { run_network_benchmark(*options); });
 }
 
 }  // namespace

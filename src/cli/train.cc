@@ -9,10 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/data_options.h"
-#include "cli/device_options.h"
 #include "cli/output.h"
+#include "data/class_order.h"
 #include "files/checkpoint.h"
 #include "train/start.h"
 #include "train/trainer.h"
@@ -40,7 +41,8 @@ struct Options {
   int workers = 0;
   std::string on_bad_image = "replace", augment = "all", order = "shuffled", json_summary;
   std::int64_t log_interval = 20;
-  bool resume = false;
+  bool resume = false, fake_data = false;
+  BenchmarkOptions benchmark;  // of --fake-data
 };
 
 // Shows steps as a progress bar and what else happens as lines.
@@ -200,7 +202,17 @@ void write_summary(const std::string& path, const TrainingResult& result, const 
   write_text(path, json.dump() + "\n");
 }
 
+// --fake-data: the device alone.
+void run_fake(const Options& options) {
+  NetworkBenchmark fake{options.benchmark, options.device, options.backbone, options.json_summary};
+  fake.benchmark.batch = options.trainer.batch;
+  fake.benchmark.batch_norm_group = options.trainer.batch_norm_group;
+  fake.benchmark.model.stride_in = model::stride_in_named(options.stride_in);
+  run_network_benchmark(std::move(fake));
+}
+
 void run(Options options) {
+  if (options.fake_data) return run_fake(options);
   if (options.resume && options.trainer.save.empty())
     throw UsageError("--resume: expected --save with the run's folder");
   if (!options.fresh.checkpoint.empty() && !options.fresh.backbone.empty())
@@ -215,6 +227,7 @@ void run(Options options) {
   std::optional<ValidationSet> validation;
   for (const int epoch : options.evaluation)
     if (epoch <= last_epoch && !validation) validation = validation_set(options.data);
+  if (validation) order_classes(validation->dataset, dataset.categories, validation_name(options.data));
   TrainingStart start = start_of(options, dataset, *device);
   fmt::print(stderr, "{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(),
              images, start.state.step + 1, options.trainer.iterations);
@@ -334,6 +347,17 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--json-summary", options.json_summary, "Write the run's last figures there as JSON");
 }
 
+void add_fake_options(CLI::App& command, Options& options) {
+  CLI::Option* fake = command.add_flag(
+      "--fake-data", options.fake_data,
+      "Measure the device alone: steps on made-up pictures in place of --data, as bench train does");
+  for (const char* other : {"--save", "--resume", "--accumulation", "--checkpoint", "--backbone-path"})
+    fake->excludes(other);
+  add_benchmark_options(command, options.benchmark);
+  for (const char* own : {"--benchmark-warmup", "--benchmark-iterations"})
+    command.get_option(own)->needs(fake);
+}
+
 }  // namespace
 
 void add_train(CLI::App& program, Session&) {
@@ -343,6 +367,7 @@ void add_train(CLI::App& program, Session&) {
   add_train_data_options(*command, options->data);
   add_recipe_options(*command, *options);
   add_run_options(*command, *options);
+  add_fake_options(*command, *options);
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
   command->footer(

@@ -1,0 +1,23 @@
+// How fast a network trains or infers on made-up pictures: `bench train`, `bench infer`, `train --fake-data`.
+#pragma once
+
+#include <string>
+
+#include "cli/device_options.h"
+#include "train/benchmark.h"
+
+namespace ssd::cli {
+
+struct NetworkBenchmark {
+  BenchmarkOptions benchmark;  // the backbone and the precision are filled in
+  DeviceOptions device;
+  std::string backbone = "resnet50";
+  std::string json;  // where the result goes, one JSON line; empty: standard output
+};
+
+void run_network_benchmark(NetworkBenchmark options);
+
+// --benchmark-warmup and --benchmark-iterations, of networks.
+void add_benchmark_options(CLI::App& command, BenchmarkOptions& options);
+
+}  // namespace ssd::cli
