@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/tensor.h"
 #include "base/thread_pool.h"
+#include "base/utf8.h"
 
 namespace ssd {
 namespace {
@@ -83,6 +84,26 @@ TEST(Tensor, StartsAtZeroAndClones) {
   EXPECT_EQ(copy.as<float>()[5], 7);
   EXPECT_NE(copy.data(), tensor.data());
   EXPECT_EQ(to_string(copy.shape()), "(2, 3)");
+}
+
+TEST(Utf8, TellsWhereATextBreaks) {
+  for (const std::string_view whole : {"", "plain", "\u00e9\u20ac", "\xf0\x9f\x90\x88", "\xf4\x8f\xbf\xbf"})
+    EXPECT_EQ(first_invalid_utf8(whole), whole.size()) << whole;
+  // A lone continuation, overlong forms, a surrogate, above U+10FFFF, cut off, no continuation.
+  for (const std::string_view broken : {"ab\x80", "ab\xc0\xaf", "ab\xe0\x80\x80", "ab\xed\xa0\x80",
+                                        "ab\xf4\x90\x80\x80", "ab\xe2\x82", "ab\xe9t"})
+    EXPECT_EQ(first_invalid_utf8(broken), 2u) << broken;
+}
+
+TEST(Utf8, TakesOtherTextAsLatin1) {
+  EXPECT_EQ(to_utf8("\xe9t\xe9"), "\u00e9t\u00e9");
+  EXPECT_EQ(to_utf8("\u00e9"), "\u00e9");
+}
+
+TEST(Utf8, FindsWhatAJsonTextCannotHold) {
+  EXPECT_EQ(json_fault("{\"a\": \"\xff\"}"), 7u);
+  EXPECT_EQ(json_fault("{\n\"a\\\"\": \"b\n\"}"), 11u);
+  EXPECT_EQ(json_fault("{\"a\": "), 6u);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace ssd {
 namespace {
@@ -21,11 +22,12 @@ class CocoReader {
   CocoFile read() {
     try {
       if (const auto error = parser_.iterate(json_).get(document_))
-        fail_at(nullptr, simdjson::error_message(error));
+        fail_at(json_.data() + json_fault(text()), simdjson::error_message(error));
       read_document();
     } catch (const simdjson::simdjson_error& error) {
       const char* location = nullptr;
-      if (document_.current_location().get(location)) location = nullptr;
+      // Past the last token there is no location: the text ended too early.
+      if (document_.current_location().get(location)) location = json_.data() + json_.size();
       fail_at(location, error.what());
     }
     return std::move(coco_);
@@ -182,12 +184,15 @@ class CocoReader {
     }
   }
 
-  // `location` points into the text, or is null where the position is not known.
+  std::string_view text() const { return {json_.data(), json_.size()}; }
+
+  // `location` points into the text.
   [[noreturn]] void fail_at(const char* location, std::string_view problem) const {
     std::string where(name_);
     const char* begin = json_.data();
-    if (location && location >= begin && location <= begin + json_.size())
-      where += fmt::format(": byte {} (line {})", location - begin, 1 + std::count(begin, location, '\n'));
+    if (location >= begin && location <= begin + json_.size())
+      where += fmt::format(": byte {} (line {}{})", location - begin, 1 + std::count(begin, location, '\n'),
+                           location == begin + json_.size() ? ", the end" : "");
     if (what_) where += fmt::format(": {} {}", what_, index_);
     if (!field_.empty()) where += fmt::format(": {}", field_);
     throw Error("{}{} {}", where, what_ && field_.empty() ? "" : ":", problem);
@@ -204,9 +209,10 @@ class CocoReader {
   const char* item_ = nullptr;  // where the item begins
 };
 
+// A name that is no UTF-8 would make the whole file unreadable.
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
+  for (const char c : to_utf8(text)) {
     if (c == '"' || c == '\\')
       out += {'\\', c};
     else if (static_cast<unsigned char>(c) < 0x20)

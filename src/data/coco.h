@@ -46,7 +46,8 @@ CocoFile read_coco(const std::filesystem::path& file);
 // The same from memory; `name` stands for the file in messages.
 CocoFile parse_coco(std::string_view json, std::string_view name);
 
-// The same three lists as JSON text on one line. parse_coco() gives back equal values.
+// The same three lists as JSON text on one line. parse_coco() gives back equal values;
+// names that are no UTF-8 are written as if they were Latin-1.
 std::string write_coco(const CocoFile& coco);
 
 }  // namespace ssd

@@ -93,6 +93,22 @@ TEST(Coco, RefusesWhatIsNotJson) {
   EXPECT_THROW(read_coco("no/such/file.json"), Error);
 }
 
+TEST(Coco, SaysWhereTheTextItselfIsBroken) {
+  EXPECT_TRUE(message_of("{\"images\": [],\n \"x\": \"caf\xe9\"}").starts_with("a.json: byte 25 (line 2): "))
+      << message_of("{\"images\": [],\n \"x\": \"caf\xe9\"}");
+  EXPECT_TRUE(message_of("{\"images\": [], \"x").starts_with("a.json: byte 17 (line 1, the end): "));
+  EXPECT_TRUE(message_of("{\"a\": \"b\nc\"}").starts_with("a.json: byte 8 (line 1): "));
+  const std::string whole(small);
+  for (std::size_t size = 0; size + 1 < whole.size(); ++size)
+    EXPECT_NE(message_of(whole.substr(0, size)).find(": byte "), std::string::npos) << size;
+}
+
+TEST(Coco, WritesNamesThatAreNoUtf8AsLatin1) {
+  CocoFile coco;
+  coco.categories = {{.id = 1, .name = "caf\xe9"}};
+  EXPECT_EQ(parse_coco(write_coco(coco), "a.json").categories.at(0).name, "caf\u00e9");
+}
+
 TEST(Coco, ReadsTheRealSubset) {
   const std::filesystem::path folder = SSD_SOURCE_DIR "/../shared/data/coco-subset/annotations";
   if (!std::filesystem::exists(folder))

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace ssd {
 namespace {
@@ -127,7 +128,7 @@ class Reader {
 
   [[noreturn]] void fail(const std::string& what) {
     const char* location = nullptr;
-    std::size_t byte = text_.size();
+    std::size_t byte = started_ ? text_.size() : json_fault(text_);
     if (started_ && document_.current_location().get(location) == simdjson::SUCCESS &&
         location >= text_.data() && location <= text_.data() + text_.size()) {
       byte = static_cast<std::size_t>(location - text_.data());

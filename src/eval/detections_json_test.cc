@@ -111,5 +111,11 @@ TEST(ToCoco, ScalesToThePicture) {
   EXPECT_THROW(to_coco({{}, 0, 0.5f}, {42, 640, 480, categories}), Error);
 }
 
+TEST(DetectionsJson, SaysWhereTheTextItselfIsBroken) {
+  EXPECT_TRUE(contains(message_of("[{\"x\": \"\xff\"}]"), "found.json: byte 8: "))
+      << message_of("[{\"x\": \"\xff\"}]");
+  EXPECT_TRUE(contains(message_of("[{\"x"), "found.json: byte 4: "));
+}
+
 }  // namespace
 }  // namespace ssd

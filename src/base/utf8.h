@@ -1,0 +1,20 @@
+// UTF-8 in foreign text: where it breaks, and making it whole.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace ssd {
+
+// The position of the first byte that is no valid UTF-8 (RFC 3629); the text's size where all are.
+std::size_t first_invalid_utf8(std::string_view text);
+
+// The text itself if it is UTF-8, else its bytes taken as Latin-1.
+std::string to_utf8(std::string_view text);
+
+// Where a JSON text cannot be right, for a parser that does not say: the first byte that is no UTF-8, else
+// the first control character within a string, else the text's end.
+std::size_t json_fault(std::string_view text);
+
+}  // namespace ssd
