@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <deque>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -45,7 +46,9 @@ class Downloader {
   DownloadSummary run(std::span<const DownloadItem> items);
 
  private:
-  void prepare(const DownloadItem& item, HttpClient& client);
+  void probe(const DownloadItem& item, HttpClient& client);
+  void check_room() const;
+  void open(Job& job);
   void keep_what_is_there();
   void work();
   bool next(Segment& segment);
@@ -75,7 +78,9 @@ class Downloader {
 
 DownloadSummary Downloader::run(std::span<const DownloadItem> items) {
   HttpClient client(options_.stall);
-  for (const DownloadItem& item : items) prepare(item, client);
+  for (const DownloadItem& item : items) probe(item, client);
+  check_room();
+  for (Job& job : jobs_) open(job);
   const auto count = std::min(queue_.size(), static_cast<std::size_t>(std::max(1, options_.connections)));
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
@@ -88,7 +93,7 @@ DownloadSummary Downloader::run(std::span<const DownloadItem> items) {
   return summary_;
 }
 
-void Downloader::prepare(const DownloadItem& item, HttpClient& client) {
+void Downloader::probe(const DownloadItem& item, HttpClient& client) {
   std::error_code error;
   const auto present = fs::file_size(item.file, error);
   if (!error && (item.bytes == 0 || present == item.bytes)) {
@@ -102,9 +107,21 @@ void Downloader::prepare(const DownloadItem& item, HttpClient& client) {
     throw Error("{}: got {} bytes on the server, expected {}; use another mirror", item.url, job.remote.bytes,
                 item.bytes);
   }
+  if (job.remote.bytes == 0)
+    throw Error("{}: got an empty file from the server, expected some bytes; use another mirror", item.url);
+}
+
+// For all files together, on each disk: none is begun that there is no room to end.
+void Downloader::check_room() const {
+  std::map<std::uint64_t, DiskDemand> demands;
+  for (const Job& job : jobs_) add_demand(job.item->file, job.remote.bytes, demands);
+  for (const auto& [disk, demand] : demands) check_demand(demand);
+}
+
+void Downloader::open(Job& job) {
   const std::uint64_t segment_bytes =
       job.remote.ranges ? std::max<std::uint64_t>(1, options_.segment_bytes) : job.remote.bytes;
-  job.partial = std::make_unique<PartialFile>(item.file, job.remote, segment_bytes);
+  job.partial = std::make_unique<PartialFile>(job.item->file, job.remote, segment_bytes);
   job.done = job.partial->resumed_bytes();
   summary_.bytes_resumed += job.done;
   const auto missing = job.partial->missing();

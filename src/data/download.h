@@ -50,9 +50,9 @@ struct DownloadSummary {
 // Fetches every item that is not there yet (a file of the right size is taken as it is). Files are cut into
 // segments asked for by HTTP ranges; a dropped connection goes on at the byte where it broke. A server
 // without ranges is read from the start in one piece. Redirects are followed; only http and https are spoken.
-// Throws Error for a refusal by the server (4xx), sizes or checksums that are not as expected, a file that
-// changed on the server meanwhile, another process fetching the same file, too little disk space, and when
-// `attempts` tries in a row brought nothing.
+// Throws Error for a refusal by the server (4xx), an empty file, sizes or checksums that are not as expected,
+// a file that changed on the server meanwhile, another process fetching the same file, too little disk space,
+// and when `attempts` tries in a row brought nothing.
 DownloadSummary download_files(std::span<const DownloadItem> items, const DownloadOptions& options = {},
                                const DownloadCallback& progress = {});
 

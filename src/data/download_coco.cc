@@ -80,7 +80,7 @@ void write_marker(const Planned& planned, std::size_t files) {
   fresh += ".new";
   const nlohmann::json marker = {{"url", planned.item.url}, {"files", files}};
   std::ofstream stream(fresh);
-  stream << marker.dump() << '\n';
+  stream << marker.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   stream.close();
   if (!stream) throw Error("{}: cannot be written; is the disk full?", fresh.string());
   fs::rename(fresh, planned.marker);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,25 +25,46 @@ fs::path with_suffix(const fs::path& path, const char* suffix) {
   return longer;
 }
 
-void check_room(const fs::path& folder, std::uint64_t bytes) {
-  std::error_code error;
-  const fs::space_info space = fs::space(folder, error);
-  if (!error && space.available < bytes) {
-    throw Error(
-        "{}: got {} MB of free disk space, expected at least {} MB; make room or choose another folder",
-        folder.string(), space.available >> 20, (bytes >> 20) + 1);
-  }
+// A file made longer by ftruncate has its size at once and takes its room when it is written.
+std::uint64_t bytes_on_disk(const fs::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
 }
 
-// Bytes of `path` that are on disk already (a file made longer by ftruncate takes no room until it is
-// written).
-std::uint64_t stored_bytes(const fs::path& path) {
+std::uint64_t size_of(const fs::path& path) {
   std::error_code error;
   const auto size = fs::file_size(path, error);
   return error ? 0 : size;
 }
 
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : "."; }
+
+std::uint64_t segments_of(std::uint64_t bytes, std::uint64_t segment_bytes) {
+  return bytes / segment_bytes + (bytes % segment_bytes != 0);
+}
+
 }  // namespace
+
+void add_demand(const fs::path& file, std::uint64_t bytes, std::map<std::uint64_t, DiskDemand>& demands) {
+  const fs::path folder = folder_of(file);
+  fs::create_directories(folder);
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0)
+    throw Error("{}: {}; choose another folder", folder.string(), std::strerror(errno));
+  DiskDemand& demand = demands[status.st_dev];
+  demand.folder = folder;
+  demand.bytes += bytes - std::min(bytes, bytes_on_disk(with_suffix(file, ".part")));
+}
+
+void check_demand(const DiskDemand& demand) {
+  std::error_code error;
+  const fs::space_info space = fs::space(demand.folder, error);
+  if (!error && space.available < demand.bytes) {
+    throw Error(
+        "{}: got {} MB of free disk space, expected at least {} MB; make room or choose another folder",
+        demand.folder.string(), space.available >> 20, (demand.bytes >> 20) + 1);
+  }
+}
 
 PartialFile::PartialFile(fs::path file, const RemoteFile& remote, std::uint64_t segment_bytes)
     : file_(std::move(file)),
@@ -50,18 +72,10 @@ PartialFile::PartialFile(fs::path file, const RemoteFile& remote, std::uint64_t 
       note_(with_suffix(file_, ".part.json")),
       remote_(remote),
       segment_bytes_(segment_bytes) {
-  const fs::path folder = file_.has_parent_path() ? file_.parent_path() : fs::path(".");
-  fs::create_directories(folder);
-  if (stored_bytes(part_) == 0) check_room(folder, remote_.bytes);
-  descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0)
-    throw Error("{}: cannot be written ({}); check the folder", part_.string(), std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(descriptor_);
-    throw Error("{}: another process is fetching this file; wait for it or end it", part_.string());
-  }
+  fs::create_directories(folder_of(file_));
+  open();
   if (!load()) {
-    done_.assign(static_cast<std::size_t>((remote_.bytes + segment_bytes_ - 1) / segment_bytes_), '0');
+    done_.assign(static_cast<std::size_t>(segments_of(remote_.bytes, segment_bytes_)), '0');
     if (::ftruncate(descriptor_, 0) != 0 ||
         ::ftruncate(descriptor_, static_cast<off_t>(remote_.bytes)) != 0) {
       const std::string why = std::strerror(errno);
@@ -74,19 +88,36 @@ PartialFile::PartialFile(fs::path file, const RemoteFile& remote, std::uint64_t 
   }
 }
 
+void PartialFile::open() {
+  descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0)
+    throw Error("{}: cannot be written ({}); check the folder", part_.string(), std::strerror(errno));
+  const bool locked = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+  // Between opening and locking another process may have given the file its final name: it is complete then,
+  // and not to be touched.
+  struct stat opened {
+  }, named{};
+  const bool ours = locked && ::fstat(descriptor_, &opened) == 0 && ::stat(part_.c_str(), &named) == 0 &&
+                    opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  if (ours) return;
+  ::close(descriptor_);
+  if (!locked)
+    throw Error("{}: another process is fetching this file; wait for it or end it", part_.string());
+  throw Error("{}: another process has just fetched this file; run again", part_.string());
+}
+
 PartialFile::~PartialFile() { ::close(descriptor_); }
 
 // The note of an earlier time, if it fits what the server has now.
 bool PartialFile::load() {
   std::ifstream stream(note_);
   const auto note = nlohmann::json::parse(stream, nullptr, false);
-  if (!note.is_object() || stored_bytes(part_) != remote_.bytes) return false;
+  if (!note.is_object() || size_of(part_) != remote_.bytes) return false;
   try {
     const auto done = note.at("done").get<std::string>();
     const bool same = note.at("bytes") == remote_.bytes && note.at("etag") == remote_.etag;
-    if (!same || note.at("segment_bytes") == 0) return false;
     const auto segment_bytes = note.at("segment_bytes").get<std::uint64_t>();
-    if (done.size() != (remote_.bytes + segment_bytes - 1) / segment_bytes) return false;
+    if (!same || segment_bytes == 0 || done.size() != segments_of(remote_.bytes, segment_bytes)) return false;
     segment_bytes_ = segment_bytes;
     done_ = done;
     return true;
@@ -139,7 +170,7 @@ void PartialFile::save_locked() {
       {"bytes", remote_.bytes}, {"etag", remote_.etag}, {"segment_bytes", segment_bytes_}, {"done", done_}};
   const fs::path fresh = with_suffix(note_, ".new");
   std::ofstream stream(fresh);
-  stream << note.dump() << '\n';
+  stream << note.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   stream.close();
   if (!stream) throw Error("{}: cannot be written; is the disk full?", fresh.string());
   fs::rename(fresh, note_);

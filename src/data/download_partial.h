@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <span>
 #include <string>
@@ -14,12 +15,24 @@
 
 namespace ssd {
 
+// What is to be written to one disk.
+struct DiskDemand {
+  std::filesystem::path folder;  // one on that disk
+  std::uint64_t bytes = 0;
+};
+
+// Adds what FILE.part still needs to the demand on its disk; makes the file's folder.
+void add_demand(const std::filesystem::path& file, std::uint64_t bytes,
+                std::map<std::uint64_t, DiskDemand>& demands);
+// Throws Error where the disk has too little room.
+void check_demand(const DiskDemand& demand);
+
 // Segment i holds the bytes from i * segment_bytes on. Writing is allowed from several threads, each in its
 // own segment. A note of finished segments is kept beside the bytes, so that a killed process loses little.
 class PartialFile {
  public:
   // Takes up FILE.part where its note says that it belongs to the same remote file (size and ETag), else
-  // starts afresh. Throws Error when another process holds it or the disk has too little room.
+  // starts afresh. Throws Error when another process holds it or has just completed it.
   PartialFile(std::filesystem::path file, const RemoteFile& remote, std::uint64_t segment_bytes);
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
@@ -44,6 +57,7 @@ class PartialFile {
   void discard();
 
  private:
+  void open();
   bool load();
   void save_locked();
 

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -222,6 +223,56 @@ TEST_F(DownloadTest, RefusalsNameTheAddress) {
   EXPECT_NE(fetch({"file:///etc/passwd", folder_ / "a", 0, ""}).find("check the address"), std::string::npos);
   const int requests = server.requests();
   EXPECT_EQ(requests, 2);  // neither was tried again
+}
+
+TEST_F(DownloadTest, RefusesAnEmptyFile) {
+  TestServer server({{"/a", ""}}, Habits{.ranges = false});
+  const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", 0, ""}};
+  const std::string message = message_of([&] { download_files(items, quick()); });
+  EXPECT_NE(message.find("empty file"), std::string::npos) << message;
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+}
+
+TEST_F(DownloadTest, ANoteWithSegmentsOfNoSizeIsNotBelieved) {
+  const std::string a = noise(10'000, 13);
+  TestServer server(Files{{"/a", a}});
+  std::ofstream(folder_ / "a.part") << std::string(a.size(), 'x');
+  const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", 0, ""}};
+  for (const char* segment_bytes : {"0.5", "18446744073709551615"}) {
+    std::ofstream(folder_ / "a.part.json") << fmt::format(
+        R"({{"bytes": 10000, "etag": "\"one\"", "segment_bytes": {}, "done": ""}})", segment_bytes);
+    EXPECT_EQ(download_files(items, quick()).bytes_fetched, a.size()) << segment_bytes;
+    EXPECT_EQ(content_of(folder_ / "a"), a) << segment_bytes;
+    fs::rename(folder_ / "a", folder_ / "a.part");
+    fs::resize_file(folder_ / "a.part", a.size());
+  }
+}
+
+// Each file alone would fit.
+TEST_F(DownloadTest, RoomIsNeededForAllFilesTogether) {
+  TestServer server({{"/a", "12345"}, {"/b", "12345"}});
+  const std::uint64_t most_of_it = fs::space(folder_).available / 5 * 3;
+  server.set_habits({.stated_total = most_of_it});
+  const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", 0, ""},
+                                        {server.url() + "/b", folder_ / "b", 0, ""}};
+  const std::string message = message_of([&] { download_files(items, quick()); });
+  EXPECT_NE(message.find("free disk space"), std::string::npos) << message;
+  EXPECT_FALSE(fs::exists(folder_ / "a.part"));
+}
+
+// One may open the part file that the other is about to give its name.
+TEST_F(DownloadTest, AFinishedFileIsNotCutByAnotherThatFetchesIt) {
+  const std::string a = noise(1'000, 14);
+  TestServer server(Files{{"/a", a}});
+  const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", a.size(), ""}};
+  for (int round = 0; round < 200; ++round) {
+    fs::remove(folder_ / "a");
+    const auto fetch = [&] { message_of([&] { download_files(items, quick()); }); };
+    std::thread other(fetch);
+    fetch();
+    other.join();
+    ASSERT_EQ(content_of(folder_ / "a"), a) << "round " << round;
+  }
 }
 
 TEST_F(DownloadTest, ChecksTheSha256) {

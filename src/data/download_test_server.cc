@@ -124,7 +124,7 @@ TestServer::Reply TestServer::answer(const std::string& request) {
     end = std::min(end, content.size());
     status = "206 Partial Content";
     extra = "Content-Range: bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) + "/" +
-            std::to_string(content.size()) + "\r\n";
+            std::to_string(habits_.stated_total > 0 ? habits_.stated_total : content.size()) + "\r\n";
   }
   Reply reply{"HTTP/1.1 " + status + "\r\n" + extra + "ETag: " + habits_.etag +
                   "\r\nContent-Length: " + std::to_string(end - begin) + "\r\n\r\n",

@@ -18,6 +18,7 @@ class TestServer {
     int drops = 0;               // how many responses are cut so
     int busy = 0;                // how many requests are answered 503 first
     std::string etag = "\"one\"";
+    std::uint64_t stated_total = 0;  // in Content-Range, whatever the file has; 0: its size
   };
 
   explicit TestServer(std::map<std::string, std::string> files) : TestServer(std::move(files), Habits{}) {}
