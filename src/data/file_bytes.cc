@@ -37,6 +37,9 @@ std::span<const std::byte> read_file(const std::string& file, std::vector<std::b
   if (!S_ISREG(status.st_mode)) throw Error("{}: this is no regular file", file);
   if (status.st_size == 0) throw Error("{}: the file is empty", file);
   const auto bytes = static_cast<std::size_t>(status.st_size);
+  if (bytes > largest_file)
+    throw Error("{}: got {} bytes, expected at most {}; this is no picture of use", file, bytes,
+                largest_file);
   if (buffer.size() < bytes) buffer.resize(bytes);
   std::size_t done = 0;
   while (done < bytes) {

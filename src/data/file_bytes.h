@@ -8,8 +8,12 @@
 
 namespace ssd {
 
+// A sparse file states any size, and no picture within JpegLimits needs as much.
+inline constexpr std::size_t largest_file = std::size_t{1} << 30;
+
 // Reads a file into `buffer`, which grows where it must and never shrinks, and gives the bytes read. Throws
-// Error, with the file's name, for one that is missing, unreadable, no regular file or empty.
+// Error, with the file's name, for one that is missing, unreadable, no regular file, empty or larger
+// than `largest_file`.
 std::span<const std::byte> read_file(const std::string& file, std::vector<std::byte>& buffer);
 
 }  // namespace ssd

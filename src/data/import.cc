@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/coco.h"
 
 namespace ssd {
@@ -45,8 +46,15 @@ void write_whole(const fs::path& file, std::string_view text) {
   fs::rename(fresh, file);
 }
 
+// JSON holds UTF-8 only; older systems wrote Latin-1.
+std::string utf8_name(const std::string& name, ImportReport& report) {
+  std::string whole = to_utf8(name);
+  if (whole != name) report.note(ImportNote::name_not_utf8, whole);
+  return whole;
+}
+
 // Names in the COCO folder: the bare file name, or the path with underscores where two pictures share one.
-std::vector<std::string> target_names(const std::vector<ImportedImage>& images) {
+std::vector<std::string> target_names(const std::vector<ImportedImage>& images, ImportReport& report) {
   std::unordered_map<std::string, int> uses;
   for (const ImportedImage& image : images) ++uses[image.file.filename().string()];
   std::set<std::string> taken;
@@ -57,6 +65,7 @@ std::vector<std::string> target_names(const std::vector<ImportedImage>& images) 
       name = image.name;
       std::ranges::replace(name, '/', '_');
     }
+    name = utf8_name(name, report);
     while (!taken.insert(name).second) name = fmt::format("_{}", name);
     names.push_back(std::move(name));
   }
@@ -82,8 +91,8 @@ class CocoBuilder {
   CocoBuilder(const std::vector<std::string>& classes, ImportReport& report) : report_(report) {
     for (const std::string& name : classes) {
       ids_.emplace(name, static_cast<std::int64_t>(categories_.size()) + 1);
-      categories_.push_back({static_cast<std::int64_t>(categories_.size()) + 1, name});
-      report_.classes.push_back({name, 0});
+      categories_.push_back({static_cast<std::int64_t>(categories_.size()) + 1, utf8_name(name, report)});
+      report_.classes.push_back({categories_.back().name, 0});
     }
     train.categories = val.categories = categories_;
   }
@@ -143,6 +152,10 @@ const char* describe(ImportNote note) {
       return "lines of lists that name no picture";
     case ImportNote::not_an_annotation:
       return "xml files passed over: no VOC annotations";
+    case ImportNote::annotation_unreadable:
+      return "annotation files left out with their pictures: mend them or remove them";
+    case ImportNote::name_not_utf8:
+      return "names of classes or pictures that are not UTF-8 (taken as Latin-1)";
     case ImportNote::size_differs:
       return "annotations that state another size than their picture has (the picture's is taken)";
     case ImportNote::box_without_size:
@@ -197,6 +210,10 @@ const char* key_of(ImportNote note) {
       return "listed_without_picture";
     case ImportNote::not_an_annotation:
       return "not_an_annotation";
+    case ImportNote::annotation_unreadable:
+      return "annotation_unreadable";
+    case ImportNote::name_not_utf8:
+      return "name_not_utf8";
     case ImportNote::size_differs:
       return "size_differs";
     case ImportNote::box_without_size:
@@ -252,7 +269,7 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
                        const fs::path& folder, ImportReport& report) {
   check_import_target(folder);
   CocoBuilder builder(classes, report);
-  const std::vector<std::string> names = target_names(images);
+  const std::vector<std::string> names = target_names(images, report);
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (images[i].split == ImportSplit::none) {
       report.note(ImportNote::picture_in_no_split, images[i].name);
@@ -263,7 +280,7 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
   if (report.train.images + report.val.images == 0) {
     std::string reasons;
     for (const auto& [what, entry] : report.notes)
-      reasons += fmt::format("; {} {}", entry.count, describe(what));
+      reasons += fmt::format("; {} {} ({})", entry.count, describe(what), entry.places.front());
     throw Error("{}: got no picture to import, expected JPEG files with annotations{}", folder.string(),
                 reasons);
   }

@@ -28,6 +28,8 @@ enum class ImportNote {
   annotation_without_picture,  // left out
   listed_without_picture,      // a line of a list that leads nowhere
   not_an_annotation,           // an xml file of another kind
+  annotation_unreadable,       // left out with its picture: a file or a line in it that makes no sense
+  name_not_utf8,               // taken as Latin-1: a class, or a picture, which is renamed
   size_differs,                // the annotation states another size; the picture's own is taken
   box_without_size,            // left out: zero or negative width or height
   box_difficult,               // left out as asked for

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "data/exif.h"
+#include "data/file_bytes.h"
 #include "data/jpeg.h"
 
 namespace ssd {
@@ -33,11 +34,6 @@ std::string stem_of(const fs::path& name) {
   return known ? name.stem().string() : name.filename().string();
 }
 
-// How many folders the paths have in common, from the root down.
-std::ptrdiff_t shared_depth(const fs::path& a, const fs::path& b) {
-  return std::distance(a.begin(), std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first);
-}
-
 // How many parts the paths have in common, from the end up.
 std::ptrdiff_t shared_tail(const fs::path& a, const fs::path& b) {
   const std::vector<fs::path> left(a.begin(), a.end()), right(b.begin(), b.end());
@@ -45,7 +41,7 @@ std::ptrdiff_t shared_tail(const fs::path& a, const fs::path& b) {
                        std::mismatch(left.rbegin(), left.rend(), right.rbegin(), right.rend()).first);
 }
 
-std::vector<std::byte> read_bytes(const fs::path& file, std::size_t most) {
+std::vector<std::byte> read_beginning(const fs::path& file, std::size_t most) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw Error("{}: cannot be opened", file.string());
   std::vector<std::byte> bytes(most);
@@ -62,6 +58,10 @@ bool is_jpeg_name(const fs::path& file) {
          extension == ".mpo";
 }
 
+std::ptrdiff_t shared_depth(const fs::path& a, const fs::path& b) {
+  return std::distance(a.begin(), std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first);
+}
+
 fs::path plain_path(const fs::path& path) {
   const fs::path plain = fs::absolute(path).lexically_normal();
   return plain.has_filename() ? plain : plain.parent_path();
@@ -73,13 +73,12 @@ bool is_below(const fs::path& file, const fs::path& folder) {
 }
 
 ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& except)
-    : root_(plain_path(roots.at(0))) {
-  const fs::path skipped = fs::weakly_canonical(except);
+    : root_(plain_path(roots.at(0))), except_(fs::weakly_canonical(except)) {
   for (std::size_t i = 0; i < roots.size(); ++i) {
     const auto earlier = std::span(roots).first(i);
     const bool seen =
         std::ranges::any_of(earlier, [&](const fs::path& other) { return is_below(roots[i], other); });
-    if (!seen) scan(plain_path(roots[i]), skipped);
+    if (!seen) scan(plain_path(roots[i]));
   }
   for (std::vector<fs::path>* files : {&pictures_, &xml_, &text_}) {
     std::ranges::sort(*files);
@@ -88,22 +87,42 @@ ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& e
   for (std::size_t i = 0; i < pictures_.size(); ++i) by_stem_[stem_of(pictures_[i])].push_back(i);
 }
 
-void ImportSource::scan(const fs::path& root, const fs::path& except) {
+// Links come after all folders, in the order of their names: where a folder can be reached both ways, its
+// files are known by its own path.
+void ImportSource::scan(const fs::path& root) {
   if (!fs::is_directory(root))
     throw Error("{}: is no folder; give the folder of the data set", root.string());
-  for (fs::recursive_directory_iterator entry(root), end; entry != end; ++entry) {
-    const std::string name = entry->path().filename().string();
-    const bool folder = entry->is_directory();
-    if (name.starts_with('.') || name == "__MACOSX" ||
-        (folder && fs::weakly_canonical(entry->path()) == except)) {
-      if (folder) entry.disable_recursion_pending();
-      continue;
-    }
-    if (folder || !entry->is_regular_file()) continue;
-    if (is_picture_name(entry->path())) pictures_.push_back(entry->path());
-    if (lower_extension(entry->path()) == ".xml") xml_.push_back(entry->path());
-    if (lower_extension(entry->path()) == ".txt") text_.push_back(entry->path());
+  std::vector<fs::path> places{root};
+  while (!places.empty()) {
+    std::vector<fs::path> links;
+    for (const fs::path& place : places) scan_folder(place, links);
+    std::ranges::sort(links);
+    places = std::move(links);
   }
+}
+
+void ImportSource::scan_folder(const fs::path& folder, std::vector<fs::path>& links) {
+  const fs::path real = fs::weakly_canonical(folder);
+  if (real == except_ || !seen_.insert(real).second) return;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') || name == "__MACOSX") continue;
+    std::error_code dangling;
+    if (!entry.is_directory(dangling))
+      add_file(entry.path());
+    else if (entry.is_symlink())
+      links.push_back(entry.path());
+    else
+      scan_folder(entry.path(), links);
+  }
+}
+
+void ImportSource::add_file(const fs::path& file) {
+  std::error_code dangling;
+  if (!fs::is_regular_file(file, dangling)) return;
+  if (is_picture_name(file)) pictures_.push_back(file);
+  if (lower_extension(file) == ".xml") xml_.push_back(file);
+  if (lower_extension(file) == ".txt") text_.push_back(file);
 }
 
 std::optional<fs::path> ImportSource::find_picture(std::string_view name, const fs::path& from) const {
@@ -130,9 +149,10 @@ PictureSize read_picture_size(const fs::path& file) {
   constexpr std::size_t first_part = 64u << 10;
   JpegInfo info;
   try {
-    info = read_jpeg_header(read_bytes(file, first_part));
+    info = read_jpeg_header(read_beginning(file, first_part));
   } catch (const Error&) {
-    info = read_jpeg_header(read_bytes(file, fs::file_size(file)));
+    std::vector<std::byte> buffer;
+    info = read_jpeg_header(read_file(file.string(), buffer));
   }
   return {info.width, info.height, turn_of_orientation(info.orientation).transpose};
 }

@@ -1,9 +1,11 @@
 // Finding one's way in a folder of pictures and annotations of unknown layout.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,7 +16,7 @@
 namespace ssd {
 
 // The files below a folder by kind, sorted by path. Names that begin with a dot and folders of macOS archives
-// ("__MACOSX") are passed over.
+// ("__MACOSX") are passed over. Links to folders are followed, but for folders that were seen already.
 class ImportSource {
  public:
   // The files below all `roots`; names are relative to the first. `except` (the folder to be written) is
@@ -35,12 +37,18 @@ class ImportSource {
   std::string name_of(const std::filesystem::path& file) const;
 
  private:
-  void scan(const std::filesystem::path& root, const std::filesystem::path& except);
+  void scan(const std::filesystem::path& root);
+  void scan_folder(const std::filesystem::path& folder, std::vector<std::filesystem::path>& links);
+  void add_file(const std::filesystem::path& file);
 
-  std::filesystem::path root_;
+  std::filesystem::path root_, except_;
+  std::set<std::filesystem::path> seen_;  // folders, without links in their paths
   std::vector<std::filesystem::path> pictures_, xml_, text_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_stem_;
 };
+
+// How many folders the paths have in common, from the root down.
+std::ptrdiff_t shared_depth(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // Absolute, without "." and "..", without a slash at its end.
 std::filesystem::path plain_path(const std::filesystem::path& path);

@@ -72,7 +72,9 @@ struct VocSize {
 // The annotation of one picture, between reading the xml and knowing the picture's size.
 struct VocAnnotation {
   VocSize stated;
-  std::string xml;
+  fs::path path;
+  std::string xml;        // its name for messages
+  std::size_t image = 0;  // place in the list
 };
 
 class VocImporter {
@@ -84,6 +86,7 @@ class VocImporter {
 
  private:
   void read_xml(const fs::path& path);
+  void add(ImportedImage image, VocAnnotation annotation);
   void read_objects(const XmlFile& xml, const std::string& name, ImportedImage& image);
   std::optional<ImportedBox> read_box(const XmlFile& xml, pugi::xml_node object, const std::string& name);
   void settle_sizes();
@@ -97,7 +100,13 @@ class VocImporter {
 };
 
 std::vector<ImportedImage> VocImporter::read() {
-  for (const fs::path& path : source_.xml_files()) read_xml(path);
+  for (const fs::path& path : source_.xml_files()) {
+    try {
+      read_xml(path);
+    } catch (const Error& error) {
+      report_.note(ImportNote::annotation_unreadable, error.what());
+    }
+  }
   note_unused_pictures();
   std::ranges::sort(images_, {}, &ImportedImage::name);
   settle_sizes();
@@ -120,18 +129,32 @@ void VocImporter::read_xml(const fs::path& path) {
   ImportedImage image;
   image.file = *picture;
   image.name = source_.name_of(*picture);
-  VocAnnotation annotation{{}, name};
+  VocAnnotation annotation{.stated = {}, .path = path, .xml = name};
   if (const pugi::xml_node size = xml.root().child("size")) {
     annotation.stated = {static_cast<int>(xml.number(size, "width")),
                          static_cast<int>(xml.number(size, "height"))};
   }
-  const auto [other, fresh] = annotations_.emplace(image.name, std::move(annotation));
-  if (!fresh) {
-    throw Error("{}: belongs to picture {}, which {} describes already; remove one of them", path.string(),
-                image.name, other->second.xml);
-  }
   read_objects(xml, name, image);
-  images_.push_back(std::move(image));
+  add(std::move(image), std::move(annotation));
+}
+
+// An annotation whose own picture is missing finds that of another folder: of two with one picture, the
+// nearer one has it.
+void VocImporter::add(ImportedImage image, VocAnnotation annotation) {
+  annotation.image = images_.size();
+  const auto [other, fresh] = annotations_.emplace(image.name, annotation);
+  if (fresh) {
+    images_.push_back(std::move(image));
+    return;
+  }
+  VocAnnotation& present = other->second;
+  annotation.image = present.image;
+  if (shared_depth(image.file, annotation.path) > shared_depth(image.file, present.path)) {
+    std::swap(present, annotation);
+    images_[present.image] = std::move(image);
+  }
+  report_.note(ImportNote::annotation_without_picture,
+               fmt::format("{} ({} has {})", annotation.xml, other->first, present.xml));
 }
 
 void VocImporter::read_objects(const XmlFile& xml, const std::string& name, ImportedImage& image) {

@@ -23,8 +23,8 @@ struct VocImportOptions {
 // Classes get ids 1, 2, ... in alphabetical order unless the options list them. A picture's size is that of
 // its JPEG header; where the xml gives the sides exchanged and EXIF says that the picture is to be turned,
 // the boxes belong to the turned picture and the xml's size is taken. Pictures without xml, xml without
-// picture and pictures other than JPEG are left out and noted, as are boxes without width or height. Throws
-// Error for xml that cannot be read (file and line) and as write_coco_folder does.
+// picture and pictures other than JPEG are left out and noted, as are boxes without width or height, and xml
+// that cannot be read (file and line) with its picture. Throws Error as write_coco_folder does.
 ImportReport import_voc(const std::filesystem::path& source, const std::filesystem::path& target,
                         const VocImportOptions& options = {});
 

@@ -153,6 +153,28 @@ TEST_F(VocTest, TheNearestPictureOfAnAnnotationsNameIsTaken) {
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"a.jpg"}));
 }
 
+TEST_F(VocTest, AnAnnotationWithoutItsPictureTakesNoOthersAndIsNoted) {
+  add("src/train/a.jpg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
+  write("src/val/a.xml", voc_xml("a.jpg", 40, 30, {{"dog", {1, 2, 11, 22}}}));
+  write("src/early/a.xml", voc_xml("a.jpg", 40, 30, {{"dog", {1, 2, 11, 22}}}));
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images + report.val.images, 1u);
+  EXPECT_EQ(report.classes.at(0).name, "cat");
+  const ImportNotes& notes = report.notes.at(ImportNote::annotation_without_picture);
+  EXPECT_EQ(notes.count, 2u);
+  EXPECT_TRUE(contains(notes.places.at(0), "early/a.xml (train/a.jpg has train/a.xml)"))
+      << notes.places.at(0);
+}
+
+TEST_F(VocTest, ABadXmlIsNotedAndTheOthersComeIn) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 11, 22}}});
+  write_jpeg("src/b.jpg", 40, 30);
+  write("src/b.xml", "<annotation><size>");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images + report.val.images, 1u);
+  EXPECT_TRUE(contains(report.notes.at(ImportNote::annotation_unreadable).places.at(0), "b.xml:1: "));
+}
+
 TEST_F(VocTest, ConventionsOfPixelsAndDifficultBoxes) {
   add("src/a.jpg", "src/a.xml", {{"cat", {1, 1, 40, 30}}, {"dog", {5, 6, 7, 8}, true}});
   add("src/b.jpg", "src/b.xml", {{"cat", {1, 1, 40, 30}}, {"cat", {4, 4, 4, 9}}, {"cat", {4, 9, 8, 4}}});

@@ -47,7 +47,10 @@ class YoloImporter {
   void add_all();
   void add(const fs::path& place, ImportSplit split);
   void add_picture(const fs::path& picture, ImportSplit split);
+  void find_labels();
+  std::optional<fs::path> own_label_file(const fs::path& picture) const;
   std::optional<fs::path> label_file(const fs::path& picture) const;
+  void read_image(ImportedImage& image);
   void read_labels(const fs::path& file, ImportedImage& image);
   std::optional<ImportedBox> read_line(const std::vector<double>& numbers, const ImportedImage& image,
                                        const std::string& place);
@@ -57,12 +60,14 @@ class YoloImporter {
   const ImportOptions& options_;
   ImportReport& report_;
   std::vector<ImportedImage> images_;
-  std::unordered_map<std::string, std::size_t> index_;             // of images_, by file
-  std::unordered_map<std::string, std::vector<fs::path>> labels_;  // text files by stem
+  std::unordered_map<std::string, std::size_t> index_;  // of images_, by file
+  std::optional<fs::path> class_file_;
+  // Text files by stem, but for those that lie where a picture's own labels do.
+  std::unordered_map<std::string, std::vector<fs::path>> stray_labels_;
 };
 
 std::vector<ImportedImage> YoloImporter::read() {
-  for (const fs::path& file : source_.text_files()) labels_[file.stem().string()].push_back(file);
+  find_labels();
   // Validation first: a picture that both name is not to be trained on.
   for (const fs::path& place : data_.val) add(place, ImportSplit::val);
   for (const fs::path& place : data_.train) add(place, ImportSplit::train);
@@ -70,18 +75,38 @@ std::vector<ImportedImage> YoloImporter::read() {
   std::ranges::sort(images_, {}, &ImportedImage::name);
   std::vector<bool> transposed;
   read_picture_sizes(images_, options_, transposed, report_);
+  std::vector<ImportedImage> usable;
   for (std::size_t i = 0; i < images_.size(); ++i) {
     ImportedImage& image = images_[i];
     if (transposed[i]) std::swap(image.width, image.height);
-    const auto labels = label_file(image.file);
-    if (labels) {
-      read_labels(*labels, image);
-      note_boxes_over_edge(image, source_.name_of(*labels), report_);
-    } else {
-      report_.note(ImportNote::picture_without_annotation, image.name);
+    try {
+      read_image(image);
+      usable.push_back(std::move(image));
+    } catch (const Error& error) {
+      report_.note(ImportNote::annotation_unreadable, error.what());
     }
   }
-  return std::move(images_);
+  return usable;
+}
+
+void YoloImporter::read_image(ImportedImage& image) {
+  const auto labels = label_file(image.file);
+  if (!labels) {
+    report_.note(ImportNote::picture_without_annotation, image.name);
+    return;
+  }
+  read_labels(*labels, image);
+  note_boxes_over_edge(image, source_.name_of(*labels), report_);
+}
+
+void YoloImporter::find_labels() {
+  class_file_ = find_class_file(data_.root);
+  std::set<fs::path> taken;
+  if (class_file_) taken.insert(plain_path(*class_file_));
+  for (const fs::path& picture : source_.pictures())
+    if (const auto own = own_label_file(picture)) taken.insert(plain_path(*own));
+  for (const fs::path& file : source_.text_files())
+    if (!taken.contains(plain_path(file))) stray_labels_[file.stem().string()].push_back(file);
 }
 
 void YoloImporter::add_all() {
@@ -90,8 +115,9 @@ void YoloImporter::add_all() {
 
 void YoloImporter::add(const fs::path& place, ImportSplit split) {
   if (fs::is_directory(place)) {
+    const fs::path real = fs::canonical(place);  // what a link leads to
     for (const fs::path& picture : source_.pictures()) {
-      if (is_below(picture, place)) add_picture(picture, split);
+      if (is_below(picture, place) || is_below(picture, real)) add_picture(picture, split);
     }
     return;
   }
@@ -113,7 +139,7 @@ void YoloImporter::add_picture(const fs::path& picture, ImportSplit split) {
   image.split = split;
 }
 
-std::optional<fs::path> YoloImporter::label_file(const fs::path& picture) const {
+std::optional<fs::path> YoloImporter::own_label_file(const fs::path& picture) const {
   const fs::path beside = fs::path(picture).replace_extension(".txt");
   fs::path swapped;
   std::vector<fs::path> parts(beside.begin(), beside.end());
@@ -121,10 +147,17 @@ std::optional<fs::path> YoloImporter::label_file(const fs::path& picture) const 
   if (images != parts.rend()) *images = "labels";
   for (const fs::path& part : parts) swapped /= part;
   for (const fs::path& wanted : {swapped, beside}) {
-    if (fs::is_regular_file(wanted)) return wanted;
+    const bool classes = class_file_ && plain_path(wanted) == plain_path(*class_file_);
+    if (!classes && fs::is_regular_file(wanted)) return wanted;
   }
-  const auto found = labels_.find(picture.stem().string());
-  return found != labels_.end() && found->second.size() == 1 ? std::optional(found->second[0]) : std::nullopt;
+  return std::nullopt;
+}
+
+std::optional<fs::path> YoloImporter::label_file(const fs::path& picture) const {
+  if (auto own = own_label_file(picture)) return own;
+  const auto found = stray_labels_.find(picture.stem().string());
+  return found != stray_labels_.end() && found->second.size() == 1 ? std::optional(found->second[0])
+                                                                   : std::nullopt;
 }
 
 void YoloImporter::read_labels(const fs::path& file, ImportedImage& image) {
@@ -132,7 +165,7 @@ void YoloImporter::read_labels(const fs::path& file, ImportedImage& image) {
   if (!stream) throw Error("{}: cannot be opened", file.string());
   int line_number = 0;
   for (std::string line; std::getline(stream, line);) {
-    ++line_number;
+    if (++line_number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // byte order mark
     const std::string place = fmt::format("{}:{}", file.string(), line_number);
     const auto numbers = numbers_of(line);
     if (!numbers) {
@@ -162,7 +195,8 @@ std::array<double, 4> extent_of(const std::vector<double>& numbers, bool polygon
 std::optional<ImportedBox> YoloImporter::read_line(const std::vector<double>& numbers,
                                                    const ImportedImage& image, const std::string& place) {
   const bool polygon = !data_.key_points && numbers.size() >= 7 && numbers.size() % 2 == 1;
-  const bool box = data_.key_points ? numbers.size() >= 5 : numbers.size() == 5;
+  // A sixth number is the confidence of a model that made the labels.
+  const bool box = data_.key_points ? numbers.size() >= 5 : numbers.size() == 5 || numbers.size() == 6;
   if (!polygon && !box) {
     throw Error("{}: got {} numbers, expected 5 (class cx cy w h) or the corners of a polygon; mend the line",
                 place, numbers.size());
@@ -196,7 +230,10 @@ YoloData find_data(const fs::path& source, const ImportOptions& options) {
   if (const auto file = find_yolo_data(source)) return read_yolo_data(*file);
   YoloData data;
   data.root = source;
-  data.names = options.classes.empty() ? read_class_file(source) : options.classes;
+  const auto class_file = find_class_file(source);
+  data.names = !options.classes.empty() ? options.classes
+               : class_file             ? read_lines(*class_file)
+                                        : std::vector<std::string>();
   if (data.names.empty()) {
     throw Error("{}: got neither data.yaml nor classes.txt, expected the names of the classes; add one",
                 source.string());

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "data/import_splits.h"
 
 namespace ssd {
 namespace {
@@ -115,14 +114,14 @@ YoloData read_yolo_data(const fs::path& file) {
   }
 }
 
-std::vector<std::string> read_class_file(const fs::path& folder) {
+std::optional<fs::path> find_class_file(const fs::path& folder) {
   for (const fs::path& place : {folder, folder / "labels", folder / "data"}) {
     for (const std::string_view name :
          {"classes.txt", "labels.txt", "obj.names", "classes.names", "predefined_classes.txt"}) {
-      if (fs::is_regular_file(place / name)) return read_lines(place / name);
+      if (fs::is_regular_file(place / name)) return place / name;
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace ssd

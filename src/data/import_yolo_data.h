@@ -24,8 +24,7 @@ std::optional<std::filesystem::path> find_yolo_data(const std::filesystem::path&
 // missing names, gaps in their numbers, a count `nc` that differs, and for train or val that are not there.
 YoloData read_yolo_data(const std::filesystem::path& file);
 
-// Names one a line (classes.txt, obj.names, ...) in `folder` or its folder labels; empty if there is no such
-// file.
-std::vector<std::string> read_class_file(const std::filesystem::path& folder);
+// The file with names one a line (classes.txt, obj.names, ...) in `folder` or its folders labels and data.
+std::optional<std::filesystem::path> find_class_file(const std::filesystem::path& folder);
 
 }  // namespace ssd

@@ -159,12 +159,22 @@ TEST_F(YoloTest, BloodCellsComeBack) {
   }
 }
 
-TEST_F(YoloTest, ErrorsNameFileAndLine) {
+TEST_F(YoloTest, ABadLabelFileIsNamedWithItsLineAndLeftOut) {
   write_two();
+  write_jpeg("src/images/train/c.jpg", 40, 30);
+  write("src/labels/train/c.txt", "");
   write("src/classes.txt", "cat\ndog\n");
   const auto error_with = [&](const std::string& labels) {
+    fs::remove_all(root_ / "dst");
     write("src/labels/train/a.txt", labels);
-    return error_of([&] { import(); });
+    const ImportReport report = import();
+    EXPECT_EQ(report.train.images, 1u);  // the other one
+    EXPECT_EQ(report.val.boxes, 2u);
+    const ImportNotes& notes = report.notes.at(ImportNote::annotation_unreadable);
+    EXPECT_EQ(notes.count, 1u);
+    EXPECT_TRUE(contains(report.to_text(), "a.txt:")) << report.to_text();
+    EXPECT_TRUE(contains(report.to_json(), "annotation_unreadable"));
+    return notes.places.at(0);
   };
   EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1 0.1\n0 0.5 half 0.1 0.1\n"), "a.txt:2: got \"0 0.5 half"));
   EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1\n"), "a.txt:1: got 4 numbers, expected 5"));
@@ -172,6 +182,65 @@ TEST_F(YoloTest, ErrorsNameFileAndLine) {
   EXPECT_TRUE(contains(error_with("-1 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class -1"));
   EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected shares of the picture"));
   EXPECT_TRUE(contains(error_with("0 nan 0.5 0.1 0.1\n"), "a.txt:1"));
+}
+
+TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
+  write_jpeg("src/a.jpg", 40, 30);
+  write("src/a.txt", "0 0.5\n");
+  write("src/classes.txt", "cat\n");
+  const std::string message = error_of([&] { import(); });
+  EXPECT_TRUE(contains(message, "a.txt:1: got 2 numbers")) << message;
+}
+
+TEST_F(YoloTest, TakesByteOrderMarksAndConfidences) {
+  write_jpeg("src/a.jpg", 40, 30);
+  write("src/a.txt",
+        "\xef\xbb\xbf"
+        "0 0.5 0.5 0.5 0.5 0.93\n0 0.5 0.5 1 1\n");
+  write("src/classes.txt", "cat\n");
+  ImportOptions options;
+  options.val_share = 0;
+  EXPECT_TRUE(import(options).notes.empty());
+  EXPECT_EQ(coco("train2017").annotations.at(0).bbox, (std::array<double, 4>{10, 7.5, 20, 15}));
+}
+
+TEST_F(YoloTest, APictureWithoutLabelsTakesNoOtherPicturesNorTheClasses) {
+  write_two();
+  write_jpeg("src/images/val/a.jpg", 40, 30);  // background; train has an a.jpg with labels
+  write_jpeg("src/images/train/classes.jpg", 40, 30);
+  write_jpeg("src/classes.jpg", 40, 30);
+  write("src/labels/stray.txt", "0 0.5 0.5 1 1\n");
+  write_jpeg("src/images/train/stray.jpg", 40, 30);
+  write("src/classes.txt", "cat\ndog\n");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.boxes, 2u);  // of a and stray
+  EXPECT_EQ(report.val.boxes, 2u);    // of b
+  EXPECT_EQ(report.notes.at(ImportNote::picture_without_annotation).count, 3u) << report.to_text();
+  EXPECT_FALSE(report.notes.contains(ImportNote::annotation_unreadable)) << report.to_text();
+}
+
+TEST_F(YoloTest, FollowsLinksToFoldersButNoCircles) {
+  write_two();
+  write("src/classes.txt", "cat\ndog\n");
+  fs::rename(root_ / "src/images", root_ / "photos");
+  fs::create_directory_symlink(root_ / "photos", root_ / "src/images");
+  fs::create_directory_symlink(root_ / "src", root_ / "photos/circle");
+  fs::create_directory_symlink(root_ / "nowhere", root_ / "src/dangling");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images, 1u) << report.to_text();
+  EXPECT_EQ(report.val.boxes, 2u);
+}
+
+TEST_F(YoloTest, NamesThatAreNoUtf8AreTakenAsLatin1) {
+  write_jpeg("src/caf\xe9.jpg", 40, 30);
+  write("src/caf\xe9.txt", "0 0.5 0.5 1 1\n");
+  write("src/classes.txt", "b\xeate\n");
+  ImportOptions options;
+  options.val_share = 0;
+  const ImportReport report = import(options);
+  EXPECT_EQ(report.notes.at(ImportNote::name_not_utf8).count, 2u);
+  EXPECT_EQ(coco("train2017").categories.at(0).name, "b\u00eate");
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"caf\u00e9.jpg"}));
 }
 
 TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {
