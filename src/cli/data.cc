@@ -3,13 +3,11 @@
 
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "data/cache.h"
 #include "data/cache_build.h"
 #include "data/check.h"
 #include "data/download_coco.h"
@@ -19,25 +17,7 @@
 namespace ssd::cli {
 namespace {
 
-// A record cache: its header, its index and every record's checksum.
-void check_cache(const std::string& path, const std::string& json, Session& session) {
-  const RecordCache cache(path);
-  const std::vector<std::string> problems = cache.verify();
-  if (json != "-")
-    fmt::print("{}: {} records, {:.1f} MiB, {}\n", path, cache.size(),
-               static_cast<double>(cache.bytes()) / (1 << 20),
-               cache.encoding() == RecordEncoding::raw ? "raw" : "JPEG");
-  for (const std::string& problem : problems) fmt::print(stderr, "{}\n", problem);
-  if (!json.empty())
-    write_text(
-        json,
-        nlohmann::ordered_json{{"path", path}, {"records", cache.size()}, {"problems", problems}}.dump() +
-            "\n");
-  session.exit_code = problems.empty() ? 0 : 1;
-}
-
 void check(const std::string& path, const std::string& json, const CheckOptions& given, Session& session) {
-  if (is_cache_file(path)) return check_cache(path, json, session);
   CheckReport report;
   {
     Progress progress("check");
@@ -81,6 +61,8 @@ struct CacheCommand {
 void make_cache(const CacheCommand& options) {
   CacheOptions cache = options.cache;
   cache.encoding = options.encoding == "jpeg" ? RecordEncoding::jpeg : RecordEncoding::raw;
+  if (options.data.empty() && (options.annotations.empty() || options.images.empty()))
+    throw UsageError("data cache: expected --data with a COCO folder, or both --annotations and --images");
   CocoPaths paths = coco_paths(options.data, options.split);
   if (!options.annotations.empty()) paths.annotations = options.annotations;
   if (!options.images.empty()) paths.images = options.images;
@@ -102,7 +84,7 @@ void add_cache(CLI::App& data) {
   options->cache.threads = available_processors();
   CLI::App* command =
       data.add_subcommand("cache", "Put a split's pictures and annotations into one file that trains faster");
-  command->add_option("--data,-d", options->data, "COCO folder")->required();
+  command->add_option("--data,-d", options->data, "COCO folder");
   command->add_option("--split", options->split, "Split")->capture_default_str();
   command->add_option("--out,-o", options->out, "The cache file to write")->required();
   command->add_option("--encoding", options->encoding, "raw (decoded pixels: fastest, largest) or jpeg")

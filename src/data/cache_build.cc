@@ -95,6 +95,7 @@ CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& fil
     for (std::size_t i = 0; i < count; ++i) {
       writer.add(slots[i].record);
       if (!slots[i].problem.empty()) report.unreadable.push_back(std::move(slots[i].problem));
+      slots[i] = {};  // one large picture shall not hold its memory to the end
     }
     if (progress && !progress(first + count, coco.images.size()))
       throw Error("{}: stopped after {} of {} images", file.string(), first + count, coco.images.size());

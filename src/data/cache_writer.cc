@@ -29,6 +29,8 @@ CacheWriter::~CacheWriter() {
 }
 
 void CacheWriter::open() {
+  if (std::filesystem::is_directory(file_))
+    throw Error("{}: this is a folder, expected the name of a file to write", file_.string());
   descriptor_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0)
     throw Error("{}: {}; choose a folder that can be written to", partial_.string(), std::strerror(errno));

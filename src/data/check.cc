@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string_view>
 
 #include "base/error.h"
+#include "data/cache.h"
 #include "data/check_annotations.h"
 #include "data/check_pictures.h"
 #include "data/coco.h"
@@ -94,14 +96,17 @@ void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string
   }
 }
 
+std::string without_prefix(std::string text, const std::string& prefix) {
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
+  return text;
+}
+
 std::optional<CocoFile> read_annotations(const fs::path& file, CheckReport& report) {
   try {
     return read_coco(file);
   } catch (const Error& error) {
-    std::string detail = error.what();
-    const std::string prefix = file.string() + ": ";
-    if (detail.starts_with(prefix)) detail.erase(0, prefix.size());
-    report.findings.push_back({CheckProblem::annotations_unreadable, file.string(), detail});
+    report.findings.push_back({CheckProblem::annotations_unreadable, file.string(),
+                               without_prefix(error.what(), file.string() + ": ")});
     return std::nullopt;
   }
 }
@@ -122,6 +127,27 @@ void check_files(const std::vector<fs::path>& files, const std::string& name, co
   }
   summary.width = spread_of(std::move(widths));
   summary.height = spread_of(std::move(heights));
+}
+
+void check_cache(const fs::path& file, const CheckOptions& options, CheckReport& report) {
+  std::unique_ptr<const RecordCache> cache;
+  try {
+    cache = std::make_unique<const RecordCache>(file);
+  } catch (const Error& error) {
+    report.findings.push_back(
+        {CheckProblem::cache_damaged, file.string(), without_prefix(error.what(), file.string() + ": ")});
+    return;
+  }
+  const CocoFile& coco = cache->annotations();
+  CheckSummary& summary = report.summaries.emplace_back();
+  summary.name = fmt::format("{} (record cache, {})", file.string(),
+                             cache->encoding() == RecordEncoding::raw ? "raw" : "JPEG");
+  find_annotation_problems(coco, file.string(), report.findings);
+  summarize_annotations(coco, summary);
+  const std::vector<CheckedPicture> pictures = check_records(*cache, options);
+  summarize_pictures(pictures, summary);
+  for (std::size_t i = 0; i < pictures.size(); ++i)
+    add_picture_findings(pictures[i], fmt::format("{}: {}", file.string(), coco.images[i].file_name), report);
 }
 
 void check_coco_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
@@ -156,7 +182,9 @@ CheckReport check_path(const fs::path& path, const CheckOptions& options) {
   const Stopwatch stopwatch;
   CheckReport report;
   report.path = path.string();
-  if (!fs::is_directory(path)) {
+  if (fs::is_regular_file(path) && is_cache_file(path)) {
+    check_cache(path, options, report);
+  } else if (!fs::is_directory(path)) {
     check_files({path}, path.string(), options, report);
   } else if (!annotation_files(path).empty()) {
     check_coco_folder(path, options, report);

@@ -28,8 +28,9 @@ enum class CheckProblem {
   picture_missing,
   picture_broken,  // cannot be decoded to the end
   size_differs,    // the picture's size is not the annotated one, turned by EXIF or not
+  cache_damaged,   // a record cache that does not open
 };
-inline constexpr std::size_t check_problem_count = 12;
+inline constexpr std::size_t check_problem_count = 13;
 
 // "picture_missing": the names in JSON.
 const char* name_of(CheckProblem problem);
@@ -94,10 +95,10 @@ struct CheckOptions {
   std::function<void(std::size_t done, std::size_t total)> progress;  // from any thread, one at a time
 };
 
-// `path` is a JPEG file, a COCO folder (annotations/instances_*.json, each with a picture folder: SPLIT,
-// images/SPLIT, images, JPEGImages or the folder itself), or any folder, below which every file named as a
-// JPEG is checked. What is wrong with the data is in the report; Error is thrown only where there is nothing
-// to check: no such path, no JPEG in the folder.
+// `path` is a JPEG file, a record cache, a COCO folder (annotations/instances_*.json, each with a picture
+// folder: SPLIT, images/SPLIT, images, JPEGImages or the folder itself), or any folder, below which every
+// file named as a JPEG is checked. What is wrong with the data is in the report; Error is thrown only where
+// there is nothing to check: no such path, no JPEG in the folder.
 CheckReport check_path(const std::filesystem::path& path, const CheckOptions& options = {});
 
 // One annotation file and its pictures, wherever they lie.

@@ -27,6 +27,24 @@ void decode(JpegDecoder& decoder, const JpegInfo& info) {
   while (decoder.rows_left() > 0) decoder.read_rows();
 }
 
+void check_jpeg(std::span<const std::byte> bytes, CheckOptions::Pictures pictures, JpegDecoder& decoder,
+                CheckedPicture& picture) {
+  const JpegInfo info = decoder.open(bytes);
+  picture.width = info.width;
+  picture.height = info.height;
+  picture.components = info.components;
+  picture.turned = turn_of_orientation(info.orientation) != Turn{};
+  picture.transposed = turn_of_orientation(info.orientation).transpose;
+  if (pictures == CheckOptions::Pictures::decode) decode(decoder, info);
+}
+
+// The finding names the file already.
+void break_picture(CheckedPicture& picture, std::string reason, const std::string& name) {
+  picture.state = CheckedPicture::State::broken;
+  if (reason.starts_with(name + ": ")) reason.erase(0, name.size() + 2);
+  picture.reason = std::move(reason);
+}
+
 CheckedPicture check_picture(const fs::path& file, CheckOptions::Pictures pictures, Reader& reader) {
   CheckedPicture picture;
   std::error_code error;
@@ -37,27 +55,33 @@ CheckedPicture check_picture(const fs::path& file, CheckOptions::Pictures pictur
   try {
     const auto bytes = read_file(file.string(), reader.buffer);
     picture.bytes = bytes.size();
-    const JpegInfo info = reader.decoder.open(bytes);
-    picture.width = info.width;
-    picture.height = info.height;
-    picture.components = info.components;
-    picture.turned = turn_of_orientation(info.orientation) != Turn{};
-    picture.transposed = turn_of_orientation(info.orientation).transpose;
-    if (pictures == CheckOptions::Pictures::decode) decode(reader.decoder, info);
+    check_jpeg(bytes, pictures, reader.decoder, picture);
   } catch (const Error& broken) {
-    picture.state = CheckedPicture::State::broken;
-    picture.reason = broken.what();
-    // read_file names the file, which the finding does already.
-    const std::string prefix = file.string() + ": ";
-    if (picture.reason.starts_with(prefix)) picture.reason.erase(0, prefix.size());
+    break_picture(picture, broken.what(), file.string());
   }
   return picture;
 }
 
-}  // namespace
+CheckedPicture check_record(const RecordCache& cache, std::size_t index, CheckOptions::Pictures pictures,
+                            Reader& reader) {
+  CheckedPicture picture;
+  try {
+    const Record record = cache.record(index);
+    picture.bytes = record.bytes.size();
+    picture.width = record.width;
+    picture.height = record.height;
+    picture.components = 3;
+    if (record.encoding == RecordEncoding::jpeg) check_jpeg(record.bytes, pictures, reader.decoder, picture);
+  } catch (const Error& broken) {
+    break_picture(picture, broken.what(), cache.annotations().images[index].file_name);
+  }
+  return picture;
+}
 
-std::vector<CheckedPicture> check_pictures(const std::vector<fs::path>& files, const CheckOptions& options) {
-  std::vector<CheckedPicture> checked(files.size());
+// `check` makes a picture of its index and a thread's reader.
+template <typename Check>
+std::vector<CheckedPicture> check_all(std::size_t count, const CheckOptions& options, const Check& check) {
+  std::vector<CheckedPicture> checked(count);
   const auto threads =
       static_cast<std::size_t>(options.threads > 0 ? options.threads : available_processors());
   std::atomic<std::size_t> next{0};
@@ -65,20 +89,34 @@ std::vector<CheckedPicture> check_pictures(const std::vector<fs::path>& files, c
   std::size_t done = 0;
   const auto work = [&](std::size_t) {
     Reader reader;
-    for (std::size_t i = next++; i < files.size(); i = next++) {
-      checked[i] = check_picture(files[i], options.pictures, reader);
+    for (std::size_t i = next++; i < count; i = next++) {
+      checked[i] = check(i, reader);
       if (!options.progress) continue;
       std::lock_guard lock(mutex);
-      options.progress(++done, files.size());
+      options.progress(++done, count);
     }
   };
-  const std::size_t workers = std::clamp<std::size_t>(files.size(), 1, threads);
+  const std::size_t workers = std::clamp<std::size_t>(count, 1, threads);
   if (workers == 1) {
     work(0);
   } else {
     ThreadPool(static_cast<int>(workers) - 1).parallel_for(workers, work);  // the caller works too
   }
   return checked;
+}
+
+}  // namespace
+
+std::vector<CheckedPicture> check_pictures(const std::vector<fs::path>& files, const CheckOptions& options) {
+  return check_all(files.size(), options, [&](std::size_t i, Reader& reader) {
+    return check_picture(files[i], options.pictures, reader);
+  });
+}
+
+std::vector<CheckedPicture> check_records(const RecordCache& cache, const CheckOptions& options) {
+  return check_all(cache.size(), options, [&](std::size_t i, Reader& reader) {
+    return check_record(cache, i, options.pictures, reader);
+  });
 }
 
 void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummary& summary) {

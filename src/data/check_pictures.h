@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/cache.h"
 #include "data/check.h"
 
 namespace ssd {
@@ -25,6 +26,9 @@ struct CheckedPicture {
 // One for each file, in their order.
 std::vector<CheckedPicture> check_pictures(const std::vector<std::filesystem::path>& files,
                                            const CheckOptions& options);
+
+// The same of a cache's records, whose checksums are compared as well.
+std::vector<CheckedPicture> check_records(const RecordCache& cache, const CheckOptions& options);
 
 // Adds what the pictures are to the summary.
 void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummary& summary);

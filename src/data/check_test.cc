@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "data/cache_build.h"
 #include "data/import_for_test.h"
 
 namespace ssd {
@@ -137,6 +138,33 @@ TEST_F(CheckTest, ChecksOneFileAFolderAndAnyPaths) {
   EXPECT_TRUE(contains(error_of([&] { check_path(root_ / "gone"); }), "is not there"));
   fs::create_directories(root_ / "empty");
   EXPECT_TRUE(contains(error_of([&] { check_path(root_ / "empty"); }), "nor a JPEG"));
+}
+
+TEST_F(CheckTest, ARecordCacheIsCountedLikeItsFolder) {
+  write_coco();
+  write("coco/val2017/b.jpg", "broken");
+  const fs::path cache = root_ / "val.cache";
+  build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::jpeg});
+  CheckReport report = check_path(cache);
+  expect_one(report, CheckProblem::picture_broken, "val.cache: b.jpg", "could not be read when");
+  ASSERT_EQ(report.summaries.size(), 1u);
+  const CheckSummary& summary = report.summaries[0];
+  EXPECT_EQ(summary.images, 2u);
+  EXPECT_EQ(summary.pictures_decoded, 1u);
+  EXPECT_EQ(summary.box_width.max, 40);
+  EXPECT_EQ(summary.classes.at(0), (std::pair<std::string, std::size_t>("cat", 1)));
+
+  std::fstream(cache, std::ios::in | std::ios::out | std::ios::binary).seekp(10).put('\x7f');
+  expect_one(check_path(cache), CheckProblem::cache_damaged, "val.cache", "got cache version");
+  EXPECT_TRUE(contains(error_of([&] { build_cache(coco_paths(root_ / "coco", "val2017"), root_, {}); }),
+                       "this is a folder"));
+}
+
+TEST_F(CheckTest, AFileOfAnAbsurdSizeIsBrokenAndNoMemoryIsAskedFor) {
+  write("x.jpg", "a");
+  fs::resize_file(root_ / "x.jpg", std::uintmax_t{1} << 40);
+  expect_one(check_path(root_), CheckProblem::picture_broken, "x.jpg",
+             "got 1099511627776 bytes, expected at most");
 }
 
 TEST_F(CheckTest, ThreadsChangeNothingAndProgressArrives) {

@@ -125,6 +125,8 @@ const char* name_of(CheckProblem problem) {
       return "picture_broken";
     case CheckProblem::size_differs:
       return "size_differs";
+    case CheckProblem::cache_damaged:
+      return "cache_damaged";
   }
   return "";
 }
@@ -155,6 +157,8 @@ const char* describe(CheckProblem problem) {
       return "pictures broken";
     case CheckProblem::size_differs:
       return "pictures of another size than annotated";
+    case CheckProblem::cache_damaged:
+      return "record caches that cannot be opened";
   }
   return "";
 }
