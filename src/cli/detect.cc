@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -77,13 +77,14 @@ class Detecting {
         add(file);
       } catch (const Error& error) {
         ++bad;
-        progress.say(fmt::format("singleshot: {}: {}", file, error.what()));
+        const std::string reason = error.what();  // may name the file, or not
+        progress.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
       }
       if (static_cast<std::int64_t>(waiting_.size()) == predictor_.batch()) flush();
       progress.show(++done_, files.size(), "pictures");
     }
     flush();
-    write_text((fs::path(options_.out) / "detections.json").string(), results_.dump(1) + "\n");
+    write_text((fs::path(options_.out) / "detections.json").string(), text_of(results_) + "\n");
     return bad;
   }
 
@@ -140,11 +141,16 @@ class Detecting {
     if (!options_.no_drawings) draw(picture, drawn);
   }
 
+  // The names of files are bytes; only UTF-8 can stand in JSON.
+  static std::string text_of(const nlohmann::ordered_json& json) {
+    return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+
   // Pictures of one name from several folders get different files.
   void draw(const Waiting& picture, const std::vector<DrawnBox>& boxes) {
     const std::string stem = fs::path(picture.file).stem().string();
-    const int before = names_[stem]++;
-    const std::string name = before == 0 ? stem : fmt::format("{}-{}", stem, before + 1);
+    std::string name = stem;
+    for (int count = 2; !names_.insert(name).second; ++count) name = fmt::format("{}-{}", stem, count);
     draw_boxes(fs::path(options_.out) / (name + ".png"),
                {picture.picture.width, picture.picture.height, picture.picture.rgb}, boxes);
   }
@@ -156,7 +162,7 @@ class Detecting {
   Augmenter augmenter_;
   std::vector<std::byte> buffer_;
   std::vector<Waiting> waiting_;
-  std::map<std::string, int> names_;
+  std::set<std::string> names_;
   nlohmann::ordered_json results_ = nlohmann::ordered_json::array();
   std::uint64_t done_ = 0;
   std::size_t found_ = 0;
