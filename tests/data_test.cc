@@ -1,7 +1,11 @@
-// `singleshot data check` and `data import`, on the sample data and on odd files.
+// `singleshot data` on the sample data and on odd files, and training on what it makes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "program.h"
 
@@ -71,6 +75,144 @@ TEST(DataImport, MakesACocoFolderOfPascalVoc) {
   }
   EXPECT_EQ(images, 364u);
   EXPECT_EQ(boxes, 4886u);
+}
+
+std::vector<std::string> training(const std::string& data, int iterations, std::vector<std::string> more) {
+  more.insert(more.begin(), {"train", "--data", data, "--backbone", "resnet18", "--batch-size", "2",
+                             "--batch-norm-images", "0", "--iterations", std::to_string(iterations)});
+  return more;
+}
+
+// The log's lines of one kind.
+std::vector<nlohmann::json> events(const std::string& run, const std::string& kind) {
+  std::istringstream log(read_file(fs::path(run) / "log.jsonl"));
+  std::vector<nlohmann::json> found;
+  for (std::string line; std::getline(log, line);)
+    if (nlohmann::json event = nlohmann::json::parse(line); event.at("event") == kind)
+      found.push_back(std::move(event));
+  return found;
+}
+
+TEST(DataCache, StandsForItsFolderInCheckTrainAndBench) {
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", 4);
+  const std::string cache = folder / "train.cache";
+  const Outcome made =
+      run_program({"data", "cache", "--data", folder / "data", "--max-side", "320", "--out", cache});
+  ASSERT_EQ(made.exit_status, 0) << made.err;
+
+  const Outcome checked = run_program({"data", "check", cache});
+  EXPECT_EQ(checked.exit_status, 0) << checked.err;
+  EXPECT_NE(checked.out.find("Platelets"), std::string::npos) << checked.out;
+
+  const Outcome bench =
+      run_program({"bench", "data", "--data", cache, "--threads", "1", "--batch-size", "2",
+                   "--benchmark-warmup", "0", "--benchmark-iterations", "2", "--repeats", "1"});
+  EXPECT_EQ(bench.exit_status, 0) << bench.err;
+  EXPECT_GT(nlohmann::json::parse(bench.out).at("images_per_s").at("avg"), 0);
+
+  // The training pictures are nothing to evaluate on.
+  const Outcome alone = run_program(training(cache, 2, {"--evaluation", "0", "--save", folder / "alone"}));
+  EXPECT_EQ(alone.exit_status, 2) << alone.err;
+  EXPECT_NE(alone.err.find("--val-data"), std::string::npos) << alone.err;
+
+  const std::string run = folder / "run";
+  const Outcome trained =
+      run_program(training(cache, 2, {"--evaluation", "0", "--val-data", folder / "data", "--save", run}));
+  EXPECT_EQ(trained.exit_status, 0) << trained.err;
+  EXPECT_EQ(events(run, "step").size(), 2u);
+  EXPECT_EQ(events(run, "evaluation").size(), 1u);
+}
+
+TEST(DataCache, ADamagedFileIsReportedAsJsonToo) {
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", 2);
+  const std::string cache = folder / "train.cache";
+  ASSERT_EQ(run_program({"data", "cache", "--data", folder / "data", "--out", cache}).exit_status, 0);
+  std::string bytes = read_file(cache);
+  bytes[20] = static_cast<char>(bytes[20] ^ 1);  // in the header
+  write_file(cache, bytes);
+  const Outcome outcome = run_program({"data", "check", cache, "--json", "-"});
+  EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("good"), false);
+}
+
+TEST(DataCache, NeedsNoFolderWhereBothPathsAreGiven) {
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", 2);
+  std::vector<std::string> arguments = {"data",          "cache",
+                                        "--annotations", folder / "data/annotations/instances_val2017.json",
+                                        "--out",         folder / "val.cache"};
+  EXPECT_EQ(run_program(arguments).exit_status, 2);
+  arguments.insert(arguments.end(), {"--images", folder / "data/val2017"});
+  EXPECT_EQ(run_program(arguments).exit_status, 0);
+  arguments[5] = folder / "data";
+  const Outcome outcome = run_program(arguments);
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_NE(outcome.err.find("is a folder"), std::string::npos) << outcome.err;
+}
+
+struct OddJpeg {
+  std::string file;
+  std::string size;    // "640x480"
+  bool sound = false;  // another decoder reads it
+};
+
+std::vector<OddJpeg> odd_jpegs(const std::string& folder) {
+  std::istringstream table(read_file(fs::path(folder) / "files.tsv"));
+  std::string line;
+  std::getline(table, line);
+  std::vector<OddJpeg> found;
+  while (std::getline(table, line)) {
+    std::istringstream cells(line);
+    std::vector<std::string> row;
+    for (std::string cell; std::getline(cells, cell, '\t');) row.push_back(cell);
+    found.push_back({row.at(0), row.at(3), row.at(12).starts_with("ok")});
+  }
+  return found;
+}
+
+// Adds a picture with a box to a COCO folder's training split.
+void add_picture(nlohmann::json& coco, const fs::path& folder, const OddJpeg& odd, const fs::path& source) {
+  const int id = 100000 + static_cast<int>(coco["images"].size());
+  int width = 640, height = 480;
+  std::sscanf(odd.size.c_str(), "%dx%d", &width, &height);
+  width = std::max(width, 1);  // one of them has none
+  const std::string name = std::to_string(id) + ".jpg";
+  fs::copy_file(source / odd.file, folder / "train2017" / name);
+  coco["images"].push_back({{"id", id}, {"file_name", name}, {"width", width}, {"height", height}});
+  coco["annotations"].push_back({{"id", id},
+                                 {"image_id", id},
+                                 {"category_id", coco["categories"][0]["id"]},
+                                 {"bbox", {0, 0, width, height}},
+                                 {"area", width * height},
+                                 {"iscrowd", 0}});
+}
+
+TEST(Train, GoesOnWhereHalfOfThePicturesAreOddAndNamesEachBadOneOnce) {
+  const std::string source = shared_file("data/odd-jpegs");
+  if (source.empty()) GTEST_SKIP() << "../shared/data/odd-jpegs is missing";
+  std::vector<OddJpeg> odd = odd_jpegs(source);
+  std::ranges::stable_sort(odd, {}, &OddJpeg::sound);
+  const auto unsound = static_cast<std::size_t>(std::ranges::count(odd, false, &OddJpeg::sound));
+  odd.resize(unsound + 4);
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", static_cast<int>(odd.size()));
+  const fs::path file = folder.path() / "data/annotations/instances_train2017.json";
+  nlohmann::json coco = nlohmann::json::parse(read_file(file));
+  for (const OddJpeg& one : odd) add_picture(coco, folder / "data", one, source);
+  write_file(file, coco.dump());
+
+  // Two epochs: what was bad in the first is bad again in the second.
+  const int iterations = 2 * static_cast<int>(odd.size());
+  const Outcome outcome = run_program(training(folder / "data", iterations, {"--save", folder / "run"}));
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_EQ(events(folder / "run", "step").size(), static_cast<std::size_t>(iterations));
+  std::map<std::string, int> named;
+  for (const nlohmann::json& event : events(folder / "run", "bad_image")) ++named[event.at("file")];
+  for (const auto& [name, times] : named) EXPECT_EQ(times, 1) << name;
+  EXPECT_GE(named.size(), unsound - 1);  // one has stray bytes that do no harm
+  EXPECT_LE(named.size(), odd.size());
 }
 
 }  // namespace

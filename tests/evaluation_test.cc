@@ -1,6 +1,8 @@
-// `singleshot eval` from files alone, and `singleshot verify` against the golden values.
+// `singleshot eval`, `detect`, and `verify` against the golden values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "program.h"
@@ -51,6 +53,66 @@ TEST(Eval, FailsWhereADetectionIsOfAnUnknownImage) {
                    "--detections", folder / "detections.json"});
   EXPECT_EQ(outcome.exit_status, 1) << outcome.out;
   EXPECT_NE(outcome.err.find("123456"), std::string::npos) << outcome.err;
+}
+
+// One step on a few pictures: enough for a checkpoint.
+class Trained : public testing::Test {
+ protected:
+  void SetUp() override {
+    make_small_data(folder_ / "data", 3);
+    const Outcome outcome =
+        run_program({"train", "--data", folder_ / "data", "--backbone", "resnet18", "--batch-size", "2",
+                     "--iterations", "1", "--batch-norm-images", "0", "--save", folder_ / "run"});
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  }
+  Outcome evaluate(const std::string& numbers, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"eval",           "--checkpoint", folder_ / "run",  "--data",
+                                          folder_ / "data", "--json",       folder_ / numbers};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+  std::string annotations() const { return folder_ / "data/annotations/instances_val2017.json"; }
+
+  const TemporaryFolder folder_;
+};
+
+TEST_F(Trained, EvaluationFindsTheClassesInAnyOrderAndRefusesOthers) {
+  const Outcome first = evaluate("first.json", {"--save-detections", folder_ / "detections.json"});
+  ASSERT_EQ(first.exit_status, 0) << first.err;
+  EXPECT_FALSE(nlohmann::json::parse(read_file(folder_ / "detections.json")).empty());
+
+  nlohmann::json json = nlohmann::json::parse(read_file(annotations()));
+  std::reverse(json["categories"].begin(), json["categories"].end());
+  write_file(annotations(), json.dump());
+  const Outcome turned = evaluate("turned.json", {"--save-detections", folder_ / "turned-detections.json"});
+  ASSERT_EQ(turned.exit_status, 0) << turned.err;
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "turned.json")).at("numbers"),
+            nlohmann::json::parse(read_file(folder_ / "first.json")).at("numbers"));
+  EXPECT_EQ(read_file(folder_ / "turned-detections.json"), read_file(folder_ / "detections.json"));
+
+  json["categories"][1]["name"] = "unicorn";
+  write_file(annotations(), json.dump());
+  const Outcome refused = evaluate("refused.json");
+  EXPECT_EQ(refused.exit_status, 1);
+  EXPECT_EQ(count_lines(refused.err), 1) << refused.err;
+  EXPECT_NE(refused.err.find("unicorn"), std::string::npos) << refused.err;
+}
+
+TEST_F(Trained, DetectWritesPicturesUnderNamesOfTheirOwnAndDetections) {
+  const std::string photo = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
+  std::filesystem::create_directories(folder_ / "x");
+  for (const char* name : {"a.jpg", "x/a.jpg", "a-2.jpg"}) write_file(folder_ / name, photo);
+  write_file(folder_ / "broken.jpg", "no picture");
+  const Outcome outcome =
+      run_program({"detect", "--checkpoint", folder_ / "run", "--out", folder_ / "found", folder_ / "a.jpg",
+                   folder_ / "x/a.jpg", folder_ / "a-2.jpg", folder_ / "broken.jpg"});
+  EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
+  EXPECT_EQ(outcome.err.find("broken.jpg"), outcome.err.rfind("broken.jpg")) << outcome.err;
+  int pictures = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "found"))
+    pictures += entry.path().extension() == ".png";
+  EXPECT_EQ(pictures, 3);
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 3u);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
@@ -118,6 +120,29 @@ std::string sample_data() { return SSD_SOURCE_DIR "/samples/blood-cells"; }
 std::string shared_file(const std::string& at) {
   const std::filesystem::path path = std::filesystem::path(SSD_SOURCE_DIR "/../shared") / at;
   return std::filesystem::exists(path) ? path.string() : std::string();
+}
+
+void make_small_data(const std::filesystem::path& folder, int pictures) {
+  namespace fs = std::filesystem;
+  fs::create_directories(folder / "annotations");
+  for (const std::string split : {"train2017", "val2017"}) {
+    const std::string file = "annotations/instances_" + split + ".json";
+    nlohmann::json json = nlohmann::json::parse(read_file(fs::path(sample_data()) / file));
+    nlohmann::json& images = json["images"];
+    images.erase(images.begin() + pictures, images.end());
+    fs::create_directories(folder / split);
+    std::set<nlohmann::json> ids;
+    for (const nlohmann::json& image : images) {
+      const std::string name = image["file_name"];
+      fs::copy_file(fs::path(sample_data()) / split / name, folder / split / name);
+      ids.insert(image["id"]);
+    }
+    nlohmann::json boxes = nlohmann::json::array();
+    for (const nlohmann::json& box : json["annotations"])
+      if (ids.contains(box["image_id"])) boxes.push_back(box);
+    json["annotations"] = boxes;
+    write_file(folder / file, json.dump());
+  }
 }
 
 }  // namespace ssd

@@ -62,4 +62,7 @@ int count_lines(const std::string& text);
 std::string sample_data();                       // samples/blood-cells
 std::string shared_file(const std::string& at);  // "" where it is missing
 
+// A COCO folder of the first pictures of each of the sample data's splits.
+void make_small_data(const std::filesystem::path& folder, int pictures);
+
 }  // namespace ssd

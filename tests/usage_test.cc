@@ -52,5 +52,13 @@ TEST(Usage, AnUnknownDeviceIsRefusedByName) {
   EXPECT_NE(outcome.err.find("abacus"), std::string::npos) << outcome.err;
 }
 
+TEST(Usage, OptionsThatWouldDoNothingAreRefused) {
+  const std::string truth = sample_data() + "/annotations/instances_val2017.json";
+  const Outcome outcome = run_program(
+      {"eval", "--ground-truth", truth, "--detections", truth, "--save-detections", "/no/such/folder/x"});
+  EXPECT_EQ(outcome.exit_status, 2) << outcome.err;
+  EXPECT_NE(outcome.err.find("--save-detections"), std::string::npos) << outcome.err;
+}
+
 }  // namespace
 }  // namespace ssd
