@@ -10,6 +10,7 @@
 #include "cli/bench_data.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 
 namespace ssd::cli {
 
@@ -47,15 +48,15 @@ void run_network_benchmark(NetworkBenchmark options) {
                                       {"min", result.minimum()},
                                       {"median", result.median()},
                                       {"max", result.maximum()}}}};
-  write_text(options.json.empty() ? "-" : options.json, json.dump() + "\n");
+  write_json_line(options.json.empty() ? "-" : options.json, json);
 }
 
 void add_benchmark_options(CLI::App& command, BenchmarkOptions& options) {
   command.add_option("--benchmark-warmup", options.warmup, "Iterations before the counted ones")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command.add_option("--benchmark-iterations", options.iterations, "Counted iterations")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
 }
 
@@ -68,14 +69,14 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
       ->capture_default_str();
   command->add_option("--batch-size,-b", options->benchmark.batch, "Images of a batch on each device")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   add_benchmark_options(*command, options->benchmark);
   if (mode == BenchmarkMode::train)
     command
         ->add_option("--sync-batch-norm", options->benchmark.batch_norm_group,
                      "Devices that share batch-norm statistics")
-        ->check(CLI::PositiveNumber)
+        ->check(positive_number())
         ->capture_default_str();
   command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
   add_device_options(*command, options->device);

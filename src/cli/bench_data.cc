@@ -6,6 +6,7 @@
 
 #include "base/thread_pool.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 #include "data/data_bench.h"
 
 namespace ssd::cli {
@@ -22,19 +23,19 @@ void add_bench_data(CLI::App& bench) {
   command->add_option("--data,-d", options->data, "COCO folder or record cache")->required();
   command->add_option("--split", options->bench.split, "Split of a COCO folder")->capture_default_str();
   command->add_option("--threads", options->bench.threads, "Threads that prepare pictures")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--batch-size,-b", options->bench.batch_size, "Pictures of a batch")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--benchmark-warmup", options->bench.warmup, "Batches before the clock starts")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command->add_option("--benchmark-iterations", options->bench.batches, "Batches of a repeat")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--repeats", options->bench.repeats, "Repeats, over which the rates are taken")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command
       ->add_option("--output", options->output,

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 #include "model/ssd300.h"
 #include "xla/lower.h"
 
@@ -135,7 +136,7 @@ void add_compile(CLI::App& program, Session& session) {
       ->add_option("--program", options->program, "Compile this StableHLO text instead of the training step")
       ->check(CLI::ExistingFile);
   command->add_option("--batch-size,-b", options->batch, "Images of a batch on each core")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
       ->capture_default_str();
@@ -148,14 +149,14 @@ void add_compile(CLI::App& program, Session& session) {
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   command->add_option("--max-boxes", options->max_boxes, "Ground-truth boxes an image has room for")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--classes", options->classes, "Classes, the background included")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
   command
       ->add_option("--sync-batch-norm", options->batch_norm_group, "Cores that share batch-norm statistics")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--plugin", options->plugin, "Path of libtpu.so [looked for as by --device tpu]");
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");

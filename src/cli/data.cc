@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 #include "data/cache_build.h"
 #include "data/check.h"
 #include "data/download_coco.h"
@@ -43,7 +44,7 @@ void add_check(CLI::App& data, Session& session) {
   command->add_option("path", options->path, "A JPEG, a folder of them, a COCO folder, or a record cache")
       ->required();
   command->add_option("--threads", options->check.threads, "Threads (0: all processors)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command->add_flag("--headers", options->headers, "Read the pictures' headers only");
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
@@ -93,7 +94,7 @@ void add_cache(CLI::App& data) {
   command
       ->add_option("--max-side", options->cache.max_side,
                    "Make larger pictures smaller, so that the longer side has this many pixels (0: keep)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command
       ->add_option("--quality", options->cache.quality,
@@ -103,7 +104,7 @@ void add_cache(CLI::App& data) {
   command->add_option("--annotations", options->annotations, "Annotation file, for another layout");
   command->add_option("--images", options->images, "Picture folder, for another layout");
   command->add_option("--threads", options->cache.threads, "Threads")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->callback([options] { make_cache(*options); });
 }
@@ -199,7 +200,7 @@ void add_download(CLI::App& data) {
   coco->add_option("folder", options->folder, "The COCO folder to make")->required();
   coco->add_option("--splits", options->download.splits, "Splits to fetch")->capture_default_str();
   coco->add_option("--connections", options->download.download.connections, "Connections at the same time")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   coco->add_option("--base-url", options->download.base_url,
                    "Another server with the same folders [COCO's own]");

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/device_options.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 #include "data/augment.h"
 #include "data/file_bytes.h"
 #include "report/draw.h"
@@ -204,11 +205,11 @@ void add_detect(CLI::App& program, Session& session) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--top", options->top, "Most detections of a picture")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_flag("--no-drawings", options->no_drawings, "Write detections.json only");
   command->add_option("--batch-size", options->batch, "Pictures of a batch on each device")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
       ->check(CLI::IsMember({"3x3", "1x1"}));

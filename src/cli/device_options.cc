@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "cli/validators.h"
 #include "cpu/cpu_device.h"
 #include "xla/device.h"
 
@@ -24,15 +25,15 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--device", options.device, "cpu, tpu, cuda, or pjrt:PATH of a PJRT plugin")
       ->capture_default_str();
   command.add_option("--threads", options.threads, "CPU threads of the network (0: all)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command.add_option("--replicas", options.replicas, "Local devices to use in step, not for cpu (0: all)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command
       .add_option("--cpu-devices", options.cpu_devices,
                   "Devices that a CPU plugin makes up, for trials (0: its default)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command
       .add_option("--memory-fraction", options.memory_fraction,

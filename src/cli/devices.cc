@@ -47,7 +47,7 @@ void run(const std::string& json) {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     all.push_back({{"device", "cpu"}, {"description", cpu}});
     for (const xla::PluginInfo& plugin : plugins) all.push_back(plugin_json(plugin));
-    write_text(json, all.dump() + "\n");
+    write_json_line(json, all);
     return;
   }
   fmt::print("cpu\n  {}\n", cpu);

@@ -9,6 +9,7 @@
 #include "cli/data_options.h"
 #include "cli/device_options.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 #include "data/class_order.h"
 #include "eval/detections_json.h"
 #include "files/safetensors.h"
@@ -114,12 +115,12 @@ void add_eval(CLI::App& program, Session&) {
   command->add_option("--arrays", options->arrays,
                       "Write precision, recall and scores there, shaped as pycocotools' (safetensors)");
   command->add_option("--eval-batch-size,--batch-size", options->batch, "Pictures of a batch on each device")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command
       ->add_option("--num-workers", options->workers,
                    "Threads that prepare pictures (0: what suits the device)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
       ->check(CLI::IsMember({"3x3", "1x1"}));
   add_device_options(*command, options->device);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "files/atomic_file.h"
 
@@ -25,6 +26,10 @@ void write_text(const std::string& path, const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   else
     write_file_atomically(path, text);
+}
+
+void write_json_line(const std::string& path, const nlohmann::ordered_json& json) {
+  write_text(path, json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 std::string duration_text(double seconds) {

@@ -3,12 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace ssd::cli {
 
 // Writes text to a file, whole or not at all; "-" is standard output.
 void write_text(const std::string& path, const std::string& text);
+// The same with one line of JSON. Paths need not be UTF-8: what is not is replaced.
+void write_json_line(const std::string& path, const nlohmann::ordered_json& json);
 
 // A progress line: redrawn in place on a terminal, at most ten times a second; elsewhere a plain line now and
 // then.

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/data_options.h"
 #include "cli/output.h"
+#include "cli/validators.h"
 #include "data/class_order.h"
 #include "files/checkpoint.h"
 #include "train/start.h"
@@ -199,7 +200,7 @@ void write_summary(const std::string& path, const TrainingResult& result, const 
                                     {"data_wait", console.speed().data_wait},
                                     {"bad_images", result.bad_images},
                                     {"checkpoint", result.checkpoint ? result.checkpoint->string() : ""}};
-  write_text(path, json.dump() + "\n");
+  write_json_line(path, json);
 }
 
 // --fake-data: the device alone.
@@ -248,24 +249,24 @@ void run(Options options) {
 
 void add_recipe_options(CLI::App& command, Options& options) {
   command.add_option("--epochs,-e", options.epochs, "Passes over the training set")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command
       .add_option("--iterations", options.trainer.iterations,
                   "Steps in all, instead of --epochs; a resumed run ends at the same one")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_option("--batch-size,--bs,-b", options.trainer.batch, "Images of a batch on each device")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command.add_option("--accumulation", options.trainer.accumulation, "Batches whose gradients make one step")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command
       .add_option("--learning-rate,--lr", options.learning_rate,
                   "Peak learning rate of a step [2.6e-3 for every 32 images of a step]")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_option("--warmup", options.trainer.schedule.warmup, "Steps of linear warm-up from 0")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command.add_option("--multistep", options.multistep, "Epochs at which the learning rate falls to a tenth")
       ->capture_default_str();
@@ -273,12 +274,12 @@ void add_recipe_options(CLI::App& command, Options& options) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command.add_option("--weight-decay,--wd", options.trainer.weight_decay, "Of convolution weights")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command
       .add_option("--sync-batch-norm", options.trainer.batch_norm_group,
                   "Devices that share batch-norm statistics")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command
       .add_option("--augment", options.augment,
@@ -315,7 +316,7 @@ void add_run_options(CLI::App& command, Options& options) {
       .add_option("--batch-norm-images", options.trainer.batch_norm_images,
                   "Training pictures over which batch-norm statistics are made anew for evaluations and the "
                   "last checkpoint (0: keep the running averages, as the recipe)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command.add_flag("--resume", options.resume,
                    "Go on from the latest checkpoint in --save, on the next batch");
@@ -323,16 +324,16 @@ void add_run_options(CLI::App& command, Options& options) {
       .add_option(
           "--checkpoint-interval", options.trainer.checkpoint_interval,
           "Steps between checkpoints [at the ends of epochs, at least 100 steps apart, and every half hour]")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command
       .add_option("--keep-checkpoints", options.trainer.keep_checkpoints,
                   "Latest checkpoints to keep (0: all)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command
       .add_option("--num-workers", options.workers,
                   "Threads that prepare pictures (0: 1 beside the cpu, else all processors)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   command
       .add_option("--on-bad-image", options.on_bad_image,
@@ -342,7 +343,7 @@ void add_run_options(CLI::App& command, Options& options) {
   command
       .add_option("--log-interval", options.log_interval,
                   "Steps between two lines on the console and on speed in the log")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   command.add_option("--json-summary", options.json_summary, "Write the run's last figures there as JSON");
 }

@@ -18,6 +18,7 @@ namespace ssd {
 namespace {
 
 struct Mapping {
+  int descriptor = -1;
   const std::byte* data = nullptr;
   std::uint64_t bytes = 0;
 };
@@ -34,11 +35,12 @@ Mapping map_file(const std::filesystem::path& file) {
   }
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
   void* const data = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
-  const int error = errno;
-  ::close(descriptor);
-  if (data == MAP_FAILED)
+  if (data == MAP_FAILED) {
+    const int error = errno;
+    ::close(descriptor);
     throw Error("{}: cannot map {} bytes: {}", file.string(), bytes, std::strerror(error));
-  return {static_cast<const std::byte*>(data), bytes};
+  }
+  return {descriptor, static_cast<const std::byte*>(data), bytes};
 }
 
 std::uint64_t hash_of_header(const CacheHeader& header) {
@@ -51,17 +53,23 @@ constexpr std::uint64_t largest_side = std::numeric_limits<int>::max();
 
 RecordCache::RecordCache(const std::filesystem::path& file) : file_(file) {
   const Mapping mapping = map_file(file);
+  descriptor_ = mapping.descriptor;
   data_ = mapping.data;
   bytes_ = mapping.bytes;
   try {
     check_header();
   } catch (...) {
-    ::munmap(const_cast<std::byte*>(data_), bytes_);
+    unmap();
     throw;
   }
 }
 
-RecordCache::~RecordCache() { ::munmap(const_cast<std::byte*>(data_), bytes_); }
+RecordCache::~RecordCache() { unmap(); }
+
+void RecordCache::unmap() {
+  ::munmap(const_cast<std::byte*>(data_), bytes_);
+  ::close(descriptor_);
+}
 
 void RecordCache::check_header() {
   const std::string name = file_.string();
@@ -89,8 +97,10 @@ void RecordCache::check_header() {
       header.quality > 100)
     throw Error("{}: the header's offsets, counts or kinds are impossible; make the file anew", name);
   const std::span<const std::byte> annotations(data_ + header.annotations_offset, header.annotations_bytes);
-  index_ = {reinterpret_cast<const CacheEntry*>(data_ + header.index_offset), header.images};
-  if (xxh64(annotations) != header.annotations_hash || xxh64(std::as_bytes(index_)) != header.index_hash)
+  const auto* const entries = reinterpret_cast<const CacheEntry*>(data_ + header.index_offset);
+  index_.assign(entries, entries + header.images);
+  if (xxh64(annotations) != header.annotations_hash ||
+      xxh64(std::as_bytes(std::span(index_))) != header.index_hash)
     throw Error("{}: the checksum of annotations or index is wrong: the file was damaged; make it anew",
                 name);
   encoding_ = static_cast<RecordEncoding>(header.encoding);
@@ -122,6 +132,7 @@ Record RecordCache::record(std::size_t i) const {
   const CacheEntry& entry = index_[i];
   const std::string& name = annotations_.images[i].file_name;
   if (entry.bytes == 0) throw Error("{}: could not be read when {} was made", name, file_.string());
+  check_still_whole();
   const std::span<const std::byte> bytes(data_ + entry.offset, entry.bytes);
   if (!verified_[i].load(std::memory_order_relaxed)) {
     if (xxh64(bytes) != entry.hash)
@@ -130,6 +141,14 @@ Record RecordCache::record(std::size_t i) const {
     verified_[i].store(true, std::memory_order_relaxed);
   }
   return {encoding_, bytes, static_cast<int>(entry.width), static_cast<int>(entry.height)};
+}
+
+// Touching a page beyond the end of a file that was cut meanwhile would end the program by a signal.
+void RecordCache::check_still_whole() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < bytes_)
+    throw Error("{}: got {} bytes, expected {}: the file was cut while in use; make it anew", file_.string(),
+                static_cast<std::uint64_t>(status.st_size), bytes_);
 }
 
 void RecordCache::prefetch(std::size_t i) const {

@@ -46,8 +46,8 @@ class RecordCache {
   const CocoFile& annotations() const { return annotations_; }
   std::size_t size() const { return annotations_.images.size(); }
 
-  // The picture of annotations().images[i]. Throws Error where it could not be read when the cache was made
-  // and where its checksum is not as written.
+  // The picture of annotations().images[i]. Throws Error where it could not be read when the cache was made,
+  // where its checksum is not as written and where the file was cut meanwhile.
   Record record(std::size_t i) const;
 
   // Asks the system to read a record ahead of its use.
@@ -59,14 +59,17 @@ class RecordCache {
  private:
   void check_header();
   void check_index() const;
+  void check_still_whole() const;
+  void unmap();
 
   std::filesystem::path file_;
+  int descriptor_ = -1;  // open, to see whether the file is still as long as it was
   const std::byte* data_ = nullptr;
   std::uint64_t bytes_ = 0;
   RecordEncoding encoding_ = RecordEncoding::raw;
   int max_side_ = 0;
   int quality_ = 0;
-  std::span<const CacheEntry> index_;
+  std::vector<CacheEntry> index_;
   CocoFile annotations_;
   mutable std::vector<std::atomic<bool>> verified_;  // records whose checksum was compared and right
 };

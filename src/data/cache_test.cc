@@ -142,6 +142,16 @@ TEST_F(CacheTest, FindsEveryChangedByteAndEveryCut) {
   EXPECT_FALSE(opens_whole(copy));
 }
 
+TEST_F(CacheTest, CutWhileInUseIsAnErrorNotASignal) {
+  const std::filesystem::path file = scratch("cut.cache");
+  write_small(file);
+  const RecordCache cache(file);
+  EXPECT_EQ(cache.record(0).width, 20);
+  std::filesystem::resize_file(file, 100);
+  cache.prefetch(2);
+  for (const std::size_t i : {0, 2}) EXPECT_THROW(cache.record(i), Error);
+}
+
 TEST_F(CacheTest, RefusesImpossibleNumbersUnderRightChecksums) {
   const std::filesystem::path file = scratch("numbers.cache"), copy = scratch("forged.cache");
   write_small(file);

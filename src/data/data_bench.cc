@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -25,6 +26,16 @@ double cpu_seconds() {
     return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
   };
   return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+// RssAnon of proc(5).
+double memory_mib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    double kib = 0;
+    if (word == "RssAnon:" && status >> kib) return kib / 1024;
+  }
+  return 0;
 }
 
 std::string source_of(const Dataset& dataset) {
@@ -97,6 +108,7 @@ DataBenchResult bench_data(const DataBenchOptions& options) {
   Loader loader(dataset, loader_options(options, expanded));
   for (int i = 0; i < options.warmup; ++i) loader.next();
   const LoaderTimes before = loader.times();
+  const double memory = memory_mib();
   const double cpu = cpu_seconds();
   std::vector<double> rates;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
@@ -110,35 +122,39 @@ DataBenchResult bench_data(const DataBenchOptions& options) {
           .images_per_s = rate_of(rates),
           .cpu_ms_per_image = 1000 * (cpu_seconds() - cpu) / images,
           .ms_per_image = ms_between(before, loader.times(), images),
+          .memory_begin = memory,
+          .memory_end = memory_mib(),
           .bad_images = loader.bad_images()};
 }
 
 std::string DataBenchResult::to_json() const {
   const auto rounded = [](double value) { return std::stod(fmt::format("{:.5g}", value)); };
-  const nlohmann::ordered_json json{{"bench", "data"},
-                                    {"data", options.data.string()},
-                                    {"source", source},
-                                    {"split", options.split},
-                                    {"output", name_of(options.output)},
-                                    {"threads", options.threads},
-                                    {"batch_size", options.batch_size},
-                                    {"warmup", options.warmup},
-                                    {"batches", options.batches},
-                                    {"repeats", options.repeats},
-                                    {"images_per_s",
-                                     {{"avg", rounded(images_per_s.avg)},
-                                      {"min", rounded(images_per_s.min)},
-                                      {"median", rounded(images_per_s.median)},
-                                      {"max", rounded(images_per_s.max)}}},
-                                    {"cpu_ms_per_image", rounded(cpu_ms_per_image)},
-                                    {"ms_per_image",
-                                     {{"read", rounded(ms_per_image.read)},
-                                      {"decode", rounded(ms_per_image.decode)},
-                                      {"resize", rounded(ms_per_image.resize)},
-                                      {"colour", rounded(ms_per_image.colour)},
-                                      {"match", rounded(ms_per_image.match)},
-                                      {"expand", rounded(ms_per_image.after)}}},
-                                    {"bad_images", bad_images}};
+  const nlohmann::ordered_json json{
+      {"bench", "data"},
+      {"data", options.data.string()},
+      {"source", source},
+      {"split", options.split},
+      {"output", name_of(options.output)},
+      {"threads", options.threads},
+      {"batch_size", options.batch_size},
+      {"warmup", options.warmup},
+      {"batches", options.batches},
+      {"repeats", options.repeats},
+      {"images_per_s",
+       {{"avg", rounded(images_per_s.avg)},
+        {"min", rounded(images_per_s.min)},
+        {"median", rounded(images_per_s.median)},
+        {"max", rounded(images_per_s.max)}}},
+      {"cpu_ms_per_image", rounded(cpu_ms_per_image)},
+      {"ms_per_image",
+       {{"read", rounded(ms_per_image.read)},
+        {"decode", rounded(ms_per_image.decode)},
+        {"resize", rounded(ms_per_image.resize)},
+        {"colour", rounded(ms_per_image.colour)},
+        {"match", rounded(ms_per_image.match)},
+        {"expand", rounded(ms_per_image.after)}}},
+      {"memory_mib", {{"begin", rounded(memory_begin)}, {"end", rounded(memory_end)}}},
+      {"bad_images", bad_images}};
   return json.dump();
 }
 
@@ -148,11 +164,12 @@ std::string DataBenchResult::to_text() const {
       "  images/s    median {:.1f}   avg {:.1f}   min {:.1f}   max {:.1f}\n"
       "  CPU         {:.3f} ms an image\n"
       "  of it       read {:.3f}   decode {:.3f}   resize {:.3f}   colour {:.3f}   match {:.3f}   expand "
-      "{:.3f}\n",
+      "{:.3f}\n"
+      "  memory      {:.1f} MiB after the warm-up, {:.1f} MiB at the end\n",
       options.data.string(), source, name_of(options.output), options.threads, options.batch_size,
       images_per_s.median, images_per_s.avg, images_per_s.min, images_per_s.max, cpu_ms_per_image,
       ms_per_image.read, ms_per_image.decode, ms_per_image.resize, ms_per_image.colour, ms_per_image.match,
-      ms_per_image.after);
+      ms_per_image.after, memory_begin, memory_end);
 }
 
 }  // namespace ssd

@@ -37,6 +37,9 @@ struct DataBenchResult {
   Rate images_per_s;            // over the repeats, by the wall clock
   double cpu_ms_per_image = 0;  // of all threads; does not suffer from a busy machine
   LoaderTimes ms_per_image;     // of the workers, a stage each; `wait` is the caller's
+  // Memory of the whole program that is no file's (a record cache's pages are), after the warm-up and at the
+  // end, in MiB: a loader that runs on does not grow.
+  double memory_begin = 0, memory_end = 0;
   std::size_t bad_images = 0;
 
   std::string to_json() const;  // one line

@@ -1,0 +1,33 @@
+// Checks of options' values; CLI11 puts the option's name before what they say.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <string>
+#include <string_view>
+
+namespace ssd::cli {
+
+// A finite number for which `accept` holds.
+template <typename Accept>
+CLI::Validator number_check(std::string_view expected, Accept accept) {
+  return CLI::Validator(
+      [expected, accept](std::string& text) {
+        double value = 0;
+        const bool good = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && accept(value);
+        return good ? std::string() : fmt::format("got {}, expected {}", text, expected);
+      },
+      "");
+}
+
+inline CLI::Validator positive_number() {
+  return number_check("a number above 0", [](double value) { return value > 0; });
+}
+
+inline CLI::Validator number_from_zero() {
+  return number_check("0 or more", [](double value) { return value >= 0; });
+}
+
+}  // namespace ssd::cli
