@@ -1,5 +1,5 @@
-// The PJRT C API as C++: plugins, clients, buffers and executables as owning handles. pjrt.cc alone includes
-// the C header; where that was missing at build time pjrt_absent.cc stands in, and Plugin::load throws.
+// The PJRT C API as C++: plugins, clients, buffers and executables as owning handles. The C header stays
+// behind pjrt_api.h; where it was missing at build time pjrt_absent.cc stands in, and Plugin::load throws.
 //
 // Every failing call throws Error with the call, its code and the plugin's message. Destructors swallow
 // errors. A handle shares the ownership of what it came from, so none outlives its client; plugins are never

@@ -1,5 +1,5 @@
-// Stands in for pjrt.cc where the PJRT C API's header was missing at build time: no plugin can be loaded, so
-// none of the other members is ever reached.
+// Stands in for the other pjrt*.cc where the PJRT C API's header was missing at build time: no plugin can be
+// loaded, so none of the other members is ever reached.
 #include "base/error.h"
 #include "xla/pjrt.h"
 
