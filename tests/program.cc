@@ -1,17 +1,20 @@
 #include "program.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
 
@@ -29,8 +32,9 @@ std::filesystem::path make_folder() {
 }
 
 // Standard output and error go to files in `folder`: no pipe can fill up.
-pid_t spawn(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
-  std::vector<std::string> words = {SSD_PROGRAM};
+pid_t spawn(const std::string& program, const std::vector<std::string>& arguments,
+            const std::filesystem::path& folder) {
+  std::vector<std::string> words = {program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
@@ -44,16 +48,16 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::filesystem::pa
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
   pid_t process = -1;
-  const int failure = posix_spawn(&process, SSD_PROGRAM, &actions, nullptr, pointers.data(), environ);
+  const int failure = posix_spawnp(&process, program.c_str(), &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) throw Error("posix_spawn: cannot run {}; build the target singleshot", SSD_PROGRAM);
+  if (failure != 0) throw Error("posix_spawnp: cannot run {}; build the target singleshot", program);
   return process;
 }
 
 }  // namespace
 
-RunningProgram::RunningProgram(const std::vector<std::string>& arguments)
-    : folder_(make_folder()), process_(spawn(arguments, folder_)) {}
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const std::string& program)
+    : folder_(make_folder()), process_(spawn(program, arguments, folder_)) {}
 
 RunningProgram::~RunningProgram() {
   if (running()) {
@@ -85,9 +89,9 @@ Outcome RunningProgram::wait() {
   return outcome;
 }
 
-Outcome run_program(const std::vector<std::string>& arguments) {
-  RunningProgram program(arguments);
-  return program.wait();
+Outcome run_program(const std::vector<std::string>& arguments, const std::string& program) {
+  RunningProgram running(arguments, program);
+  return running.wait();
 }
 
 TemporaryFolder::TemporaryFolder() : path_(make_folder()) {}
@@ -120,6 +124,37 @@ std::string sample_data() { return SSD_SOURCE_DIR "/samples/blood-cells"; }
 std::string shared_file(const std::string& at) {
   const std::filesystem::path path = std::filesystem::path(SSD_SOURCE_DIR "/../shared") / at;
   return std::filesystem::exists(path) ? path.string() : std::string();
+}
+
+std::string cpu_plugin() {
+  for (const char* name :
+       {"lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so", "xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so"}) {
+    const std::filesystem::path path = std::filesystem::path(SSD_SOURCE_DIR "/.deps/pjrt") / name;
+    if (std::filesystem::exists(path)) return path.string();
+  }
+  return "";
+}
+
+std::filesystem::path checkpoint(const std::string& run, const std::string& step) {
+  return std::filesystem::path(run) / "checkpoints" / ("step-" + step);
+}
+
+std::string lines_of(const std::string& run, const std::string& event) {
+  std::istringstream log(read_file(std::filesystem::path(run) / "log.jsonl"));
+  std::string lines;
+  for (std::string line; std::getline(log, line);) {
+    if (line.find("\"event\":\"" + event + "\"") != std::string::npos) lines += line + "\n";
+  }
+  return lines;
+}
+
+void wait_for_file(const std::filesystem::path& file, RunningProgram& program) {
+  namespace fs = std::filesystem;
+  for (int tenths = 0; tenths < 600 && program.running(); ++tenths) {
+    if (fs::is_directory(file) || (fs::exists(file) && fs::file_size(file) > 0)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  FAIL() << file << " did not appear: " << program.wait().err;
 }
 
 void make_small_data(const std::filesystem::path& folder, int pictures) {

@@ -15,12 +15,14 @@ struct Outcome {
   std::string out;  // standard output and standard error, as written
   std::string err;
 };
-Outcome run_program(const std::vector<std::string>& arguments);
+// `program` is looked for on PATH.
+Outcome run_program(const std::vector<std::string>& arguments, const std::string& program = SSD_PROGRAM);
 
 // A program that runs beside the test. It is killed when the test leaves it running.
 class RunningProgram {
  public:
-  explicit RunningProgram(const std::vector<std::string>& arguments);
+  explicit RunningProgram(const std::vector<std::string>& arguments,
+                          const std::string& program = SSD_PROGRAM);
   ~RunningProgram();
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
@@ -61,6 +63,14 @@ int count_lines(const std::string& text);
 // Folders of the source tree, and of the data that may lie beside it.
 std::string sample_data();                       // samples/blood-cells
 std::string shared_file(const std::string& at);  // "" where it is missing
+// A PJRT plugin for the CPU that scripts/setup installs; "" where it is missing.
+std::string cpu_plugin();
+
+// What a run has written: the folder of a checkpoint ("000003"), and the log's lines of one event.
+std::filesystem::path checkpoint(const std::string& run, const std::string& step);
+std::string lines_of(const std::string& run, const std::string& event);
+// Waits until a checkpoint folder or log shows that steps are being done.
+void wait_for_file(const std::filesystem::path& file, RunningProgram& program);
 
 // A COCO folder of the first pictures of each of the sample data's splits.
 void make_small_data(const std::filesystem::path& folder, int pictures);

@@ -1,12 +1,10 @@
 // `singleshot train`: runs that are cut off and resumed, workers, broken pictures.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "program.h"
 
@@ -34,24 +32,10 @@ std::vector<std::string> training(const std::string& run, int iterations,
   return arguments;
 }
 
-fs::path checkpoint(const std::string& run, const std::string& step) {
-  return fs::path(run) / "checkpoints" / ("step-" + step);
-}
-
 void expect_equal_checkpoints(const fs::path& a, const fs::path& b) {
   for (const char* name : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
     EXPECT_TRUE(read_file(a / name) == read_file(b / name)) << a << " and " << b << " differ in " << name;
   }
-}
-
-// The log's lines of one event.
-std::string lines_of(const std::string& run, const std::string& event) {
-  std::istringstream log(read_file(fs::path(run) / "log.jsonl"));
-  std::string lines;
-  for (std::string line; std::getline(log, line);) {
-    if (line.find("\"event\":\"" + event + "\"") != std::string::npos) lines += line + "\n";
-  }
-  return lines;
 }
 
 // Losses, learning rates.
@@ -101,15 +85,6 @@ std::vector<std::string> small_training(const TemporaryFolder& folder, std::size
                                         folder / "run"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
-}
-
-// Waits until a checkpoint folder or log shows that steps are being done.
-void wait_for_file(const fs::path& file, RunningProgram& program) {
-  for (int tenths = 0; tenths < 600 && program.running(); ++tenths) {
-    if (fs::is_directory(file) || (fs::exists(file) && fs::file_size(file) > 0)) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  FAIL() << file << " did not appear: " << program.wait().err;
 }
 
 TEST(Train, AResumedRunEqualsAnUninterruptedOne) {

@@ -43,6 +43,7 @@ void run_network_benchmark(NetworkBenchmark options) {
                                     {"threads", threads},
                                     {"warmup", benchmark.warmup},
                                     {"iterations", benchmark.iterations},
+                                    {"gflop_per_image", result.flops_per_image / 1e9},
                                     {"images_per_s",
                                      {{"avg", result.average()},
                                       {"min", result.minimum()},
