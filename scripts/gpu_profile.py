@@ -99,7 +99,7 @@ class Instruction:
         self.type, self.opcode, rest = match["type"], match["opcode"], match["rest"]
         end = rest.find("), ")
         self.operands = re.findall(r"%([\w.-]+)", rest if end < 0 else rest[:end])
-        called = re.search(r"(?:calls|to_apply)=%?([\w.-]+)", rest)
+        called = re.search(r"(?:calls|to_apply|body)=%?([\w.-]+)", rest)
         target = re.search(r'custom_call_target="([^"]+)"', rest)
         self.called = called[1] if called else None
         self.kind = target[1] if target else self.opcode  # a custom call is known by its target

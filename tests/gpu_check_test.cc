@@ -25,6 +25,7 @@ class GpuCheck : public testing::Test {
   }
 
   std::string executable(const std::string& name, const std::string& text) {
+    fs::create_directories(fs::path(folder_ / name).parent_path());
     write_file(folder_ / name, text);
     fs::permissions(folder_ / name, fs::perms::owner_all);
     return folder_ / name;
@@ -60,19 +61,53 @@ class GpuCheck : public testing::Test {
   nlohmann::json report_;
 };
 
+// Runs it where PATH has nothing else.
+Outcome check_with_path(const std::string& path, const std::string& which = script) {
+  const std::string python = "import os, sys; os.environ['PATH'] = '" + path +
+                             "'; os.execv(sys.executable, [sys.executable, '" + which + "'])";
+  return run_program({"-c", python}, "python3");
+}
+
 TEST_F(GpuCheck, WithoutAGpuSaysSoInOneLine) {
   executable("nvidia-smi", "#!/bin/sh\necho No devices were found; exit 6\n");
-  Outcome outcome = check({});
-  EXPECT_EQ(outcome.exit_status, 1);
-  EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
-  EXPECT_NE(outcome.err.find("No devices were found"), std::string::npos) << outcome.err;
+  for (const auto& [outcome, expected] : {std::pair(check({}), "No devices were found"),
+                                          std::pair(check_with_path("/nowhere"), "nvidia-smi: not found")}) {
+    EXPECT_EQ(outcome.exit_status, 1);
+    EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find(expected), std::string::npos) << outcome.err;
+  }
+}
 
-  const std::string without_path = std::string("import os, sys; os.environ['PATH'] = '/nowhere'; ") +
-                                   "os.execv(sys.executable, [sys.executable, '" + script + "'])";
-  outcome = run_program({"-c", without_path}, "python3");
-  EXPECT_EQ(outcome.exit_status, 1);
-  EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
-  EXPECT_NE(outcome.err.find("nvidia-smi: not found"), std::string::npos) << outcome.err;
+// In a source tree without a built program, whose setup fails for want of a network.
+TEST_F(GpuCheck, BuildsTheProgramOrSaysWhatIsMissing) {
+  for (const char* name : {"gpu-check", "gpu_profile.py"}) {
+    fs::create_directories(folder_ / "scripts");
+    fs::copy_file(SSD_SOURCE_DIR "/scripts/" + std::string(name), folder_ / ("scripts/" + std::string(name)));
+  }
+  executable("scripts/setup", "#!/bin/sh\necho no network >&2; exit 1\n");
+  executable("scripts/build", "#!/bin/sh\necho no oneDNN; exit 1\n");
+  const Outcome bare = check_with_path(stand_ins, folder_ / "scripts/gpu-check");
+  EXPECT_EQ(bare.exit_status, 1);
+  EXPECT_EQ(count_lines(bare.err), 1) << bare.err;
+  for (const char* part : {"g++, cmake, ninja", "no network", "--program"})
+    EXPECT_NE(bare.err.find(part), std::string::npos) << bare.err;
+
+  for (const char* tool : {"g++", "cmake", "ninja", "pkg-config"}) executable(tool, "#!/bin/sh\n");
+  const std::string tools = folder_.path().string() + ":" + stand_ins;
+  const Outcome unbuilt = check_with_path(tools, folder_ / "scripts/gpu-check");
+  EXPECT_EQ(unbuilt.exit_status, 1);
+  EXPECT_EQ(count_lines(unbuilt.err), 1) << unbuilt.err;
+  for (const char* part : {"no oneDNN", "no network", "--program"})
+    EXPECT_NE(unbuilt.err.find(part), std::string::npos) << unbuilt.err;
+
+  executable("scripts/build",
+             std::string("#!/bin/sh\ncd \"$(dirname \"$0\")/..\"; mkdir -p build/release && cp ") +
+                 stand_ins + "/singleshot build/release\n");
+  const Outcome built = run_program(
+      {"PATH=" + tools + ":" + std::getenv("PATH"), folder_ / "scripts/gpu-check", "--parts", "devices"},
+      "env");
+  EXPECT_EQ(built.exit_status, 0) << built.out << built.err;
+  EXPECT_NE(built.out.find("1 ok, 0 FAILED"), std::string::npos) << built.out;
 }
 
 TEST_F(GpuCheck, AProgramThatIsNotThereOrDoesNotStartIsNamed) {
