@@ -100,6 +100,15 @@ TEST_F(Device, TrainsEvaluatesAndDetectsAsTheCpuBackendDoes) {
   EXPECT_TRUE(fs::exists(folder_ / "found/BloodImage_00007.png"));
 }
 
+TEST_F(Device, HoldsAgainstTheGoldenValuesInBothPrecisions) {
+  if (shared_file("golden/resnet18.json").empty()) GTEST_SKIP() << "../shared/golden is missing";
+  for (const char* precision : {"f32", "bf16"}) {
+    const Outcome outcome = run_program(
+        {"verify", shared_file("golden") + "/resnet18", "--device", device_, "--precision", precision});
+    EXPECT_EQ(outcome.exit_status, 0) << precision << "\n" << outcome.out << outcome.err;
+  }
+}
+
 TEST_F(Device, BenchmarksCountEveryReplica) {
   std::vector<double> flops;
   for (const char* mode : {"infer", "train"}) {

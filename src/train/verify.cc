@@ -26,12 +26,13 @@ constexpr double bf16_unit = 1.0 / 512;
 const std::map<std::string_view, double> bf16_tolerances{
     {"eval_outputs", 20 * bf16_unit},
     {"train_outputs", 128 * bf16_unit},
-    {"gradient_norm", 384 * bf16_unit},
-    {"gradient_first", 256 * bf16_unit},
+    {"gradient_norm", 460 * bf16_unit},
+    {"gradient_first", 345 * bf16_unit},
     {"gradient_norm_median", 25 * bf16_unit},
-    {"loss", 5 * bf16_unit},
-    {"after_parameters", 1e-3},
-    {"after_running", 10 * bf16_unit},
+    {"loss", 1 * bf16_unit},  // of the first step, before any update
+    {"later_loss", 10 * bf16_unit},
+    {"after_parameters", 3e-3},
+    {"after_running", 52 * bf16_unit},
 };
 
 constexpr std::size_t logit_stride = 97;  // the golden keeps the logits of every 97th default box
@@ -94,7 +95,7 @@ class Verification {
     return golden_.at("tolerance").at(name).get<double>();
   }
   double loss_tolerance(std::size_t step) const {
-    if (model_.compute == DType::bf16) return bf16_tolerances.at("loss");
+    if (model_.compute == DType::bf16) return bf16_tolerances.at(step == 0 ? "loss" : "later_loss");
     return golden_.at("tolerance").at("loss")[step].get<double>();
   }
   std::int64_t images() const { return file_.view("images").shape[0]; }
