@@ -18,6 +18,7 @@ void run_network_benchmark(NetworkBenchmark options) {
   BenchmarkOptions& benchmark = options.benchmark;
   benchmark.model.backbone = model::backbone_named(options.backbone);
   benchmark.model.compute = precision_of(options.device);
+  require_writable(options.json);
   const auto device = make_device(options.device);
   const bool trains = benchmark.mode == BenchmarkMode::train;
   fmt::print(stderr, "{} {}, batch {} on {}\n", trains ? "training" : "inference of", options.backbone,
@@ -68,6 +69,7 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
   options->benchmark.mode = mode;
   CLI::App* command = bench.add_subcommand(name, description);
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
+      ->check(backbone_name())
       ->capture_default_str();
   command->add_option("--batch-size,-b", options->benchmark.batch, "Images of a batch on each device")
       ->check(positive_number())

@@ -23,7 +23,7 @@ void add_bench_data(CLI::App& bench) {
   command->add_option("--data,-d", options->data, "COCO folder or record cache")->required();
   command->add_option("--split", options->bench.split, "Split of a COCO folder")->capture_default_str();
   command->add_option("--threads", options->bench.threads, "Threads that prepare pictures")
-      ->check(positive_number())
+      ->check(thread_count() & positive_number())
       ->capture_default_str();
   command->add_option("--batch-size,-b", options->bench.batch_size, "Pictures of a batch")
       ->check(positive_number())
@@ -48,6 +48,7 @@ void add_bench_data(CLI::App& bench) {
     options->bench.data = options->data;
     options->bench.output = options->output == "expanded" ? DataBenchOptions::Output::expanded
                                                           : DataBenchOptions::Output::compact;
+    require_writable(options->json);
     const DataBenchResult result = bench_data(options->bench);
     fmt::print(stderr, "{}", result.to_text());
     write_text(options->json.empty() ? "-" : options->json, result.to_json() + "\n");

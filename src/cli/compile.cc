@@ -139,6 +139,7 @@ void add_compile(CLI::App& program, Session& session) {
       ->check(positive_number())
       ->capture_default_str();
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
+      ->check(backbone_name())
       ->capture_default_str();
   command->add_option("--stride-in", options->stride_in, "Convolution of a bottleneck that has its stride")
       ->check(CLI::IsMember({"3x3", "1x1"}))

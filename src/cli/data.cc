@@ -44,7 +44,7 @@ void add_check(CLI::App& data, Session& session) {
   command->add_option("path", options->path, "A JPEG, a folder of them, a COCO folder, or a record cache")
       ->required();
   command->add_option("--threads", options->check.threads, "Threads (0: all processors)")
-      ->check(number_from_zero())
+      ->check(thread_count())
       ->capture_default_str();
   command->add_flag("--headers", options->headers, "Read the pictures' headers only");
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
@@ -64,6 +64,9 @@ void make_cache(const CacheCommand& options) {
   cache.encoding = options.encoding == "jpeg" ? RecordEncoding::jpeg : RecordEncoding::raw;
   if (options.data.empty() && (options.annotations.empty() || options.images.empty()))
     throw UsageError("data cache: expected --data with a COCO folder, or both --annotations and --images");
+  if (cache.quality > 0 && cache.encoding == RecordEncoding::raw)
+    throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose jpeg",
+                     cache.quality);
   CocoPaths paths = coco_paths(options.data, options.split);
   if (!options.annotations.empty()) paths.annotations = options.annotations;
   if (!options.images.empty()) paths.images = options.images;
@@ -104,7 +107,7 @@ void add_cache(CLI::App& data) {
   command->add_option("--annotations", options->annotations, "Annotation file, for another layout");
   command->add_option("--images", options->images, "Picture folder, for another layout");
   command->add_option("--threads", options->cache.threads, "Threads")
-      ->check(positive_number())
+      ->check(thread_count() & positive_number())
       ->capture_default_str();
   command->callback([options] { make_cache(*options); });
 }
@@ -172,10 +175,14 @@ const char* text_of(DownloadProgress::Stage stage) {
   return "";
 }
 
-void download(const std::string& folder, const CocoDownloadOptions& options) {
+void download(const std::string& folder, CocoDownloadOptions options) {
   CocoDownloadSummary summary;
   {
     Progress progress("download");
+    options.download.on_retry = [&](const std::string& reason, int failures) {
+      progress.say(
+          fmt::format("{}; attempt {} of {} follows", reason, failures + 1, options.download.attempts));
+    };
     summary = download_coco2017(folder, options, [&](const DownloadProgress& at) {
       progress.show(at.done, at.total, fmt::format("{} {}", text_of(at.stage), at.file));
       return true;

@@ -14,6 +14,7 @@
 #include "cli/validators.h"
 #include "data/augment.h"
 #include "data/file_bytes.h"
+#include "data/jpeg.h"
 #include "report/draw.h"
 #include "train/predictor.h"
 #include "train/start.h"
@@ -43,9 +44,7 @@ std::vector<std::string> expand(const std::vector<std::string>& arguments) {
     }
     std::vector<std::string> inside;
     for (const auto& entry : fs::directory_iterator(argument)) {
-      const std::string ending = entry.path().extension().string();
-      if (ending == ".jpg" || ending == ".jpeg" || ending == ".JPG" || ending == ".JPEG")
-        inside.push_back(entry.path().string());
+      if (is_jpeg_name(entry.path())) inside.push_back(entry.path().string());
     }
     if (inside.empty()) throw Error("{}: got a folder without JPEG files, expected pictures", argument);
     std::sort(inside.begin(), inside.end());

@@ -25,7 +25,7 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--device", options.device, "cpu, tpu, cuda, or pjrt:PATH of a PJRT plugin")
       ->capture_default_str();
   command.add_option("--threads", options.threads, "CPU threads of the network (0: all)")
-      ->check(number_from_zero())
+      ->check(thread_count())
       ->capture_default_str();
   command.add_option("--replicas", options.replicas, "Local devices to use in step, not for cpu (0: all)")
       ->check(number_from_zero())

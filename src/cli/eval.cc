@@ -42,9 +42,11 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
   write_safetensors(path, arrays);
 }
 
-void report(const Options& options, const CocoFile& truth, const std::vector<DetectedBox>& detections) {
+void report(const Options& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
+            std::size_t bad_images) {
   ThreadPool pool(available_processors());
-  const EvaluationReport report = evaluate_detections(truth, detections, &pool);
+  EvaluationReport report = evaluate_detections(truth, detections, &pool);
+  report.bad_images = bad_images;
   if (options.json != "-") fmt::print("{}", to_text(report));
   if (!options.json.empty()) write_text(options.json, to_json(report) + "\n");
   if (!options.arrays.empty()) write_arrays(options.arrays, report.arrays);
@@ -70,6 +72,7 @@ void evaluate_checkpoint(const Options& options) {
   Predictor predictor(*device, trained.model, {.batch = options.batch});
   predictor.load(trained.weights);
   std::vector<DetectedBox> detections;
+  std::size_t bad_images = 0;
   {
     Progress progress("evaluate");
     detections = detect_set(
@@ -77,24 +80,27 @@ void evaluate_checkpoint(const Options& options) {
         {.threads = picture_threads(options.device, options.workers),
          .on_bad_image =
              [&](const BadImage& bad) {
+               ++bad_images;
                progress.say(fmt::format("bad picture: {}: {}", bad.file, bad.reason));
              },
          .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "pictures"); }});
   }
+  report(options, set.ground_truth, detections, bad_images);
   if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
-  report(options, set.ground_truth, detections);
 }
 
 void run(const Options& options) {
   const bool from_files = !options.ground_truth.empty() || !options.detections.empty();
   if (from_files == !options.checkpoint.empty())
     throw UsageError("eval: expected either --checkpoint with --data, or --ground-truth with --detections");
-  if (!from_files) return evaluate_checkpoint(options);
-  if (!options.save_detections.empty())
+  if (from_files && !options.save_detections.empty())
     throw UsageError("--save-detections: expected --checkpoint, --detections are in a file already");
+  for (const std::string& file : {options.save_detections, options.json, options.arrays})
+    require_writable(file);
+  if (!from_files) return evaluate_checkpoint(options);
   if (options.ground_truth.empty() || options.detections.empty())
     throw UsageError("eval: expected --ground-truth and --detections together");
-  report(options, read_coco(options.ground_truth), read_detections(options.detections));
+  report(options, read_coco(options.ground_truth), read_detections(options.detections), 0);
 }
 
 }  // namespace
@@ -120,7 +126,7 @@ void add_eval(CLI::App& program, Session&) {
   command
       ->add_option("--num-workers", options->workers,
                    "Threads that prepare pictures (0: what suits the device)")
-      ->check(number_from_zero());
+      ->check(thread_count());
   command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
       ->check(CLI::IsMember({"3x3", "1x1"}));
   add_device_options(*command, options->device);

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "base/error.h"
@@ -30,7 +32,9 @@ std::string usage_line(CLI::App& program, const CLI::ParseError& error) {
   const std::vector<std::string> rest = path.back()->remaining(true);
   const std::vector<CLI::App*> below = path.back()->get_subcommands([](const CLI::App*) { return true; });
   std::string what = error.what();
-  if (!below.empty() && !rest.empty() && !rest[0].starts_with("-"))
+  if (!below.empty() && !rest.empty() && rest[0].starts_with("-"))
+    what = fmt::format("unknown option {}", rest[0]);
+  else if (!below.empty() && !rest.empty())
     what = fmt::format("unknown command '{}', expected one of {}", rest[0], fmt::join(names_of(below), ", "));
   else if (!rest.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     what = fmt::format("not expected here: {}", fmt::join(rest, " "));
@@ -55,6 +59,8 @@ int main(int argc, char** argv) {
   ssd::cli::add_verify(program, session);
   try {
     program.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw ssd::Error("standard output: cannot be written: {}; is the disk full?", std::strerror(errno));
     return session.exit_code;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "files/atomic_file.h"
 
 namespace ssd::cli {
@@ -26,6 +30,15 @@ void write_text(const std::string& path, const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   else
     write_file_atomically(path, text);
+}
+
+void require_writable(const std::string& path) {
+  if (path.empty() || path == "-") return;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (std::filesystem::is_directory(path)) throw Error("{}: got a folder, expected a file to write", path);
+  if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
+    throw Error("{}: cannot be written: {}; name a file in a folder that is there", path,
+                std::strerror(errno));
 }
 
 void write_json_line(const std::string& path, const nlohmann::ordered_json& json) {

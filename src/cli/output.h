@@ -12,6 +12,8 @@ namespace ssd::cli {
 void write_text(const std::string& path, const std::string& text);
 // The same with one line of JSON. Paths need not be UTF-8: what is not is replaced.
 void write_json_line(const std::string& path, const nlohmann::ordered_json& json);
+// Throws Error where write_text() could not write, before any work is done in vain. "" and "-" are fine.
+void require_writable(const std::string& path);
 
 // A progress line: redrawn in place on a terminal, at most ten times a second; elsewhere a plain line now and
 // then.

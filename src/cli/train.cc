@@ -69,7 +69,7 @@ class Console : public TrainObserver {
                                 last_.epoch, note(), 100 * speed.data_wait));
   }
   void on_bad_image(const BadImage& image) override {
-    progress_.say(fmt::format("bad picture, replaced: {}: {}", image.file, image.reason));
+    progress_.say(fmt::format("bad picture: {}: {}", image.file, image.reason));
   }
   void on_checkpoint(std::int64_t, const std::filesystem::path& folder) override {
     progress_.say("checkpoint " + folder.string());
@@ -192,15 +192,23 @@ void print_data(const Dataset& dataset) {
     fmt::print(stderr, "{} boxes reached over their picture's edge and were clipped\n", out.boxes_clipped);
 }
 
-void write_summary(const std::string& path, const TrainingResult& result, const Console& console) {
-  const nlohmann::ordered_json json{{"step", result.step},
-                                    {"stopped", result.stopped},
-                                    {"loss", console.last().loss},
-                                    {"images_per_s", console.speed().images_per_s},
-                                    {"data_wait", console.speed().data_wait},
-                                    {"bad_images", result.bad_images},
-                                    {"checkpoint", result.checkpoint ? result.checkpoint->string() : ""}};
-  write_json_line(path, json);
+// What a run that had nothing left to do did not measure is null.
+void write_summary(const Options& options, const TrainingResult& result, const Console& console) {
+  const std::filesystem::path& run = options.trainer.save;
+  const auto checkpoint = run.empty() ? std::nullopt : latest_checkpoint(run);
+  nlohmann::ordered_json json{{"step", result.step},
+                              {"stopped", result.stopped},
+                              {"loss", nullptr},
+                              {"images_per_s", nullptr},
+                              {"data_wait", nullptr},
+                              {"bad_images", result.bad_images},
+                              {"checkpoint", checkpoint ? checkpoint->path.string() : ""}};
+  if (console.last().step > 0) json["loss"] = console.last().loss;
+  if (console.speed().step > 0) {
+    json["images_per_s"] = console.speed().images_per_s;
+    json["data_wait"] = console.speed().data_wait;
+  }
+  write_json_line(options.json_summary, json);
 }
 
 // --fake-data: the device alone.
@@ -212,8 +220,20 @@ void run_fake(const Options& options) {
   run_network_benchmark(std::move(fake));
 }
 
+ValidationSet validation_to_train_with(const DataOptions& options) {
+  try {
+    return validation_set(options);
+  } catch (const UsageError&) {
+    throw;  // it says what to pass
+  } catch (const Error& error) {
+    throw Error("{}; --val-data names another validation set, --evaluation -1 trains without one",
+                error.what());
+  }
+}
+
 void run(Options options) {
   if (options.fake_data) return run_fake(options);
+  require_writable(options.json_summary);
   if (options.resume && options.trainer.save.empty())
     throw UsageError("--resume: expected --save with the run's folder");
   if (!options.fresh.checkpoint.empty() && !options.fresh.backbone.empty())
@@ -227,11 +247,15 @@ void run(Options options) {
       options.trainer.iterations * images / static_cast<std::int64_t>(dataset.samples.size()) - 1;
   std::optional<ValidationSet> validation;
   for (const int epoch : options.evaluation)
-    if (epoch <= last_epoch && !validation) validation = validation_set(options.data);
+    if (epoch >= 0 && epoch <= last_epoch && !validation) validation = validation_to_train_with(options.data);
   if (validation) order_classes(validation->dataset, dataset.categories, validation_name(options.data));
   TrainingStart start = start_of(options, dataset, *device);
-  fmt::print(stderr, "{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(),
-             images, start.state.step + 1, options.trainer.iterations);
+  if (start.state.step >= options.trainer.iterations)
+    fmt::print(stderr, "nothing left to do: the run is at step {} of {}\n", start.state.step,
+               options.trainer.iterations);
+  else
+    fmt::print(stderr, "{} on {}, {} images a step, steps {} to {}\n", options.backbone,
+               device->description(), images, start.state.step + 1, options.trainer.iterations);
 
   if (options.trainer.save.empty())
     fmt::print(stderr, "nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
@@ -244,7 +268,7 @@ void run(Options options) {
   if (result.stopped)
     fmt::print(stderr, "stopped after step {}{}\n", result.step,
                options.trainer.save.empty() ? "" : "; --resume goes on from there");
-  if (!options.json_summary.empty()) write_summary(options.json_summary, result, console);
+  if (!options.json_summary.empty()) write_summary(options, result, console);
 }
 
 void add_recipe_options(CLI::App& command, Options& options) {
@@ -293,13 +317,15 @@ void add_recipe_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command.add_option("--seed,-s", options.fresh.seed, "Of weights, order and augmentation")
       ->capture_default_str();
-  command.add_option("--evaluation", options.evaluation, "Epochs, counted from 0, after which to evaluate")
+  command
+      .add_option("--evaluation", options.evaluation,
+                  "Epochs, counted from 0, after which to evaluate (-1: never)")
       ->capture_default_str();
 }
 
 void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--backbone", options.backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
-      ->check(CLI::IsMember({"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"}))
+      ->check(backbone_name())
       ->capture_default_str();
   command
       .add_option(
@@ -333,7 +359,7 @@ void add_run_options(CLI::App& command, Options& options) {
   command
       .add_option("--num-workers", options.workers,
                   "Threads that prepare pictures (0: 1 beside the cpu, else all processors)")
-      ->check(number_from_zero())
+      ->check(thread_count())
       ->capture_default_str();
   command
       .add_option("--on-bad-image", options.on_bad_image,

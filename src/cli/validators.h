@@ -30,4 +30,13 @@ inline CLI::Validator number_from_zero() {
   return number_check("0 or more", [](double value) { return value >= 0; });
 }
 
+// 0: as many as suit.
+inline CLI::Validator thread_count() {
+  return number_check("0 to 1024", [](double value) { return value >= 0 && value <= 1024; });
+}
+
+inline CLI::Validator backbone_name() {
+  return CLI::IsMember({"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"});
+}
+
 }  // namespace ssd::cli

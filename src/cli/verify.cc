@@ -23,8 +23,10 @@ void run(Options options, Session& session) {
     throw UsageError("--replicas: got {}, expected 1: the golden is one batch on one device",
                      options.device.replicas);
   options.device.replicas = options.device.device == "cpu" ? 0 : 1;
+  require_writable(options.json);
+  const bool text = options.json != "-";
   const auto device = make_device(options.device);
-  fmt::print("{} on {}\n", options.prefix, device->description());
+  if (text) fmt::print("{} on {}\n", options.prefix, device->description());
   VerifyReport report;
   {
     Progress progress("verify");
@@ -32,10 +34,11 @@ void run(Options options, Session& session) {
                     {.compute = precision_of(options.device),
                      .progress = [&](const std::string& what) { progress.say("checking " + what); }});
   }
-  fmt::print("{}", to_text(report));
+  if (text) fmt::print("{}", to_text(report));
   if (!options.json.empty()) write_text(options.json, to_json(report) + "\n");
-  fmt::print("{} in {} against {} values of PyTorch: {}\n", model::name_of(report.backbone),
-             options.device.precision, report.arithmetic, report.ok() ? "all ok" : "NOT ok");
+  if (text)
+    fmt::print("{} in {} against {} values of PyTorch: {}\n", model::name_of(report.backbone),
+               options.device.precision, report.arithmetic, report.ok() ? "all ok" : "NOT ok");
   session.exit_code = report.ok() ? 0 : 1;
 }
 

@@ -12,7 +12,7 @@
 #include "data/check_annotations.h"
 #include "data/check_pictures.h"
 #include "data/coco.h"
-#include "data/import_source.h"
+#include "data/jpeg.h"
 
 namespace ssd {
 namespace {

@@ -3,7 +3,9 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "base/error.h"
@@ -228,7 +230,8 @@ std::string json_string(std::string_view text) {
 CocoFile read_coco(const std::filesystem::path& file) {
   simdjson::padded_string json;
   if (const auto error = simdjson::padded_string::load(file.string()).get(json))
-    throw Error("{}: {}; expected a COCO annotation file", file.string(), simdjson::error_message(error));
+    throw Error("{}: {}; expected a COCO annotation file", file.string(),
+                error == simdjson::IO_ERROR ? std::strerror(errno) : simdjson::error_message(error));
   return CocoReader(json, file.string()).read();
 }
 

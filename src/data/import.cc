@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
@@ -72,9 +74,25 @@ std::vector<std::string> target_names(const std::vector<ImportedImage>& images, 
   return names;
 }
 
+bool same_bytes(const fs::path& a, const fs::path& b) {
+  if (fs::equivalent(a, b)) return true;
+  if (fs::file_size(a) != fs::file_size(b)) return false;
+  std::ifstream left(a, std::ios::binary), right(b, std::ios::binary);
+  using Bytes = std::istreambuf_iterator<char>;
+  return left && right && std::equal(Bytes(left), Bytes(), Bytes(right), Bytes());
+}
+
+// A target that is there already is left alone: by an import that did not get to its end, or because the
+// pictures lie there from the start.
 void place_picture(const fs::path& source, const fs::path& target, ImportReport& report) {
-  fs::remove(target);
   const fs::path real = fs::canonical(source);
+  if (fs::exists(fs::symlink_status(target))) {
+    if (!fs::exists(target) || !same_bytes(real, target))
+      throw Error("{}: is there already, expected no picture but {}; give another folder or remove it",
+                  target.string(), source.string());
+    ++report.present;
+    return;
+  }
   std::error_code error;
   fs::create_hard_link(real, target, error);
   if (!error) {
@@ -179,8 +197,8 @@ void ImportReport::note(ImportNote what, std::string place) {
 std::string ImportReport::to_text() const {
   std::string text = fmt::format("train2017  {} pictures, {} boxes\nval2017    {} pictures, {} boxes\n",
                                  train.images, train.boxes, val.images, val.boxes);
-  text += fmt::format("splits     {}\npictures   {} linked, {} copied\nclasses    {}\n", splits_from, linked,
-                      copied, classes.size());
+  text += fmt::format("splits     {}\npictures   {} linked, {} copied, {} there already\nclasses    {}\n",
+                      splits_from, linked, copied, present, classes.size());
   for (std::size_t i = 0; i < classes.size(); ++i) {
     text += fmt::format("  {:>4}  {:<24} {:>9} boxes\n", i + 1, classes[i].name, classes[i].boxes);
   }
@@ -235,6 +253,7 @@ std::string ImportReport::to_json() const {
                                  {"val2017", {{"images", val.images}, {"boxes", val.boxes}}},
                                  {"splits_from", splits_from},
                                  {"linked", linked},
+                                 {"present", present},
                                  {"copied", copied},
                                  {"classes", nlohmann::ordered_json::array()},
                                  {"notes", nlohmann::ordered_json::object()}};

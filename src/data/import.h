@@ -58,6 +58,7 @@ struct ImportReport {
   std::string splits_from;     // "lists train, val + test", "a share of 10% (seed 0)", ...
   std::size_t linked = 0;      // pictures that share their bytes with the source
   std::size_t copied = 0;
+  std::size_t present = 0;  // pictures that were in their place already
   std::map<ImportNote, ImportNotes> notes;
 
   void note(ImportNote what, std::string place);

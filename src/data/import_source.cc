@@ -52,12 +52,6 @@ std::vector<std::byte> read_beginning(const fs::path& file, std::size_t most) {
 
 }  // namespace
 
-bool is_jpeg_name(const fs::path& file) {
-  const std::string extension = lower_extension(file);
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".jpe" || extension == ".jfif" ||
-         extension == ".mpo";
-}
-
 std::ptrdiff_t shared_depth(const fs::path& a, const fs::path& b) {
   return std::distance(a.begin(), std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first);
 }

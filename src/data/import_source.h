@@ -63,7 +63,6 @@ struct PictureSize {
 
 // Throws Error where it is no JPEG or the header is broken.
 PictureSize read_picture_size(const std::filesystem::path& file);
-bool is_jpeg_name(const std::filesystem::path& file);
 
 // Fills in `image.width` and `height` (as stored) of every picture, on several threads, and removes those
 // that cannot be used, with a note. `transposed` gets one flag for each image that remains.

@@ -118,6 +118,24 @@ TEST_F(VocTest, TakesAnyPairOfFolders) {
   EXPECT_NE(names("val2017"), first);
 }
 
+TEST_F(VocTest, NeverReplacesAPicture) {
+  // The pictures lie where the COCO folder has them, and a picture of another name is in the way.
+  add("src/train2017/a.jpg", "src/train2017/a.xml", {{"cat", {1, 2, 11, 22}}});
+  VocImportOptions options;
+  options.common.val_share = 0;
+  const auto bytes = fs::file_size(root_ / "src/train2017/a.jpg");
+  const ImportReport report = import_voc(root_ / "src/train2017", root_ / "src", options);
+  EXPECT_EQ(report.present, 1u);
+  EXPECT_EQ(report.linked + report.copied, 0u);
+  EXPECT_EQ(fs::file_size(root_ / "src/train2017/a.jpg"), bytes);
+  EXPECT_EQ(read_coco(root_ / "src/annotations/instances_train2017.json").images.size(), 1u);
+
+  fs::create_directories(root_ / "other/train2017");
+  std::ofstream(root_ / "other/train2017/a.jpg") << "somebody's";
+  EXPECT_THROW(import_voc(root_ / "src/train2017", root_ / "other", options), Error);
+  EXPECT_EQ(fs::file_size(root_ / "other/train2017/a.jpg"), 10u);
+}
+
 TEST_F(VocTest, ListsDecideAndOtherTasksListsDoNot) {
   for (const char* name : {"a", "b", "c", "d"}) {
     add(fmt::format("src/VOC2012/JPEGImages/{}.jpg", name),

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cctype>
 #include <csetjmp>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 // After cstdio, whose FILE it needs
 #include <jpeglib.h>
@@ -288,6 +290,14 @@ Picture decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) 
 }
 
 JpegInfo read_jpeg_header(std::span<const std::byte> bytes) { return JpegDecoder().open(bytes); }
+
+bool is_jpeg_name(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 5> endings = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"};
+  return std::ranges::find(endings, extension) != endings.end();
+}
 
 Picture turned(Picture stored, const Turn& turn) {
   if (turn == Turn{}) return stored;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -86,6 +87,9 @@ struct Picture {
 // The whole picture, as stored.
 Picture decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits = {});
 JpegInfo read_jpeg_header(std::span<const std::byte> bytes);
+
+// Whether a file's name ends as those of JPEG files do.
+bool is_jpeg_name(const std::filesystem::path& file);
 
 // The picture as it is to be looked at.
 Picture turned(Picture stored, const Turn& turn);

@@ -9,15 +9,11 @@
 namespace ssd {
 namespace {
 
-bool is_statistic(const std::string& name) {
-  return name.ends_with("running_mean") || name.ends_with("running_var");
-}
-
 // Every replica's statistics after a step, joined: a program only gives back the first one's parameters.
 void append_outputs(graph::Graph& graph) {
   for (const graph::Update& update : graph.updates()) {
     const std::string& name = graph.nodes()[update.parameter].name;
-    if (is_statistic(name)) graph.output(name, update.value, true);
+    if (model::is_statistic(name)) graph.output(name, update.value, true);
   }
 }
 

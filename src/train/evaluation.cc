@@ -51,6 +51,9 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
     if (static_cast<int>(in_flight.size()) >= predictor.depth()) finish_oldest();
   }
   while (!in_flight.empty()) finish_oldest();
+  if (loader.bad_images() == dataset.samples.size())
+    throw Error("{}: none of the {} pictures could be read; is the picture folder right?",
+                dataset.samples.front().file, dataset.samples.size());
   return boxes;
 }
 
@@ -84,6 +87,8 @@ std::string to_text(const EvaluationReport& report) {
   for (std::size_t i = 0; i < coco_number_count; ++i)
     text += fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", coco_number_names[i], report.numbers[i],
                         report.numbers_with_boxes[i]);
+  if (report.bad_images > 0)
+    text += fmt::format("{} pictures could not be read and count as without detections\n", report.bad_images);
   return text;
 }
 
@@ -93,6 +98,7 @@ std::string to_json(const EvaluationReport& report) {
     categories[category.name] = category.average_precision;
   return nlohmann::ordered_json{{"images", report.images},
                                 {"images_with_boxes", report.images_with_boxes},
+                                {"bad_images", report.bad_images},
                                 {"detections", report.detections},
                                 {"numbers", numbers_json(report.numbers)},
                                 {"numbers_with_boxes", numbers_json(report.numbers_with_boxes)},

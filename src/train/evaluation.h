@@ -22,6 +22,7 @@ struct DetectSetOptions {
 };
 
 // Detections in pixels of the annotated pictures, with the categories' ids; boxes may reach over the edge.
+// Throws Error where no picture at all can be read.
 std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset,
                                     const DetectSetOptions& options);
 
@@ -33,6 +34,7 @@ struct CategoryPrecision {
 struct EvaluationReport {
   std::size_t images = 0;             // of the annotation file
   std::size_t images_with_boxes = 0;  // of them, those with at least one annotation
+  std::size_t bad_images = 0;         // could not be read; whoever detected fills it in
   std::size_t detections = 0;
   CocoNumbers numbers{};             // over all images
   CocoNumbers numbers_with_boxes{};  // over those with boxes: the recipe's habit

@@ -71,11 +71,12 @@ class Training {
     schedule_ = options.schedule;
     schedule_.steps_per_epoch =
         static_cast<double>(dataset.samples.size()) / static_cast<double>(state_.images_per_step);
+    if (!options.save.empty()) {  // before the program: compiling it may take minutes
+      log_.emplace(options.save, state_.step);
+      events_.emplace(options.save);
+    }
     make_loader();
     make_program(start.tensors);
-    if (options.save.empty()) return;
-    log_.emplace(options.save, state_.step);
-    events_.emplace(options.save);
   }
 
   TrainingResult run() {
@@ -91,8 +92,12 @@ class Training {
       else
         break;  // all steps are done, or it was asked to stop
     }
-    if (state_.step > last_checkpoint_step_) write_checkpoint();
-    return {state_.step, state_.step < options_.iterations, checkpoint_, loader_->bad_images()};
+    // A stop within an evaluation leaves the checkpoint before it, which was not meant to be the last.
+    if (state_.step > last_checkpoint_step_ || (stop_ && !last_is_for_use_)) write_checkpoint();
+    return {.step = state_.step,
+            .stopped = state_.step < options_.iterations || evaluation_cut_off_,
+            .checkpoint = checkpoint_,
+            .bad_images = loader_->bad_images()};
   }
 
  private:
@@ -302,16 +307,27 @@ class Training {
     model::State tensors = model::state_of(model_, program_->save());
     if (!is_finite(tensors.weights)) fail_with_weights();
     const bool last = stop_ || state_.step == options_.iterations;
+    last_is_for_use_ = last || !reestimates();
     // Making statistics takes a while, and who asked for the stop may not wait.
-    if (stop_ || !last || !reestimates()) save(tensors);
+    if ((stop_ && saved_step_ != state_.step) || !last || !reestimates()) save(tensors);
     if (!last || !reestimates()) return;
     for (const auto& [name, tensor] : tensors.weights)
       if (model::is_statistic(name)) tensors.momentum.emplace(name, tensor.clone());
-    reestimate(tensors.weights);
+    tensors.weights = clone(weights_for_use());
     save(tensors);
   }
 
+  // The weights with the statistics that evaluations and the last checkpoint have; made once a step.
+  const TensorMap& weights_for_use() {
+    if (for_use_step_ == state_.step) return for_use_;
+    for_use_ = model::state_of(model_, program_->save()).weights;
+    if (reestimates()) reestimate(for_use_);
+    for_use_step_ = state_.step;
+    return for_use_;
+  }
+
   void save(const model::State& tensors) {
+    saved_step_ = state_.step;
     checkpoint_ = ssd::write_checkpoint(options_.save, state_.step,
                                         {clone(tensors.weights), clone(tensors.momentum), to_json(state_)});
     if (options_.keep_checkpoints > 0)
@@ -336,23 +352,30 @@ class Training {
 
   // With the statistics that the last checkpoint would have. Is given up when the run is to stop.
   void evaluate(std::uint32_t epoch) {
+    evaluation_cut_off_ = stop_;
     if (stop_) return;
-    TensorMap weights = model::state_of(model_, program_->save()).weights;
-    if (reestimates()) reestimate(weights);
     if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
-    predictor_->load(weights);
+    predictor_->load(weights_for_use());
     ThreadPool pool(available_processors());
+    std::size_t bad_images = 0;
     try {
       const auto boxes = detect_set(
           *predictor_, validation_->dataset,
           {.threads = options_.threads,
            .bad_images = options_.bad_images,
-           .on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
+           .on_bad_image =
+               [&](const BadImage& image) {
+                 ++bad_images;
+                 report_bad_image(image);
+               },
            .progress = [this](std::uint64_t done, std::uint64_t of) { observer_.on_evaluating(done, of); },
            .stop = [this] { return stop_.load(); }});
-      report_evaluation(epoch, evaluate_detections(validation_->ground_truth, boxes, &pool));
+      EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
+      report.bad_images = bad_images;
+      report_evaluation(epoch, report);
     } catch (const Error&) {
       if (!stop_) throw;
+      evaluation_cut_off_ = true;
     }
     speed_since_ = Clock::now();  // an evaluation is not training time
     speed_step_ = state_.step;
@@ -403,7 +426,11 @@ class Training {
   bool must_drain_ = false;        // nothing is started until the device is at rest
   std::optional<std::uint32_t> evaluate_epoch_;
   StepReport report_;  // of the step whose micro-batches are being finished
-  std::int64_t last_checkpoint_step_ = 0;
+  std::int64_t last_checkpoint_step_ = 0, saved_step_ = -1;
+  bool last_is_for_use_ = true;  // the last checkpoint's statistics; one that was resumed is left alone
+  bool evaluation_cut_off_ = false;
+  TensorMap for_use_;  // of step for_use_step_
+  std::int64_t for_use_step_ = -1;
   Clock::time_point last_checkpoint_time_;
   std::optional<std::filesystem::path> checkpoint_;
   Clock::time_point started_, speed_since_;

@@ -203,7 +203,7 @@ std::vector<PluginInfo> list_plugins() {
   std::vector<std::string> seen;
   for (const Place& place : places()) {
     std::error_code ignored;
-    const std::string real = fs::canonical(place.path, ignored);
+    const std::string real = fs::weakly_canonical(place.path, ignored);
     const bool known = std::find(seen.begin(), seen.end(), real) != seen.end();
     // A file that a variable names is told about even when it is not there.
     if (known || (!is_file(place.path) && place.named_by == "wheel")) continue;
