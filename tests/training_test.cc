@@ -164,6 +164,21 @@ TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
   }
 }
 
+TEST(Train, AStopWithinAnEvaluationLeavesStatisticsForUse) {
+  const TemporaryFolder folder;
+  RunningProgram program(
+      small_training(folder, 2, 70, {"--batch-size", "2", "--iterations", "50", "--evaluation", "0"}));
+  const fs::path first = checkpoint(folder / "run", "000001");
+  wait_for_file(first, program);
+  // Between the checkpoint and the end of the evaluation; its running averages are still the model's.
+  EXPECT_EQ(read_file(first / "optimizer.safetensors").find("running_mean"), std::string::npos);
+  program.send(SIGTERM);
+  const Outcome stopped = program.wait();
+  EXPECT_EQ(stopped.exit_status, 0) << stopped.err;
+  EXPECT_NE(stopped.err.find("stopped after step 1; --resume"), std::string::npos) << stopped.err;
+  EXPECT_NE(read_file(first / "optimizer.safetensors").find("running_mean"), std::string::npos);
+}
+
 TEST(Train, ALossThatIsNotFiniteStopsWithStepPicturesAndTheLastGoodCheckpoint) {
   const TemporaryFolder folder;
   const Outcome outcome = run_program(training(
