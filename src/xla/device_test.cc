@@ -1,6 +1,8 @@
 // Whole steps on a CPU plugin: donation, steps in flight, replicas, errors.
 #include "xla/device.h"
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -225,7 +227,7 @@ class Cache : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::remove_all(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string folder_ = testing::TempDir() + "singleshot-cache-test";
+  std::string folder_ = testing::TempDir() + "singleshot-cache-test-" + std::to_string(::getpid());
 };
 
 TEST_F(Cache, AProgramIsTakenFromItAndADamagedEntryIsNot) {

@@ -1,5 +1,7 @@
 #include "xla/plugins.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -50,7 +52,7 @@ class Folder : public testing::Test {
     std::ofstream(path_ / name) << "no library";
     return path_ / name;
   }
-  fs::path path_ = testing::TempDir() + "singleshot-plugins-test";
+  fs::path path_ = testing::TempDir() + "singleshot-plugins-test-" + std::to_string(::getpid());
 };
 
 TEST(Plugins, AMissingPluginListsWhatWasTried) {
