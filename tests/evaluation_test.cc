@@ -98,6 +98,31 @@ TEST_F(Trained, EvaluationFindsTheClassesInAnyOrderAndRefusesOthers) {
   EXPECT_NE(refused.err.find("unicorn"), std::string::npos) << refused.err;
 }
 
+TEST_F(Trained, EvaluationCountsPicturesThatCannotBeReadAndFailsWhereAllCannot) {
+  std::filesystem::path last;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "data/val2017")) last = entry.path();
+  std::filesystem::remove(last);
+  const Outcome some = evaluate("some.json");
+  EXPECT_EQ(some.exit_status, 0) << some.err;
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "some.json")).at("bad_images"), 1);
+  EXPECT_NE(some.out.find("1 pictures could not be read"), std::string::npos) << some.out;
+  std::filesystem::create_directories(folder_ / "empty");
+  const Outcome none = evaluate("none.json", {"--val-images", folder_ / "empty"});
+  EXPECT_EQ(none.exit_status, 1);
+  EXPECT_NE(none.err.find("none of the 3 pictures"), std::string::npos) << none.err;
+}
+
+TEST_F(Trained, EvaluationThatCannotWriteFailsBeforeItsWork) {
+  const Outcome outcome = evaluate("numbers.json", {"--save-detections", folder_ / "no/such/folder.json"});
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
+  const Outcome full = run_program({"-c", SSD_PROGRAM " eval --checkpoint '" + (folder_ / "run") +
+                                              "' --data '" + (folder_ / "data") + "' --json - > /dev/full"},
+                                   "sh");
+  EXPECT_EQ(full.exit_status, 1);
+  EXPECT_NE(full.err.find("standard output"), std::string::npos) << full.err;
+}
+
 TEST_F(Trained, DetectWritesPicturesUnderNamesOfTheirOwnAndDetections) {
   const std::string photo = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
   std::filesystem::create_directories(folder_ / "x");

@@ -157,6 +157,7 @@ TEST_F(GpuCheck, ProfileSaysWhatTheStepIsMadeOf) {
   const Outcome outcome = check({"--program", stand_ins + std::string("/singleshot"), "--parts", "profile",
                                  "--train-batches", "128", "--quick"});
   EXPECT_EQ(outcome.exit_status, 0) << outcome.out << outcome.err;
+  EXPECT_TRUE(report_["ok"].get<bool>());
   const nlohmann::json profile = report_.at("profile");
   EXPECT_EQ(profile["utilisation"]["utilization.gpu"], 97.0);
   EXPECT_FALSE(profile["utilisation"].contains("clocks.sm"));  // [N/A]

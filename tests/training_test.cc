@@ -115,6 +115,14 @@ TEST(Train, AFinishedRunGoesOnAsIfItHadNotEnded) {
   ASSERT_EQ(run_program(training(folder / "parts", 3, again)).exit_status, 0);
   for (const char* step : {"000002", "000003"})
     expect_equal_checkpoints(checkpoint(folder / "whole", step), checkpoint(folder / "parts", step));
+
+  again.insert(again.end(), {"--json-summary", folder / "summary.json"});
+  const Outcome nothing_left = run_program(training(folder / "parts", 3, again));
+  EXPECT_EQ(nothing_left.exit_status, 0) << nothing_left.err;
+  EXPECT_NE(nothing_left.err.find("nothing left to do"), std::string::npos) << nothing_left.err;
+  const nlohmann::json summary = nlohmann::json::parse(read_file(folder / "summary.json"));
+  EXPECT_TRUE(summary.at("loss").is_null());
+  EXPECT_EQ(summary.at("checkpoint"), checkpoint(folder / "parts", "000003").string());
 }
 
 TEST(Train, ResumeRefusesWhatWouldChangeTheNextBatchAndSaysWhatElseChanged) {

@@ -199,7 +199,7 @@ void Downloader::retry(const Attempt& attempt) {
       if (failures >= options_.attempts) {
         throw Error("{}; gave up after {} attempts, run again to go on from here", error.what(), failures);
       }
-      const std::scoped_lock lock(mutex_);
+      const std::scoped_lock lock(progress_mutex_);
       if (options_.on_retry) options_.on_retry(error.what(), failures);
     }
     pause(failures);

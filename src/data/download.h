@@ -25,7 +25,8 @@ struct DownloadOptions {
   std::chrono::milliseconds backoff{500};  // wait before the second attempt, doubled each time up to 30 s
   std::chrono::seconds stall{30};          // a connection this long below 1 byte/s counts as dropped
   std::uint64_t segment_bytes = 8u << 20;  // what one request asks for
-  // Called before the pause that follows a failure, from any thread but never from two at once.
+  // Called before the pause that follows a failure; from any thread, but never while another calls this or
+  // the DownloadCallback.
   std::function<void(const std::string& reason, int failures)> on_retry;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zip.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <fstream>
@@ -201,8 +202,12 @@ TEST_F(DownloadTest, WaitsForABusyServerButNotForEver) {
   const std::string a = noise(10'000, 8);
   TestServer server({{"/a", a}}, Habits{.busy = 3});
   const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", 0, ""}};
-  download_files(items, quick());
+  DownloadOptions told = quick();
+  std::string reasons;
+  told.on_retry = [&](const std::string& reason, int) { reasons += reason + "\n"; };
+  download_files(items, told);
   EXPECT_EQ(content_of(folder_ / "a"), a);
+  EXPECT_EQ(std::ranges::count(reasons, '\n'), 3) << reasons;
 
   fs::remove(folder_ / "a");
   server.set_habits({.busy = 1000});

@@ -96,7 +96,6 @@ class Training {
     if (state_.step > last_checkpoint_step_ || (stop_ && !last_is_for_use_)) write_checkpoint();
     return {.step = state_.step,
             .stopped = state_.step < options_.iterations || evaluation_cut_off_,
-            .checkpoint = checkpoint_,
             .bad_images = loader_->bad_images()};
   }
 
@@ -328,12 +327,12 @@ class Training {
 
   void save(const model::State& tensors) {
     saved_step_ = state_.step;
-    checkpoint_ = ssd::write_checkpoint(options_.save, state_.step,
-                                        {clone(tensors.weights), clone(tensors.momentum), to_json(state_)});
+    const std::filesystem::path folder = ssd::write_checkpoint(
+        options_.save, state_.step, {clone(tensors.weights), clone(tensors.momentum), to_json(state_)});
     if (options_.keep_checkpoints > 0)
       prune_checkpoints(options_.save, static_cast<std::size_t>(options_.keep_checkpoints));
-    write_log({{"event", "checkpoint"}, {"step", state_.step}, {"folder", checkpoint_->filename().string()}});
-    observer_.on_checkpoint(state_.step, *checkpoint_);
+    write_log({{"event", "checkpoint"}, {"step", state_.step}, {"folder", folder.filename().string()}});
+    observer_.on_checkpoint(state_.step, folder);
   }
 
   [[noreturn]] void fail_with_weights() {
@@ -432,7 +431,6 @@ class Training {
   TensorMap for_use_;  // of step for_use_step_
   std::int64_t for_use_step_ = -1;
   Clock::time_point last_checkpoint_time_;
-  std::optional<std::filesystem::path> checkpoint_;
   Clock::time_point started_, speed_since_;
   std::int64_t speed_step_ = 0;
   double speed_wait_ = 0;

@@ -85,9 +85,8 @@ struct ValidationSet {
 };
 
 struct TrainingResult {
-  std::int64_t step = 0;                            // steps done
-  bool stopped = false;                             // on request: before the last one, or its evaluation
-  std::optional<std::filesystem::path> checkpoint;  // the last one written
+  std::int64_t step = 0;  // steps done
+  bool stopped = false;   // on request: before the last one, or its evaluation
   std::size_t bad_images = 0;
 };
 
