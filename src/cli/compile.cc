@@ -1,4 +1,4 @@
-// singleshot compile: the training step compiled for a TPU that need not be there.
+// singleshot compile: the training step compiled for a TPU or GPU that need not be there.
 #include "xla/compile.h"
 
 #include <fmt/format.h>
@@ -33,28 +33,32 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-// The real data-parallel step for every core of the target.
-std::string step_text(const Options& options, int cores) {
+// The real data-parallel step for every device of the target.
+std::string step_text(const Options& options, const xla::StepTarget& target) {
   const model::ModelOptions model{.backbone = model::backbone_named(options.backbone),
                                   .stride_in = model::stride_in_named(options.stride_in),
                                   .classes = options.classes,
                                   .compute = options.precision == "bf16" ? DType::bf16 : DType::f32};
   return xla::lower(model::training_graph(model, {.batch = options.batch,
                                                   .max_boxes = options.max_boxes,
-                                                  .replicas = cores,
-                                                  .batch_norm_group = options.batch_norm_group}));
+                                                  .replicas = target.devices,
+                                                  .batch_norm_group = options.batch_norm_group}),
+                    xla::options_for(target.lowered_for));
 }
 
 double mebibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print(const xla::CompileReport& report) {
-  fmt::print("{} ({}, {} cores), compiled in {:.0f} s by {}\n", report.target, report.device_kind,
-             report.devices, report.compile_seconds, report.plugin);
-  fmt::print("the compiler's estimate of a step: {}, {:.1f} GFLOP, {:.1f} GB moved, {:.0f} cycles\n",
-             report.seconds > 0 ? fmt::format("{:.4f} s", report.seconds) : "no time given for this kind",
-             report.flops / 1e9, report.bytes / 1e9, report.module.cycles);
+  fmt::print("{} ({}, {} device{}), compiled in {:.0f} s by {}\n", report.target, report.device_kind,
+             report.devices, report.devices == 1 ? "" : "s", report.compile_seconds, report.plugin);
+  if (report.flops > 0)
+    fmt::print("the compiler's estimate of a step: {}, {:.1f} GFLOP, {:.1f} GB moved, {:.0f} cycles\n",
+               report.seconds > 0 ? fmt::format("{:.4f} s", report.seconds) : "no time given for this kind",
+               report.flops / 1e9, report.bytes / 1e9, report.module.cycles);
+  else
+    fmt::print("the compiler gives no estimate of a step for this kind\n");
   fmt::print(
-      "memory of a core: {:.0f} MiB (arguments {:.0f}, temporaries {:.0f}, code {:.0f}) of {}: {}\n",
+      "memory of a device: {:.0f} MiB (arguments {:.0f}, temporaries {:.0f}, code {:.0f}) of {}: {}\n",
       mebibytes(report.memory_bytes), mebibytes(report.argument_bytes), mebibytes(report.temporary_bytes),
       mebibytes(report.code_bytes),
       report.memory_limit > 0 ? fmt::format("{:.0f} MiB", mebibytes(report.memory_limit)) : "an unknown size",
@@ -103,7 +107,7 @@ std::string json_of(const xla::CompileReport& report) {
 void run(const Options& options, Session& session) {
   const xla::CompileOptions compiler{.plugin = options.plugin};
   const std::string text = options.program.empty()
-                               ? step_text(options, xla::topology_devices(options.target, compiler))
+                               ? step_text(options, xla::step_target(options.target, compiler))
                                : read_text(options.program);
   if (!options.save_text.empty()) write_text(options.save_text, text);
   fmt::print(stderr, "compiling {} for {}; this takes minutes\n",
@@ -127,15 +131,16 @@ void add_compile(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "compile",
-      "Compile the training step for a TPU that need not be there: its time, memory and collectives");
+      "Compile the training step for a TPU or GPU that need not be there: time, memory, collectives");
   command
       ->add_option("--target", options->target,
-                   "Kind and topology: v3:2x2, v5e:2x2, v5p:2x2x1, v6e:2x2, v5e:16x16, ...")
+                   "TPUs by kind and topology: v3:2x2, v5e:2x2, v5p:2x2x1, v6e:2x2, v5e:16x16, ...; GPUs by "
+                   "kind and number: a100, h100, h200, b200, h100:8")
       ->required();
   command
       ->add_option("--program", options->program, "Compile this StableHLO text instead of the training step")
       ->check(CLI::ExistingFile);
-  command->add_option("--batch-size,-b", options->batch, "Images of a batch on each core")
+  command->add_option("--batch-size,-b", options->batch, "Images of a batch on each device")
       ->check(positive_number())
       ->capture_default_str();
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
@@ -156,10 +161,11 @@ void add_compile(CLI::App& program, Session& session) {
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
   command
-      ->add_option("--sync-batch-norm", options->batch_norm_group, "Cores that share batch-norm statistics")
+      ->add_option("--sync-batch-norm", options->batch_norm_group, "Devices that share batch-norm statistics")
       ->check(positive_number())
       ->capture_default_str();
-  command->add_option("--plugin", options->plugin, "Path of libtpu.so [looked for as by --device tpu]");
+  command->add_option("--plugin", options->plugin,
+                      "Path of the compiler's library [looked for as by --device tpu or cuda]");
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
   command->add_option("--save-text", options->save_text, "Write the StableHLO text there");
   command->add_option("--save-optimized", options->save_optimized,

@@ -26,6 +26,7 @@ struct Bound {
   std::vector<Level> levels;                   // of values of default boxes (N,D,P)
   std::shared_ptr<const Pointwise> pointwise;  // of a convolution's result: how it was made
   std::shared_ptr<const PointwiseGradient> gradient;  // of a batch norm's input
+  Term shift;  // of a batch norm's result, where its gradient is to compute that again; else without a name
 };
 
 }  // namespace ssd::xla

@@ -8,16 +8,27 @@
 
 #include "base/error.h"
 #include "xla/compile_options.h"
+#include "xla/gpu_target.h"
 #include "xla/pjrt.h"
 #include "xla/plugins.h"
 
 namespace ssd::xla {
 namespace {
 
-std::shared_ptr<const Plugin> compiler(const CompileOptions& options) {
-  const std::string path = options.plugin.empty() ? find_plugin("tpu") : options.plugin;
+// What a target is compiled for, and by.
+struct Compiler {
+  std::optional<GpuTarget> gpu;
+  std::shared_ptr<const Plugin> plugin;
+  Topology topology;
+};
+
+Compiler compiler_for(const std::string& target, const CompileOptions& options) {
+  std::optional<GpuTarget> gpu = gpu_target(target);
+  const std::string path = options.plugin.empty() ? find_plugin(gpu ? "cuda" : "tpu") : options.plugin;
   prepare_environment(path);
-  return Plugin::load(path);
+  const auto plugin = Plugin::load(path);
+  return {gpu, plugin,
+          gpu ? Topology::create(plugin, gpu->kind, gpu->topology) : Topology::create(plugin, target)};
 }
 
 // High-bandwidth memory of one core, as Cloud TPU documents its kinds.
@@ -64,20 +75,20 @@ void fill(Compiled&& compiled, CompileReport& report) {
 
 }  // namespace
 
-int topology_devices(const std::string& target, const CompileOptions& options) {
-  return Topology::create(compiler(options), target).devices();
+StepTarget step_target(const std::string& name, const CompileOptions& options) {
+  const Compiler compiler = compiler_for(name, options);
+  return {compiler.topology.devices(), compiler.gpu ? Target::gpu : Target::tpu};
 }
 
 CompileReport compile_for_topology(const std::string& target, const std::string& program,
                                    const CompileOptions& options) {
-  const auto plugin = compiler(options);
-  const Topology topology = Topology::create(plugin, target);
+  const auto [gpu, plugin, topology] = compiler_for(target, options);
   CompileReport report{.target = target,
                        .device_kind = topology.device_kind(),
                        .devices = topology.devices(),
                        .replicas = replicas_of(program),
                        .plugin = fmt::format("{} (PJRT {})", plugin->path(), plugin->version())};
-  report.memory_limit = memory_of(report.device_kind);
+  report.memory_limit = gpu ? gpu->memory : memory_of(report.device_kind);
   if (report.replicas < 1 || report.replicas > report.devices)
     throw Error("--target {}: got a program for {} replicas, expected 1 to the {} cores of the target",
                 target, report.replicas, report.devices);
@@ -85,7 +96,7 @@ CompileReport compile_for_topology(const std::string& target, const std::string&
   std::iota(ids.begin(), ids.end(), 0);
   const auto start = std::chrono::steady_clock::now();
   try {
-    Compiled compiled = topology.compile(program, compile_options(ids));
+    Compiled compiled = topology.compile(program, compile_options(ids, gpu ? Target::gpu : Target::tpu));
     report.compile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     fill(std::move(compiled), report);
   } catch (const Error& error) {

@@ -1,14 +1,15 @@
-// Compiling for a TPU without having one: what the step will cost and whether it fits.
+// Compiling for a TPU or a GPU without having one: what the step will cost and whether it fits.
 #pragma once
 
 #include <string>
 
 #include "xla/hlo.h"
+#include "xla/lower.h"
 
 namespace ssd::xla {
 
 struct CompileReport {
-  std::string target;       // "v5e:2x2"
+  std::string target;       // "v5e:2x2", "h100:8"
   std::string device_kind;  // "TPU v5 lite"
   int devices = 0;          // of the topology
   int replicas = 0;         // of the program
@@ -16,7 +17,7 @@ struct CompileReport {
   double compile_seconds = 0;
 
   // The compiler's estimate of one run, on one core. Some compilers give a negative `seconds` for new kinds:
-  // read module.cycles then.
+  // read module.cycles then. GPUs' give none, so all three are 0.
   double seconds = 0;
   double flops = 0;
   double bytes = 0;  // moved to and from memory
@@ -34,11 +35,16 @@ struct CompileReport {
 };
 
 struct CompileOptions {
-  std::string plugin;  // path; empty: find_plugin("tpu")
+  std::string plugin;  // path; empty: find_plugin("tpu"), or "cuda" for GPUs
 };
 
-// How many cores a target such as "v3:2x2" has: the replicas to build a data-parallel step for.
-int topology_devices(const std::string& target, const CompileOptions& options = {});
+// What a step for a target such as "v3:2x2" (eight cores) or "h100:8" is to be: data-parallel on so many
+// devices, and lowered as suits them.
+struct StepTarget {
+  int devices = 0;
+  Target lowered_for = Target::tpu;
+};
+StepTarget step_target(const std::string& name, const CompileOptions& options = {});
 
 // Compiles StableHLO text (mhlo.num_replicas says for how many replicas) for a target. A program that needs
 // more memory than a core has is reported as not fitting; any other refusal throws Error.

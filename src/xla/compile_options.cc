@@ -10,7 +10,8 @@ constexpr protozero::pbf_tag_type replica_count = 1, computation_count = 2, comp
 constexpr protozero::pbf_tag_type replica_device_ids = 1;
 constexpr protozero::pbf_tag_type device_ordinal = 1, num_replicas = 4, num_partitions = 5,
                                   device_assignment = 9;
-constexpr protozero::pbf_tag_type executable_build_options = 3;
+constexpr protozero::pbf_tag_type executable_build_options = 3, option_overrides = 7;
+constexpr protozero::pbf_tag_type override_name = 1, override_value = 2, bool_value = 2;
 
 std::string assignment_of(const std::vector<std::int64_t>& device_ids) {
   std::string message;
@@ -23,9 +24,19 @@ std::string assignment_of(const std::vector<std::int64_t>& device_ids) {
   return message;
 }
 
+// One of the compiler's flags, for this program alone.
+void switch_off(protozero::pbf_writer& options, const char* flag) {
+  protozero::pbf_writer entry(options, option_overrides);
+  entry.add_string(override_name, flag);
+  protozero::pbf_writer value(entry, override_value);
+  value.add_bool(bool_value, false);
+  value.commit();
+  entry.commit();
+}
+
 }  // namespace
 
-std::string compile_options(const std::vector<std::int64_t>& device_ids) {
+std::string compile_options(const std::vector<std::int64_t>& device_ids, Target target) {
   std::string message;
   protozero::pbf_writer writer(message);
   protozero::pbf_writer build(writer, executable_build_options);
@@ -34,6 +45,7 @@ std::string compile_options(const std::vector<std::int64_t>& device_ids) {
   build.add_int64(num_partitions, 1);
   build.add_message(device_assignment, assignment_of(device_ids));
   build.commit();
+  if (target == Target::gpu) switch_off(writer, "xla_allow_excess_precision");
   return message;
 }
 

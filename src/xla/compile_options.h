@@ -6,9 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "xla/lower.h"
+
 namespace ssd::xla {
 
 // A CompileOptionsProto for a program of one replica a device, on the devices with these ids, in their order.
-std::string compile_options(const std::vector<std::int64_t>& device_ids);
+// For GPUs a value rounded to bf16 is rounded: XLA would else keep the f32 beside it for later users, and
+// move both through memory.
+std::string compile_options(const std::vector<std::int64_t>& device_ids, Target target = Target::tpu);
 
 }  // namespace ssd::xla

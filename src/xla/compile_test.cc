@@ -1,5 +1,7 @@
-// A small data-parallel step through the TPU's own compiler. Label "tpu".
+// A small data-parallel step through the TPUs' and the GPUs' own compilers. Label "tpu".
 #include "xla/compile.h"
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "graph/cost.h"
@@ -10,18 +12,23 @@
 namespace ssd::xla {
 namespace {
 
-bool has_tpu_compiler() {
+bool has_compiler(const char* device) {
   try {
-    find_plugin("tpu");
+    find_plugin(device);
     return true;
   } catch (const Error&) {
     return false;
   }
 }
 
+int collectives_of_tensors(const CompileReport& report) {
+  return static_cast<int>(std::count_if(report.module.collectives.begin(), report.module.collectives.end(),
+                                        [](const Collective& collective) { return !collective.scalars(); }));
+}
+
 TEST(Compile, ASmallBf16StepForEightTpuCoresHasOneAllReduceAndBf16Convolutions) {
-  if (!has_tpu_compiler()) GTEST_SKIP() << "libtpu is not installed: no TPU compiler";
-  const int cores = topology_devices("v3:2x2");
+  if (!has_compiler("tpu")) GTEST_SKIP() << "libtpu is not installed: no TPU compiler";
+  const int cores = step_target("v3:2x2").devices;
   ASSERT_EQ(cores, 8);
   const SmallSsd small(cores, 1, DType::bf16);
   const CompileReport report = compile_for_topology("v3:2x2", lower(small.step));
@@ -32,9 +39,7 @@ TEST(Compile, ASmallBf16StepForEightTpuCoresHasOneAllReduceAndBf16Convolutions) 
   EXPECT_GT(report.flops, 0.5 * expected_flops);
   EXPECT_LT(report.flops, 2 * expected_flops);
   EXPECT_GT(report.temporary_bytes, 0);
-  int tensors = 0;
-  for (const Collective& collective : report.module.collectives) tensors += collective.scalars() ? 0 : 1;
-  EXPECT_EQ(tensors, 1);
+  EXPECT_EQ(collectives_of_tensors(report), 1);
   ASSERT_FALSE(report.module.convolutions.empty());
   // The matrix unit sums bf16 products in f32 whatever the result's type; a bf16 result is rounded once,
   // behind the sum. Where the sums are needed as they are, in weight gradients at least, the result is f32.
@@ -45,10 +50,25 @@ TEST(Compile, ASmallBf16StepForEightTpuCoresHasOneAllReduceAndBf16Convolutions) 
   RecordProperty("flops_of_expected", std::to_string(report.flops / expected_flops));
 }
 
+TEST(Compile, ASmallBf16StepForEightGpusHasOneAllReduceAndBf16Convolutions) {
+  if (!has_compiler("cuda")) GTEST_SKIP() << "the CUDA plugin is not installed: no GPU compiler";
+  const StepTarget target = step_target("h100:8");
+  ASSERT_EQ(target.devices, 8);
+  const SmallSsd small(target.devices, 1, DType::bf16);
+  const CompileReport report =
+      compile_for_topology("h100:8", lower(small.step, options_for(target.lowered_for)));
+  EXPECT_TRUE(report.fits) << report.problem;
+  EXPECT_GT(report.memory_limit, 0);
+  EXPECT_GT(report.temporary_bytes, 0);
+  EXPECT_EQ(collectives_of_tensors(report), 1);
+  const std::map<std::string, int> expected{{"bf16 x bf16 -> bf16", 7 + 7 + 6}};
+  EXPECT_EQ(report.module.convolutions, expected);
+}
+
 TEST(Compile, AProgramForMoreReplicasThanTheTargetHasIsAnError) {
-  if (!has_tpu_compiler()) GTEST_SKIP() << "libtpu is not installed: no TPU compiler";
+  if (!has_compiler("tpu")) GTEST_SKIP() << "libtpu is not installed: no TPU compiler";
   EXPECT_THROW(compile_for_topology("v5e:2x2", lower(SmallSsd(8).step)), Error);
-  EXPECT_THROW(topology_devices("v99:2x2"), Error);
+  EXPECT_THROW(step_target("v99:2x2"), Error);
 }
 
 }  // namespace

@@ -66,6 +66,8 @@ class XlaDevice : public graph::Device {
       : depth_(options.depth), cache_(options.cache_folder), client_(std::move(client)) {
     const auto available = static_cast<int>(client_->devices().size());
     platform_ = lower_case(client_->platform());
+    const bool gpu = platform_ == "cuda" || platform_ == "rocm" || platform_ == "gpu";
+    target_ = options.lower_for.value_or(gpu ? Target::gpu : Target::tpu);
     if (!options.device.starts_with("pjrt:") && platform_ != options.device &&
         !(options.device == "cuda" && platform_ == "gpu"))
       throw Error("--device {}: got the plugin '{}' for {}, expected one for {}", options.device,
@@ -117,12 +119,12 @@ class XlaDevice : public graph::Device {
 
   // From the cache, or compiled and put there.
   std::unique_ptr<Executable> executable(const Graph& graph, const std::set<std::string>& narrow) const {
-    const bool gpu = platform_ == "cuda" || platform_ == "rocm" || platform_ == "gpu";
-    const std::string text =
-        lower(graph, {.mixed_convolutions = !gpu, .pointwise_moments = !gpu, .narrow = narrow});
+    LowerOptions lowering = options_for(target_);
+    lowering.narrow = narrow;
+    const std::string text = lower(graph, lowering);
     std::vector<std::int64_t> ids;
     for (const DeviceInfo& info : infos_) ids.push_back(info.id);
-    const std::string options = compile_options(ids);
+    const std::string options = compile_options(ids, target_);
     const std::string key =
         fmt::format("{}\n{}\n{}\n{}{}\n{}", client_->plugin().version(), client_->platform_version(),
                     infos_[0].kind, compiler_flags(), options, text);
@@ -146,6 +148,7 @@ class XlaDevice : public graph::Device {
   int replicas_ = 0;
   std::vector<DeviceInfo> infos_;
   std::string platform_;
+  Target target_ = Target::tpu;
 };
 
 }  // namespace

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "graph/device.h"
 #include "xla/cache.h"
+#include "xla/lower.h"
 
 namespace ssd::xla {
 
@@ -18,6 +20,8 @@ struct XlaOptions {
   double memory_fraction = 0;  // of a GPU's memory that may be taken; 0: as the plugin likes
   bool preallocate = true;     // take a GPU's memory at the start, not as it is needed
   std::string cache_folder = ProgramCache::default_folder();  // of compiled programs; empty: none
+  std::optional<Target>
+      lower_for;  // programs as for these, on any plugin; else as the plugin's platform says
 };
 
 // One process drives all replicas. Each keeps the parameters on its device; start() sends each its share of

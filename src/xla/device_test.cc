@@ -52,6 +52,14 @@ TEST(Step, InBf16HasOnlyBf16Convolutions) {
   EXPECT_EQ(count_in_bf16(text, "stablehlo.dot_general"), 3u);
 }
 
+TEST(Step, ForGpusHasNoScatterAndOnlyBf16Convolutions) {
+  const graph::Graph step = SmallSsd(1, 1, DType::bf16).step;
+  const std::string text = lower(step, options_for(Target::gpu));
+  EXPECT_EQ(count(text, "select_and_scatter"), 0u);
+  EXPECT_EQ(count_in_bf16(text, "stablehlo.convolution("), 7u + 7u + 6u);
+  EXPECT_GT(count(lower(step), "select_and_scatter"), 0u);
+}
+
 // Twenty donated steps, three in flight, each against the interpreter's step from the interpreter's state.
 TEST(Step, TwentyDonatedStepsInFlightFollowTheInterpreter) {
   SSD_NEEDS_CPU_PLUGIN();

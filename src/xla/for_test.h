@@ -1,36 +1,16 @@
-// What the tests of this room share: CPU plugins, random feeds, and the comparison with the interpreter.
+// What the tests of this room share: random feeds, and the comparison with the interpreter.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <string>
 
 #include "base/random.h"
 #include "graph/interpreter/interpreter.h"
-#include "xla/device.h"
+#include "xla/plugins_for_test.h"
 
 namespace ssd::xla {
-
-// A CPU plugin that scripts/setup installs; empty where there is none.
-inline std::string cpu_plugin() {
-  for (const char* name :
-       {"lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so", "xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so"}) {
-    const std::filesystem::path path = std::filesystem::path(SSD_SOURCE_DIR) / ".deps/pjrt" / name;
-    if (std::filesystem::exists(path)) return path;
-  }
-  return "";
-}
-
-#define SSD_NEEDS_CPU_PLUGIN()          \
-  if (::ssd::xla::cpu_plugin().empty()) \
-  GTEST_SKIP() << "no PJRT CPU plugin under .deps/pjrt: run scripts/setup"
-
-inline std::unique_ptr<graph::Device> cpu_device(int replicas = 1) {
-  return make_device(
-      {.device = "pjrt:" + cpu_plugin(), .replicas = replicas, .cpu_devices = replicas, .cache_folder = ""});
-}
 
 // Uniform in -1..1, or whole numbers in 0..below - 1.
 inline graph::Array random_array(const Shape& shape, std::uint64_t seed) {
@@ -83,21 +63,26 @@ inline void expect_near(const TensorView& got, const graph::Array& expected, dou
   EXPECT_LE(difference, tolerance * std::max(largest, 1e-3)) << what << ", largest " << largest;
 }
 
-// Runs a graph on the CPU plugin and in the interpreter, and compares all outputs and updates.
+// Runs a graph on the CPU plugin, lowered as for each target, and in the interpreter, and compares all
+// outputs and updates.
 inline void expect_as_interpreted(const graph::Graph& graph, const graph::Feeds& feeds,
-                                  double tolerance = 2e-6) {
+                                  double tolerance = 2e-6,
+                                  const std::vector<Target>& targets = {Target::tpu, Target::gpu}) {
   const graph::Interpretation expected = graph::interpret(graph, feeds);
-  const auto device = cpu_device();
-  const auto program = device->compile({graph});
-  program->load(parameters_of(graph, feeds));
   const std::vector<Tensor> inputs = inputs_of(graph, feeds);
-  const std::vector<Tensor> outputs = program->run(views_of(inputs));
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::string& name = graph.outputs()[i].name;
-    expect_near(outputs[i], expected.outputs.at(name), tolerance, name);
+  for (const Target target : targets) {
+    SCOPED_TRACE(target == Target::gpu ? "lowered for GPUs" : "lowered for TPUs");
+    const auto device = cpu_device(1, target);
+    const auto program = device->compile({graph});
+    program->load(parameters_of(graph, feeds));
+    const std::vector<Tensor> outputs = program->run(views_of(inputs));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const std::string& name = graph.outputs()[i].name;
+      expect_near(outputs[i], expected.outputs.at(name), tolerance, name);
+    }
+    const TensorMap saved = program->save();
+    for (const auto& [name, array] : expected.updates) expect_near(saved.at(name), array, tolerance, name);
   }
-  const TensorMap saved = program->save();
-  for (const auto& [name, array] : expected.updates) expect_near(saved.at(name), array, tolerance, name);
 }
 
 }  // namespace ssd::xla

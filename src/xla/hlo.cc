@@ -16,8 +16,8 @@ constexpr protozero::pbf_tag_type module_of_config = 1;
 constexpr protozero::pbf_tag_type module_computations = 3, module_entry_id = 6;
 constexpr protozero::pbf_tag_type computation_instructions = 2, computation_id = 5;
 constexpr protozero::pbf_tag_type instruction_name = 1, instruction_opcode = 2, instruction_shape = 3,
-                                  instruction_id = 35, instruction_operands = 36,
-                                  instruction_backend_config = 43;
+                                  instruction_call_target = 28, instruction_id = 35,
+                                  instruction_operands = 36, instruction_backend_config = 43;
 constexpr protozero::pbf_tag_type shape_element_type = 2, shape_dimensions = 3, shape_tuple = 4;
 }  // namespace field
 
@@ -89,7 +89,7 @@ HloShape read_shape(protozero::pbf_reader message) {
 
 struct Instruction {
   std::int64_t id = 0;
-  std::string name, opcode, backend_config;
+  std::string name, opcode, call_target, backend_config;
   HloShape shape;
   std::vector<std::int64_t> operands;
 };
@@ -107,6 +107,9 @@ Instruction read_instruction(protozero::pbf_reader message) {
       case field::instruction_shape:
         instruction.shape = read_shape(message.get_message());
         break;
+      case field::instruction_call_target:
+        instruction.call_target = message.get_string();
+        break;
       case field::instruction_id:
         instruction.id = message.get_int64();
         break;
@@ -121,6 +124,19 @@ Instruction read_instruction(protozero::pbf_reader message) {
     }
   }
   return instruction;
+}
+
+// GPUs' compiler calls a library for most.
+bool is_convolution(const Instruction& instruction) {
+  if (instruction.opcode == "custom-call")
+    for (const char* library : {"__cudnn$conv", "__cublas$"})
+      if (instruction.call_target.starts_with(library)) return true;
+  return instruction.opcode == "convolution" || instruction.opcode == "dot";
+}
+
+// Of the result, or of its first part: a library's call gives its working memory, too.
+int result_type(const HloShape& shape) {
+  return shape.tuple.empty() ? shape.element_type : shape.tuple[0].element_type;
 }
 
 bool is_collective(const std::string& opcode) {
@@ -177,10 +193,10 @@ void summarize(const Computation& computation, bool entry, ModuleSummary& summar
   };
   for (const Instruction& instruction : computation.instructions) {
     if (entry) summary.cycles += cycles_of(instruction.backend_config);
-    if (instruction.opcode == "convolution" || instruction.opcode == "dot")
+    if (is_convolution(instruction))
       ++summary.convolutions[fmt::format("{} x {} -> {}", type_of_operand(instruction, 0),
                                          type_of_operand(instruction, 1),
-                                         element_type(instruction.shape.element_type).name)];
+                                         element_type(result_type(instruction.shape)).name)];
     if (!is_collective(instruction.opcode)) continue;
     Collective collective{.operation = instruction.opcode, .name = instruction.name};
     add_tensors(instruction.shape, collective);

@@ -30,6 +30,7 @@ struct Made {
   std::string opcode, shape;
   std::vector<std::int64_t> operands = {};
   std::string backend_config = "";
+  std::string call_target = "";
 };
 std::string module_of(const std::vector<Made>& instructions) {
   std::string computation, bytes;
@@ -39,6 +40,7 @@ std::string module_of(const std::vector<Made>& instructions) {
     one.add_string(1, made.opcode + "." + std::to_string(made.id));
     one.add_string(2, made.opcode);
     one.add_message(3, made.shape);
+    one.add_string(28, made.call_target);
     one.add_int64(35, made.id);
     one.add_packed_int64(36, made.operands.begin(), made.operands.end());
     one.add_bytes(43, made.backend_config);
@@ -51,6 +53,19 @@ std::string module_of(const std::vector<Made>& instructions) {
   return bytes;
 }
 constexpr int f32 = 11, bf16 = 16;
+
+TEST(Module, CountsConvolutionsThatALibraryIsCalledFor) {
+  const std::string result = tuple({shape(bf16, {8, 3, 3, 5}), shape(6, {1024})});
+  const std::string bytes = module_of({
+      {1, "parameter", shape(bf16, {8, 3, 3, 4})},
+      {2, "parameter", shape(f32, {5, 4, 1, 1})},
+      {3, "custom-call", result, {1, 1}, "", "__cudnn$convBackwardFilter"},
+      {4, "custom-call", shape(f32, {8, 8}), {2, 2}, "", "__cublas$lt$matmul"},
+      {5, "custom-call", shape(f32, {8}), {2}, "", "TopK"},
+  });
+  const std::map<std::string, int> expected{{"bf16 x bf16 -> bf16", 1}, {"f32 x f32 -> f32", 1}};
+  EXPECT_EQ(summarize_module(bytes, false).convolutions, expected);
+}
 
 TEST(Module, CountsCollectivesConvolutionsAndCycles) {
   const std::string bytes = module_of({

@@ -46,10 +46,27 @@ Statistics statistics(const NodeSite& site, const Term& x) {
   return {mean, body.maximum(body.subtract(square, body.multiply(mean, mean)), 0.0)};
 }
 
+// What batch norm makes of x - mean, before residual and ReLU.
+Term scaled(const NodeSite& site, const Term& centred, const Term& factor, const Term& shift) {
+  return site.body.add(site.body.multiply(centred, channels_last(site, factor, centred.shape)),
+                       channels_last(site, shift, centred.shape));
+}
+
 // How the input number `index` of a batch norm, or of its gradient, was made, where that serves; a group of
 // replicas needs the statistics of all.
 std::shared_ptr<const Pointwise> pointwise_of(const NodeSite& site, std::size_t index) {
   return site.node.as<BatchNormAttributes>().group > 1 ? nullptr : site.bound[index].pointwise;
+}
+
+// Of a batch norm's gradient: what is positive where the ReLU let through.
+Term before_relu(const NodeSite& site) {
+  const Term& shift = site.bound[2].shift;
+  if (shift.name.empty()) return site.inputs[2];
+  Body& body = site.body;
+  const Term factor = body.multiply(inverse_deviation(site, site.inputs[5]), site.inputs[3]);
+  const Term x = body.convert(site.inputs[1], Element::f32);
+  const Term centred = body.subtract(x, channels_last(site, site.inputs[4], site.shape(0)));
+  return scaled(site, centred, factor, shift);
 }
 
 }  // namespace
@@ -69,7 +86,7 @@ Term normalize(const NodeSite& site) {
                       site.element(0));
 }
 
-std::vector<Term> batch_norm(const NodeSite& site) {
+std::vector<Bound> batch_norm(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<BatchNormAttributes>();
   const Shape& shape = site.shape(0);
@@ -78,12 +95,12 @@ std::vector<Term> batch_norm(const NodeSite& site) {
   const auto [mean, variance] = pointwise ? statistics_of(body, *pointwise) : statistics(site, x);
 
   const Term factor = body.multiply(inverse_deviation(site, variance), site.inputs[1]);
-  const Term centred = body.subtract(x, channels_last(site, mean, shape));
-  Term y = body.add(body.multiply(centred, channels_last(site, factor, shape)),
-                    channels_last(site, site.inputs[2], shape));
+  Term y = scaled(site, body.subtract(x, channels_last(site, mean, shape)), factor, site.inputs[2]);
   if (attributes.residual) y = body.add(y, body.convert(site.inputs[3], Element::f32));
   if (attributes.relu) y = body.maximum(y, 0.0);
-  return {body.convert(y, site.element(0)), mean, variance};
+  Bound result(body.convert(y, site.element(0)));
+  if (!site.options.relu_from_result && !attributes.residual && !pointwise) result.shift = site.inputs[2];
+  return {result, mean, variance};
 }
 
 // With g = dy where the ReLU let y through, h = (x - mean) / deviation and n values a channel:
@@ -93,9 +110,9 @@ std::vector<Bound> batch_norm_grad(const NodeSite& site) {
   const auto& attributes = site.node.as<BatchNormAttributes>();
   const Term &scale = site.inputs[3], &mean = site.inputs[4], &variance = site.inputs[5];
   const Shape& shape = site.shape(0);
-  Term g = site.inputs[0];
-  if (attributes.relu) g = body.select(body.compare(Direction::greater, site.inputs[2], 0.0), g, 0.0);
   const Term inverse = inverse_deviation(site, variance);
+  Term g = site.inputs[0];
+  if (attributes.relu) g = body.select(body.compare(Direction::greater, before_relu(site), 0.0), g, 0.0);
   std::vector<Bound> results;
   if (const auto pointwise = pointwise_of(site, 1)) {
     NormGradient gradient = norm_gradient(body, pointwise, g, scale, inverse);

@@ -32,14 +32,13 @@ std::vector<Bound> results_of(const NodeSite& site) {
     case Kind::convolution_grad_weight:
       return bound(convolution_grad_weight(site));
     case Kind::batch_norm:
-      return bound(batch_norm(site));
+      return batch_norm(site);
     case Kind::batch_norm_grad:
       return batch_norm_grad(site);
     case Kind::max_pool:
-      return {site.body.max_pool(site.inputs[0], site.node.as<graph::PoolAttributes>(), site.shape(0))};
+      return {max_pool(site)};
     case Kind::max_pool_grad:
-      return {
-          site.body.scatter_to_maxima(site.inputs[1], site.inputs[0], site.node.as<graph::PoolAttributes>())};
+      return {max_pool_grad(site)};
     case Kind::add:
       return {site.body.add(site.inputs[0], site.inputs[1])};
     case Kind::head_view:
@@ -199,6 +198,19 @@ bool takes_parts(Kind kind, std::size_t index) {
       return false;
   }
   return false;
+}
+
+LowerOptions options_for(Target target) {
+  switch (target) {
+    case Target::tpu:
+      return {};
+    case Target::gpu:
+      return {.mixed_convolutions = false,
+              .pointwise_moments = false,
+              .scatter_to_maxima = false,
+              .relu_from_result = false};
+  }
+  return {};
 }
 
 std::string lower(const Graph& graph, const LowerOptions& options) {

@@ -15,9 +15,19 @@ struct LowerOptions {
   // Batch norm after a widening 1x1 convolution is computed from the convolution's input (pointwise.h). GPUs
   // do not put what follows a convolution into its pass, so there it would only add work.
   bool pointwise_moments = true;
+  // Max pooling's gradient as select_and_scatter, which TPUs have. XLA makes of it for GPUs an index of four
+  // i32 a cell and atomic additions; there it is written as a sum over the window's cells.
+  bool scatter_to_maxima = true;
+  // Batch norm's gradient finds where its ReLU let through in the result, or else by computing that again
+  // from the input, which it reads anyway, where no residual came between.
+  bool relu_from_result = true;
   // Parameters, f32 in the graph, that the program takes in bf16: weights of fused convolutions only.
   std::set<std::string> narrow = {};
 };
+
+// What suits a kind of device.
+enum class Target { tpu, gpu };
+LowerOptions options_for(Target target);
 
 // One module with one function `main`. Its arguments are the graph's inputs, then its parameters, in their
 // order; its results the graph's outputs, then its updates. An updated parameter is donated: its buffer

@@ -32,9 +32,13 @@ Bound convolution(const NodeSite& site);  // with bias, residual and ReLU where 
 Term convolution_grad_input(const NodeSite& site);
 std::vector<Term> convolution_grad_weight(const NodeSite& site);
 
+// pooling.cc
+Term max_pool(const NodeSite& site);
+Term max_pool_grad(const NodeSite& site);
+
 // layers.cc
 Term normalize(const NodeSite& site);
-std::vector<Term> batch_norm(const NodeSite& site);
+std::vector<Bound> batch_norm(const NodeSite& site);
 std::vector<Bound> batch_norm_grad(const NodeSite& site);
 std::vector<Bound> head_view(const NodeSite& site);
 std::vector<Bound> head_view_grad(const NodeSite& site);

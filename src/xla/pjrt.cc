@@ -80,6 +80,12 @@ PJRT_NamedValue named_value(const std::string& name, const CreateOption& option)
 
 }  // namespace
 
+std::vector<PJRT_NamedValue> named_values(const CreateOptions& options) {
+  std::vector<PJRT_NamedValue> values;
+  for (const auto& [name, option] : options) values.push_back(named_value(name, option));
+  return values;
+}
+
 // Plugin
 
 std::shared_ptr<const Plugin> Plugin::load(const std::string& path) {
@@ -104,8 +110,7 @@ std::string Plugin::version() const {
 // Client
 
 std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin> plugin, const CreateOptions& options) {
-  std::vector<PJRT_NamedValue> values;
-  for (const auto& [name, option] : options) values.push_back(named_value(name, option));
+  const std::vector<PJRT_NamedValue> values = named_values(options);
   std::shared_ptr<Client> client(new Client);
   client->plugin_ = std::move(plugin);
   const PJRT_Api* api = client->api();

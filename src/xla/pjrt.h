@@ -183,7 +183,8 @@ struct Compiled {
 // topology and returns a serialized CompileOptionsProto.
 class Topology {
  public:
-  static Topology create(std::shared_ptr<const Plugin> plugin, const std::string& name);
+  static Topology create(std::shared_ptr<const Plugin> plugin, const std::string& name,
+                         const CreateOptions& options = {});
   int devices() const { return devices_; }
   std::string device_kind() const { return kind_; }
   Compiled compile(const std::string& program, const std::string& options) const;

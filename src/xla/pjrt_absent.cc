@@ -42,7 +42,9 @@ Executable::~Executable() = default;
 std::string Executable::serialize() const { refuse(); }
 Executable::Run Executable::start(std::vector<std::vector<Argument>>) { refuse(); }
 
-Topology Topology::create(std::shared_ptr<const Plugin>, const std::string&) { refuse(); }
+Topology Topology::create(std::shared_ptr<const Plugin>, const std::string&, const CreateOptions&) {
+  refuse();
+}
 Compiled Topology::compile(const std::string&, const std::string&) const { refuse(); }
 
 }  // namespace ssd::xla

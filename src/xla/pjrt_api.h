@@ -6,6 +6,9 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
+
+#include "xla/pjrt.h"
 
 // Arguments of a call, zeroed, with the size the header says (not sizeof: padding is not counted).
 #define SSD_ARGUMENTS(type, name) \
@@ -38,6 +41,9 @@ void require(const PJRT_Api* api, std::size_t offset, const char* function);
 // Both destroy the error: one throws it, with the function that gave it, the other forgets it.
 void check(const PJRT_Api* api, const char* function, PJRT_Error* error);
 void ignore(const PJRT_Api* api, PJRT_Error* error);
+
+// Views of the options, which must outlive them.
+std::vector<PJRT_NamedValue> named_values(const CreateOptions& options);
 
 std::string kind_of(const PJRT_Api* api, PJRT_DeviceDescription* description);
 

@@ -40,7 +40,10 @@ std::shared_ptr<PJRT_Executable> unloaded(const PJRT_Api* api, PJRT_LoadedExecut
 void read_cost(const PJRT_Api* api, PJRT_Executable* executable, Compiled& result) {
   SSD_ARGUMENTS(PJRT_Executable_GetCostAnalysis_Args, cost);
   cost.executable = executable;
-  SSD_CALL(api, PJRT_Executable_GetCostAnalysis, cost);
+  try {
+    SSD_CALL(api, PJRT_Executable_GetCostAnalysis, cost);
+  } catch (const Error&) {  // a GPU's compiler knows only the memory
+  }
   for (std::size_t i = 0; i < cost.num_properties; ++i) {
     const PJRT_NamedValue& value = cost.properties[i];
     if (value.type == PJRT_NamedValue_kFloat)
@@ -154,11 +157,15 @@ Executable::Run Executable::start(std::vector<std::vector<Argument>> arguments) 
 
 // Topology
 
-Topology Topology::create(std::shared_ptr<const Plugin> plugin, const std::string& name) {
+Topology Topology::create(std::shared_ptr<const Plugin> plugin, const std::string& name,
+                          const CreateOptions& options) {
   const PJRT_Api* api = plugin->api();
+  const std::vector<PJRT_NamedValue> values = named_values(options);
   SSD_ARGUMENTS(PJRT_TopologyDescription_Create_Args, creation);
   creation.topology_name = name.data();
   creation.topology_name_size = name.size();
+  creation.create_options = values.data();
+  creation.num_options = values.size();
   SSD_CALL(api, PJRT_TopologyDescription_Create, creation);
   Topology topology;
   topology.plugin_ = std::move(plugin);

@@ -220,6 +220,37 @@ Term Body::concatenate(const std::vector<Term>& terms, std::int64_t axis) {
                             type_of(terms[0].element, shape)));
 }
 
+Term Body::pad(const Term& x, const Cell& before, const Cell& after, std::int64_t between, double value) {
+  const Term filling = constant(value, x.element);
+  Shape shape = x.shape;
+  shape[1] += before.row + after.row + (x.shape[1] - 1) * between;
+  shape[2] += before.column + after.column + (x.shape[2] - 1) * between;
+  return append(
+      x.element, shape,
+      fmt::format("pad {}, {}, low = [0, {}, {}, 0], high = [0, {}, {}, 0], interior = [0, {}, {}, 0] : "
+                  "({}, {}) -> {}",
+                  x.name, filling.name, before.row, before.column, after.row, after.column, between, between,
+                  type_of(x), type_of(filling), type_of(x.element, shape)));
+}
+
+Term Body::gather(const Term& x, const Cell& cell, std::int64_t stride, const Shape& windows,
+                  double outside) {
+  const Cell before{-cell.row, -cell.column};
+  const Cell after{(windows[1] - 1) * stride + 1 - x.shape[1] + cell.row,
+                   (windows[2] - 1) * stride + 1 - x.shape[2] + cell.column};
+  const Term met = pad(x, before, after, 0, outside);
+  return append(
+      x.element, windows,
+      fmt::format("slice {} [0:{}, 0:{}:{}, 0:{}:{}, 0:{}] : ({}) -> {}", met.name, x.shape[0], met.shape[1],
+                  stride, met.shape[2], stride, x.shape[3], type_of(met), type_of(x.element, windows)));
+}
+
+Term Body::spread(const Term& windows, const Cell& cell, std::int64_t stride, const Shape& shape) {
+  const Cell after{shape[1] - cell.row - (windows.shape[1] - 1) * stride - 1,
+                   shape[2] - cell.column - (windows.shape[2] - 1) * stride - 1};
+  return pad(windows, cell, after, stride - 1, 0);
+}
+
 Term Body::unary(std::string_view operation, const Term& x) {
   return append(x.element, x.shape, fmt::format("{} {} : {}", operation, x.name, type_of(x)));
 }

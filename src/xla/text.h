@@ -40,6 +40,12 @@ struct ConvolutionWindow {
   std::int64_t kernel_dilation = 1;
 };
 
+// A place in a window over rows and columns, from the window's place in the picture; may be negative.
+struct Cell {
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+};
+
 // The operations of one function, in order. Each member appends one (elementwise members with a number append
 // a constant too) and infers its type; operands must fit, which asserts check: a misfit is a bug of the
 // lowering.
@@ -62,6 +68,11 @@ class Body {
   Term reverse(const Term& x, const Axes& axes);
   Term slice(const Term& x, std::int64_t axis, std::int64_t from, std::int64_t to);
   Term concatenate(const std::vector<Term>& terms, std::int64_t axis);
+  // (N,H,W,C) -> (N,Ho,Wo,C): of each window, which stand `stride` apart, the value at its cell; `outside`
+  // beyond the picture.
+  Term gather(const Term& x, const Cell& cell, std::int64_t stride, const Shape& windows, double outside);
+  // The transposed operation, (N,Ho,Wo,C) -> (N,H,W,C): each window's value at its cell, zeros elsewhere.
+  Term spread(const Term& windows, const Cell& cell, std::int64_t stride, const Shape& shape);
 
   Term unary(std::string_view operation, const Term& x);  // "exponential", "log", "rsqrt", "abs"
   Term add(const Term& a, const Term& b) { return binary("add", a, b); }
@@ -110,6 +121,8 @@ class Body {
  private:
   Term binary(std::string_view operation, const Term& a, const Term& b);
   Term reduce(std::string_view operation, double initial, const Term& x, const Axes& axes);
+  // Rows and columns with `between` ones between two, `before` and `after` those; negative numbers take away.
+  Term pad(const Term& x, const Cell& before, const Cell& after, std::int64_t between, double value);
   Term append(Element element, Shape shape, const std::string& operation);
   std::string location() const;
   std::string next();
