@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -140,19 +141,26 @@ class CocoReader {
   void read_bbox(ondemand::value value, std::array<double, 4>& bbox) {
     std::size_t count = 0;
     for (auto element : value.get_array()) {
-      if (count < 4) bbox[count] = element.get_double();
+      if (count < 4) bbox[count] = number(element.value());
       ++count;
     }
     if (count != 4)
       fail_at(item_, fmt::format("got {} numbers, expected 4 (left, top, width, height)", count));
   }
 
+  double number(ondemand::value value) {
+    const std::string_view token = value.raw_json_token();
+    const double exact = exact_double(token, value.get_double());
+    if (!std::isfinite(exact)) fail_at(token.data(), "the number is too large");
+    return exact;
+  }
+
   std::int64_t integer(ondemand::value value) {
-    const ondemand::number number = value.get_number();
-    if (number.is_int64()) return number.get_int64();
-    const double real = number.as_double();
+    std::int64_t whole = 0;
+    if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
+    const double real = number(value);  // simdjson 3.0's get_number() reads 0 of more than 19 digits
     constexpr double limit = 9007199254740992.0;  // 2^53: beyond it a double is no longer exact
-    if (number.is_uint64() || real != std::trunc(real) || std::abs(real) > limit)
+    if (real != std::trunc(real) || std::abs(real) > limit)
       fail_at(item_, fmt::format("got {}, expected a whole number", real));
     return static_cast<std::int64_t>(real);
   }
@@ -166,13 +174,16 @@ class CocoReader {
 
   double real(ondemand::value value, bool& present) {
     present = !value.is_null();
-    return present ? double(value.get_double()) : 0.0;
+    return present ? number(value) : 0.0;
   }
 
   bool flag(ondemand::value value) {
     if (value.is_null()) return false;
     if (value.type() == ondemand::json_type::boolean) return value.get_bool();
-    return value.get_double() != 0.0;
+    const double real = number(value);
+    // pycocotools takes 0.5 half as a crowd: passed over, but not for the overlap.
+    if (real != std::trunc(real)) fail_at(item_, fmt::format("got {}, expected 0 or 1", real));
+    return real != 0.0;
   }
 
   void require(unsigned seen, std::initializer_list<const char*> fields) {

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace ssd {
 namespace {
@@ -48,6 +50,32 @@ TEST(Coco, ReadsAllThreeListsInAnyOrder) {
   ASSERT_EQ(coco.categories.size(), 2u);
   EXPECT_EQ(coco.categories[0].name, "tooth\"brush");
   EXPECT_EQ(coco.categories[1].id, 1);
+}
+
+TEST(Coco, NumbersOfAnyLengthAreRight) {
+  Random random(5, 0, 0);
+  for (int i = 0; i < 300; ++i) {
+    const double value =
+        i % 2 == 0 ? random.uniform() : static_cast<double>(static_cast<float>(random.uniform()));
+    for (const int digits : {19, 20, 21, 25, 40, 60}) {
+      const std::string text = fmt::format("{:.{}f}", value, digits);
+      const double expected = std::strtod(text.c_str(), nullptr);
+      const CocoFile coco = parse_coco(
+          fmt::format(R"({{"annotations": [{{"id": 7.{1:0<{2}}, "image_id": 1, "category_id": 2, "area": {0},
+                           "bbox": [{0}, {0}, {0}, {0}]}}], "images": [], "categories": []}})",
+                      text, "", digits),
+          "a.json");
+      const CocoAnnotation& annotation = coco.annotations.at(0);
+      EXPECT_EQ(annotation.id, 7);
+      EXPECT_EQ(annotation.area, expected) << text;
+      EXPECT_EQ(annotation.bbox, (std::array{expected, expected, expected, expected})) << text;
+    }
+  }
+}
+
+TEST(Coco, RefusesFlagsThatAreNeitherYesNorNo) {
+  EXPECT_EQ(message_of(R"({"annotations": [{"id": 1, "iscrowd": 0.5}]})"),
+            "a.json: byte 17 (line 1): annotation 0: iscrowd: got 0.5, expected 0 or 1");
 }
 
 TEST(Coco, WritesWhatItReadsBack) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -84,7 +85,7 @@ class Reader {
         detection.box = read_box(field.value());
         seen |= 4;
       } else if (key == "score") {
-        check(field.value().get_double().get(detection.score));
+        detection.score = read_number(field.value());
         seen |= 8;
       }
     }
@@ -95,12 +96,20 @@ class Reader {
     return detection;
   }
 
+  double read_number(sj::value value) {
+    const std::string_view token = value.raw_json_token();
+    double number = 0;
+    check(value.get_double().get(number));
+    number = exact_double(token, number);
+    if (!std::isfinite(number)) fail("the number is too large");
+    return number;
+  }
+
   // An integer, also where it is written as 7.0.
   std::int64_t read_id(sj::value value) {
-    sj::number number;
-    check(value.get_number().get(number));
-    if (number.is_int64()) return number.get_int64();
-    const double id = number.as_double();
+    std::int64_t whole = 0;
+    if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
+    const double id = read_number(value);  // simdjson 3.0's get_number() reads 0 of more than 19 digits
     if (id != std::floor(id) || std::abs(id) > 9007199254740992.0) {
       fail(fmt::format("got the id {}, expected an integer", id));
     }
@@ -113,8 +122,9 @@ class Reader {
     sj::array numbers;
     check(value.get_array().get(numbers));
     for (auto number : numbers) {
-      double parsed = 0;
-      check(number.get_double().get(parsed));
+      sj::value element;
+      check(number.get(element));
+      const double parsed = read_number(element);
       if (count < box.size()) box[count] = parsed;
       ++count;
     }

@@ -62,6 +62,49 @@ TEST(DetectionsJson, NumbersSurviveToTheLastBit) {
   EXPECT_EQ(parse_detections(write_detections(detections), "x"), detections);
 }
 
+TEST(DetectionsJson, NumbersOfAnyLengthAreRight) {
+  Random random(4, 0, 0);
+  for (int i = 0; i < 300; ++i) {
+    const double value =
+        i % 2 == 0 ? random.uniform() : static_cast<double>(static_cast<float>(random.uniform()));
+    for (const int digits : {17, 18, 19, 20, 21, 25, 40, 60}) {
+      const std::string text = fmt::format("{:.{}f}", value, digits);
+      const double expected = std::strtod(text.c_str(), nullptr);
+      const auto found = parse_detections(
+          fmt::format(R"([{{"image_id":1,"category_id":1,"bbox":[{0},-{0} ,{0}e2,{0}],"score":{0}}}])", text),
+          "x");
+      EXPECT_EQ(found.at(0).score, expected) << text;
+      const double hundredfold = std::strtod((text + "e2").c_str(), nullptr);
+      EXPECT_EQ(found[0].box, (PixelBox{expected, -expected, hundredfold, expected})) << text;
+    }
+  }
+}
+
+TEST(DetectionsJson, LongNumbersOutOfRangeAreZeroOrRefused) {
+  const auto with_score = [](const std::string& score) {
+    return R"([{"image_id":1,"category_id":1,"bbox":[1,2,3,4],"score":)" + score + "}]";
+  };
+  const std::string digits = "0.99999999999999999999999999";
+  EXPECT_EQ(parse_detections(with_score(digits + "e-400"), "x").at(0).score, 0);
+  EXPECT_EQ(parse_detections(with_score(digits + "e308"), "x").at(0).score, 1e308);
+  for (const char* exponent : {"e309", "e400"})
+    EXPECT_NE(message_of(with_score(digits + exponent)), "no error") << exponent;
+}
+
+TEST(DetectionsJson, IdsMayBeWrittenWithAnyNumberOfDigits) {
+  for (const std::string id :
+       {"7.0", "7.0000000000000000000", "7.000000000000000000000000", "0.70000000000000000000e1"})
+    EXPECT_EQ(
+        parse_detections(
+            R"([{"image_id":)" + id + R"(,"category_id":)" + id + R"(,"bbox":[1,2,3,4],"score":1}])", "x"),
+        (std::vector<DetectedBox>{{7, 7, {1, 2, 3, 4}, 1}}))
+        << id;
+  for (const std::string id : {"7.5", "9223372036854775808", "1e30"})
+    EXPECT_NE(message_of(R"([{"image_id":)" + id + R"(,"category_id":1,"bbox":[1,2,3,4],"score":1}])"),
+              "no error")
+        << id;
+}
+
 TEST(DetectionsJson, IsReadFromAFile) {
   const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "detections_json_test.json";
   const std::vector<DetectedBox> detections{{1, 2, {3, 4, 5, 6}, 0.7}};
