@@ -29,7 +29,7 @@ void check_evaluation(const std::vector<ssd::DetectedBox>& detections) {
                          .crowd = i % 4 == 2});
   }
   const std::vector<std::int64_t> categories = {detections.front().category_id};
-  ssd::require_known_images(detections, images);
+  ssd::require_known_images(detections, images, "fuzz.json");
   const ssd::CocoEvalResult result = ssd::evaluate_coco(
       {.image_ids = images, .category_ids = categories, .ground_truth = objects, .detections = detections});
   for (const double value : result.precision)

@@ -52,7 +52,61 @@ TEST(Eval, FailsWhereADetectionIsOfAnUnknownImage) {
       run_program({"eval", "--ground-truth", sample_data() + "/annotations/instances_val2017.json",
                    "--detections", folder / "detections.json"});
   EXPECT_EQ(outcome.exit_status, 1) << outcome.out;
-  EXPECT_NE(outcome.err.find("123456"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("detections.json: detection 0: got image_id 123456"), std::string::npos)
+      << outcome.err;
+}
+
+// One object found, as files and as what a shell makes of them.
+class EvalOfFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "truth.json",
+               R"({"images": [{"id": 1, "width": 9, "height": 9, "file_name": "a.jpg"}],
+                   "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5]}],
+                   "categories": [{"id": 1, "name": "bat"}]})");
+    write_file(folder_ / "found.json",
+               R"([{"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}])");
+  }
+  Outcome evaluate(const std::string& truth, const std::string& found,
+                   const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"eval", "--ground-truth", folder_ / truth, "--detections",
+                                          folder_ / found};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+
+  const TemporaryFolder folder_;
+};
+
+TEST_F(EvalOfFiles, ReadsPipes) {
+  const std::string command = "cat '" + (folder_ / "truth.json") +
+                              "' | " SSD_PROGRAM " eval --ground-truth /dev/stdin --detections <(cat '" +
+                              (folder_ / "found.json") + "') --json -";
+  const Outcome outcome = run_program({"-c", command}, "bash");
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NEAR(nlohmann::json::parse(outcome.out).at("numbers").at("AP").get<double>(), 1, 1e-9);
+}
+
+TEST_F(EvalOfFiles, NamesTheFolderGivenForAFile) {
+  std::filesystem::create_directories(folder_ / "folder");
+  for (const Outcome& outcome : {evaluate("folder", "found.json"), evaluate("truth.json", "folder")}) {
+    EXPECT_EQ(outcome.exit_status, 1);
+    EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find("folder: got a folder, expected a file"), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(EvalOfFiles, EachOutputNeedsAPlaceOfItsOwn) {
+  const std::string out = folder_ / "out";
+  const std::string same = (folder_ / ".") + "/out";
+  for (const std::vector<std::string>& outputs :
+       {std::vector<std::string>{"--json", out, "--arrays", same}, {"--arrays", "-"}}) {
+    const Outcome outcome = evaluate("truth.json", "found.json", outputs);
+    EXPECT_EQ(outcome.exit_status, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find("--arrays"), std::string::npos) << outcome.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(out));
+  EXPECT_FALSE(std::filesystem::exists("-"));
 }
 
 // One step on a few pictures: enough for a checkpoint.

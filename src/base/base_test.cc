@@ -1,12 +1,18 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/tensor.h"
+#include "base/text_file.h"
 #include "base/thread_pool.h"
 #include "base/utf8.h"
 
@@ -104,6 +110,53 @@ TEST(Utf8, FindsWhatAJsonTextCannotHold) {
   EXPECT_EQ(json_fault("{\"a\": \"\xff\"}"), 7u);
   EXPECT_EQ(json_fault("{\n\"a\\\"\": \"b\n\"}"), 11u);
   EXPECT_EQ(json_fault("{\"a\": "), 6u);
+}
+
+TEST(Utf8, SaysWhereInATextAByteIs) {
+  EXPECT_EQ(position_text("a\nb\nc", 3), "byte 3 (line 2)");
+  EXPECT_EQ(position_text("a\nb\nc", 5), "byte 5 (line 3, the end)");
+  EXPECT_EQ(position_text("", 0), "byte 0 (line 1, the end)");
+}
+
+class TextFile : public testing::Test {
+ protected:
+  TextFile() { std::filesystem::create_directories(folder_); }
+  ~TextFile() override { std::filesystem::remove_all(folder_); }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) / fmt::format("text_file_test-{}", ::getpid());
+  // More than is read at once.
+  const std::string text_ = std::string(std::size_t{3} << 19, 'x') + "the end";
+};
+
+TEST_F(TextFile, IsReadToItsEnd) {
+  for (const std::string& text : {text_, std::string()}) {
+    std::ofstream(folder_ / "file", std::ios::binary) << text;
+    EXPECT_EQ(read_text_file(folder_ / "file"), text);
+  }
+}
+
+TEST_F(TextFile, MayBeAPipe) {
+  const std::filesystem::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(pipe, std::ios::binary) << text_; });
+  EXPECT_EQ(read_text_file(pipe), text_);
+  writer.join();
+}
+
+TEST_F(TextFile, SaysWhyItCannotBeRead) {
+  const auto message_of = [](const std::filesystem::path& file) -> std::string {
+    try {
+      read_text_file(file);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message_of(folder_), folder_.string() + ": got a folder, expected a file");
+  EXPECT_EQ(message_of(folder_ / "none"),
+            (folder_ / "none").string() +
+                ": cannot be read: No such file or directory; check the name and the permissions");
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "base/utf8.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace ssd {
 namespace {
 
@@ -65,6 +69,12 @@ std::size_t json_fault(std::string_view text) {
       return i;
   }
   return text.size();
+}
+
+std::string position_text(std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, byte);
+  return fmt::format("byte {} (line {}{})", byte, 1 + std::count(before.begin(), before.end(), '\n'),
+                     byte == text.size() ? ", the end" : "");
 }
 
 }  // namespace ssd

@@ -17,4 +17,7 @@ std::string to_utf8(std::string_view text);
 // the first control character within a string, else the text's end.
 std::size_t json_fault(std::string_view text);
 
+// A place in a text for messages: "byte 32 (line 2)", with ", the end" where nothing follows.
+std::string position_text(std::string_view text, std::size_t byte);
+
 }  // namespace ssd

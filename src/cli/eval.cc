@@ -1,8 +1,11 @@
 // singleshot eval: COCO's numbers, of a checkpoint or of detections in a file.
 #include <fmt/format.h>
 
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -89,18 +92,47 @@ void evaluate_checkpoint(const Options& options) {
   if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
 }
 
+void evaluate_files(const Options& options) {
+  const CocoFile truth = read_coco(options.ground_truth);
+  const std::vector<DetectedBox> detections = read_detections(options.detections);
+  std::vector<std::int64_t> images;
+  for (const CocoImage& image : truth.images) images.push_back(image.id);
+  require_known_images(detections, images, options.detections);
+  report(options, truth, detections, 0);
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code unknown;
+  return std::filesystem::weakly_canonical(a, unknown) == std::filesystem::weakly_canonical(b, unknown);
+}
+
+// Each output needs a place of its own; the arrays are no text for standard output.
+void check_outputs(const Options& options) {
+  if (options.arrays == "-") throw UsageError("--arrays: got -, expected a file (it is not text); name one");
+  const std::array<std::pair<const char*, const std::string*>, 3> outputs{
+      {{"--save-detections", &options.save_detections},
+       {"--json", &options.json},
+       {"--arrays", &options.arrays}}};
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [option, path] = outputs[i];
+    for (std::size_t j = 0; j < i; ++j)
+      if (!path->empty() && !outputs[j].second->empty() && same_file(*path, *outputs[j].second))
+        throw UsageError("{} and {}: got {} for both, expected two files", outputs[j].first, option, *path);
+    require_writable(*path);
+  }
+}
+
 void run(const Options& options) {
   const bool from_files = !options.ground_truth.empty() || !options.detections.empty();
   if (from_files == !options.checkpoint.empty())
     throw UsageError("eval: expected either --checkpoint with --data, or --ground-truth with --detections");
   if (from_files && !options.save_detections.empty())
     throw UsageError("--save-detections: expected --checkpoint, --detections are in a file already");
-  for (const std::string& file : {options.save_detections, options.json, options.arrays})
-    require_writable(file);
+  check_outputs(options);
   if (!from_files) return evaluate_checkpoint(options);
   if (options.ground_truth.empty() || options.detections.empty())
     throw UsageError("eval: expected --ground-truth and --detections together");
-  report(options, read_coco(options.ground_truth), read_detections(options.detections), 0);
+  evaluate_files(options);
 }
 
 }  // namespace

@@ -3,13 +3,12 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "base/error.h"
 #include "base/json_number.h"
+#include "base/text_file.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -20,7 +19,7 @@ namespace ondemand = simdjson::ondemand;
 // Walks the document once. Where it stands (list, index, field) is kept for messages.
 class CocoReader {
  public:
-  CocoReader(const simdjson::padded_string& json, std::string_view name) : json_(json), name_(name) {}
+  CocoReader(simdjson::padded_string_view json, std::string_view name) : json_(json), name_(name) {}
 
   CocoFile read() {
     try {
@@ -29,8 +28,10 @@ class CocoReader {
       read_document();
     } catch (const simdjson::simdjson_error& error) {
       const char* location = nullptr;
-      // Past the last token there is no location: the text ended too early.
-      if (document_.current_location().get(location)) location = json_.data() + json_.size();
+      // Past the last token there is no location: the text ended too early. Of a list or an object that never
+      // ends simdjson tells the beginning.
+      if (error.error() == simdjson::INCOMPLETE_ARRAY_OR_OBJECT || document_.current_location().get(location))
+        location = json_.data() + json_.size();
       fail_at(location, error.what());
     }
     return std::move(coco_);
@@ -204,14 +205,13 @@ class CocoReader {
     std::string where(name_);
     const char* begin = json_.data();
     if (location >= begin && location <= begin + json_.size())
-      where += fmt::format(": byte {} (line {}{})", location - begin, 1 + std::count(begin, location, '\n'),
-                           location == begin + json_.size() ? ", the end" : "");
+      where += ": " + position_text(text(), static_cast<std::size_t>(location - begin));
     if (what_) where += fmt::format(": {} {}", what_, index_);
     if (!field_.empty()) where += fmt::format(": {}", field_);
     throw Error("{}{} {}", where, what_ && field_.empty() ? "" : ":", problem);
   }
 
-  const simdjson::padded_string& json_;
+  simdjson::padded_string_view json_;
   std::string_view name_;
   ondemand::parser parser_;
   ondemand::document document_;
@@ -239,11 +239,10 @@ std::string json_string(std::string_view text) {
 }  // namespace
 
 CocoFile read_coco(const std::filesystem::path& file) {
-  simdjson::padded_string json;
-  if (const auto error = simdjson::padded_string::load(file.string()).get(json))
-    throw Error("{}: {}; expected a COCO annotation file", file.string(),
-                error == simdjson::IO_ERROR ? std::strerror(errno) : simdjson::error_message(error));
-  return CocoReader(json, file.string()).read();
+  std::string json = read_text_file(file);
+  json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
+  const simdjson::padded_string_view view(json.data(), json.size(), json.capacity());
+  return CocoReader(view, file.string()).read();
 }
 
 CocoFile parse_coco(std::string_view text, std::string_view name) {

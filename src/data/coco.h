@@ -40,7 +40,8 @@ struct CocoFile {
 };
 
 // Reads the file in one pass. Unknown fields are passed over; ids may be written as 1 or 1.0. Throws Error
-// `FILE: byte N: ...` for text that is not JSON, a missing list, and a missing or mistyped field.
+// `FILE: byte N: ...` for text that is not JSON, a missing list, and a missing or mistyped field. The file
+// may be a pipe.
 CocoFile read_coco(const std::filesystem::path& file);
 
 // The same from memory; `name` stands for the file in messages.

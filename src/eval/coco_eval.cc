@@ -221,14 +221,15 @@ std::vector<std::int64_t> images_with_objects(std::span<const std::int64_t> imag
   return chosen;
 }
 
-void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids) {
+void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids,
+                          std::string_view name) {
   const IdIndex images(image_ids);
   for (std::size_t i = 0; i < detections.size(); ++i) {
     if (images.find(detections[i].image_id) == IdIndex::absent) {
       throw Error(
-          "detection {}: got image_id {}, expected an image of the ground truth; evaluate against the "
+          "{}: detection {}: got image_id {}, expected an image of the ground truth; evaluate against the "
           "annotations that the detections were made for",
-          i, detections[i].image_id);
+          name, i, detections[i].image_id);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -69,7 +70,9 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool = null
 std::vector<std::int64_t> images_with_objects(std::span<const std::int64_t> image_ids,
                                               std::span<const GroundTruthBox> ground_truth);
 
-// Throws Error when a detection is of an image that is not listed: the detections belong to another set.
-void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids);
+// Throws Error, with the detections' name, where one is of an image that is not listed: they belong to
+// another set.
+void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids,
+                          std::string_view name);
 
 }  // namespace ssd

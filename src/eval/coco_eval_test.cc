@@ -147,12 +147,12 @@ TEST(CocoEval, ImagesWithObjectsAreTheRecipesImages) {
 TEST(CocoEval, DetectionsOfUnknownImagesAreNamed) {
   const std::vector<std::int64_t> images{1, 2};
   const std::vector<DetectedBox> found{{.image_id = 2}, {.image_id = 3}};
-  EXPECT_NO_THROW(require_known_images(std::span(found).first(1), images));
+  EXPECT_NO_THROW(require_known_images(std::span(found).first(1), images, "found.json"));
   try {
-    require_known_images(found, images);
+    require_known_images(found, images, "found.json");
     FAIL() << "expected an Error";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("detection 1: got image_id 3"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("found.json: detection 1: got image_id 3"), std::string::npos)
         << error.what();
   }
 }

@@ -5,11 +5,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <utility>
 
 #include "base/error.h"
 #include "base/json_number.h"
+#include "base/text_file.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -61,11 +61,13 @@ class Reader {
 
   void read_list(sj::array list) {
     detections_.reserve(text_.size() / 128);
+    in_list_ = true;
     for (auto element : list) {
       sj::object object;
       check(element.get_object().get(object));
       detections_.push_back(read_detection(object));
     }
+    in_list_ = false;
   }
 
   DetectedBox read_detection(sj::object object) {
@@ -133,7 +135,10 @@ class Reader {
   }
 
   void check(simdjson::error_code error) {
-    if (error != simdjson::SUCCESS) fail(simdjson::error_message(error));
+    if (error == simdjson::SUCCESS) return;
+    // Of a list or an object that never ends simdjson tells the beginning.
+    if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT) fail_at(text_.size(), simdjson::error_message(error));
+    fail(simdjson::error_message(error));
   }
 
   [[noreturn]] void fail(const std::string& what) {
@@ -143,7 +148,12 @@ class Reader {
         location >= text_.data() && location <= text_.data() + text_.size()) {
       byte = static_cast<std::size_t>(location - text_.data());
     }
-    throw Error("{}: byte {}: detection {}: {}", name_, byte, detections_.size(), what);
+    fail_at(byte, what);
+  }
+
+  [[noreturn]] void fail_at(std::size_t byte, const std::string& what) {
+    const std::string detection = in_list_ ? fmt::format("detection {}: ", detections_.size()) : "";
+    throw Error("{}: {}: {}{}", name_, position_text(text_, byte), detection, what);
   }
 
   const std::string& text_;
@@ -151,6 +161,7 @@ class Reader {
   sj::parser parser_;
   sj::document document_;
   bool started_ = false;  // a document has a location only then
+  bool in_list_ = false;
   std::vector<DetectedBox> detections_;
 };
 
@@ -164,15 +175,7 @@ void append(std::string& text, double value) {
 }  // namespace
 
 std::vector<DetectedBox> read_detections(const std::string& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) throw Error("{}: cannot be opened; check the name and the permissions", path);
-  const std::streamoff size = file.tellg();
-  std::string text;
-  text.reserve(static_cast<std::size_t>(size) + simdjson::SIMDJSON_PADDING);
-  text.resize(static_cast<std::size_t>(size));
-  file.seekg(0);
-  if (!file.read(text.data(), size)) throw Error("{}: cannot be read to its end", path);
-  return parse_detections(std::move(text), path);
+  return parse_detections(read_text_file(path), path);
 }
 
 std::vector<DetectedBox> parse_detections(std::string text, const std::string& name) {

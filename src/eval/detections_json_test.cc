@@ -155,9 +155,20 @@ TEST(ToCoco, ScalesToThePicture) {
 }
 
 TEST(DetectionsJson, SaysWhereTheTextItselfIsBroken) {
-  EXPECT_TRUE(contains(message_of("[{\"x\": \"\xff\"}]"), "found.json: byte 8: "))
+  EXPECT_TRUE(contains(message_of("[{\"x\": \"\xff\"}]"), "found.json: byte 8 (line 1): "))
       << message_of("[{\"x\": \"\xff\"}]");
-  EXPECT_TRUE(contains(message_of("[{\"x"), "found.json: byte 4: "));
+  EXPECT_TRUE(contains(message_of("[{\"x"), "found.json: byte 4 (line 1, the end): "));
+}
+
+TEST(DetectionsJson, ATextCutOffIsBrokenAtItsEnd) {
+  const std::string whole =
+      "[\n{\"image_id\":1,\"category_id\":2,\"bbox\":[1,2,3,4],\"score\":0.5},\n{\"image_id\":1}]";
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::string end = fmt::format("found.json: byte {} (line ", size);
+    EXPECT_TRUE(message_of(whole.substr(0, size)).starts_with(end)) << message_of(whole.substr(0, size));
+    EXPECT_TRUE(contains(message_of(whole.substr(0, size)), ", the end)"))
+        << message_of(whole.substr(0, size));
+  }
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ struct EvaluationReport {
   CocoEvalResult arrays;  // over all images
 };
 
+// Detections of images that the annotations do not list are passed over.
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
                                      ThreadPool* pool = nullptr);
 
