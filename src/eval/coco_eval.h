@@ -1,4 +1,7 @@
-// COCO's evaluation of detected boxes, equal to pycocotools to the last bit.
+// COCO's evaluation of detected boxes, equal to pycocotools to the last bit. Two numbers differ on purpose:
+// ids beyond 2^53 are exact even where another id of the file is written as 7.0, which makes pycocotools
+// round all of them to doubles; and scores are doubles, so that integers beyond 2^53 which pycocotools can
+// tell apart may be equal here.
 #pragma once
 
 #include <array>

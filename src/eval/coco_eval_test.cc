@@ -124,6 +124,17 @@ TEST(CocoEval, APerfectDetectorScoresOne) {
   EXPECT_EQ(numbers, expected);
 }
 
+// pycocotools: 0/0 and inf/inf are NaN, which is below no threshold.
+TEST(CocoEval, AnOverlapThatIsNotANumberCountsAsAMatch) {
+  const std::vector<std::int64_t> images{1}, categories{1};
+  for (const double side : {1e-170, 1e200}) {
+    const std::vector<GroundTruthBox> truth{
+        {.id = 1, .image_id = 1, .category_id = 1, .box = {0, 0, side, side}}};
+    const std::vector<DetectedBox> found{{1, 1, {0, 0, side, side}, 0.5}};
+    EXPECT_NEAR(summarize(evaluate_coco({images, categories, truth, found}))[0], 1, 1e-12) << side;
+  }
+}
+
 TEST(CocoEval, NothingToEvaluateGivesMinusOne) {
   const CocoEvalResult nothing = evaluate_coco({});
   EXPECT_TRUE(nothing.precision.empty());

@@ -10,7 +10,8 @@ bool is_outside(double value, const std::array<double, 2>& range) {
   return value < range[0] || value > range[1];
 }
 
-// Overlap of a detection with an object; over the detection's area alone where the object is a crowd.
+// Overlap of a detection with an object, NaN where areas are too small or too large for doubles; over the
+// detection's area alone where the object is a crowd.
 double coco_iou(const PixelBox& detection, const GroundTruthBox& object) {
   const PixelBox& box = object.box;
   const double width =
@@ -52,7 +53,8 @@ void CocoMatcher::match(const ImageBoxes& image, CategoryMatches& matches) {
     candidates_.clear();
     for (std::size_t g = 0; g < image.objects.size(); ++g) {
       const double iou = coco_iou(box.box, *image.objects[g]);
-      if (iou >= least_iou_[0]) candidates_.push_back({static_cast<std::uint32_t>(g), iou});
+      // Not >=: pycocotools lets NaN count as a match.
+      if (!(iou < least_iou_[0])) candidates_.push_back({static_cast<std::uint32_t>(g), iou});
     }
     if (!candidates_.empty()) match_detection(image, detection);
     matches.detections.push_back(detection);
