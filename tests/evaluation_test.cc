@@ -87,6 +87,24 @@ TEST_F(EvalOfFiles, ReadsPipes) {
   EXPECT_NEAR(nlohmann::json::parse(outcome.out).at("numbers").at("AP").get<double>(), 1, 1e-9);
 }
 
+TEST_F(EvalOfFiles, TellsCategoriesOfTheSameNameApart) {
+  const auto categories = [&](const std::string& list) {
+    write_file(
+        folder_ / "named.json",
+        R"({"images": [{"id": 1, "width": 9, "height": 9, "file_name": "a.jpg"}], "annotations": [], "categories": )" +
+            list + "}");
+    const Outcome outcome = evaluate("named.json", "found.json", {"--json", "-"});
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    return nlohmann::ordered_json::parse(outcome.out).at("categories").dump();
+  };
+  EXPECT_EQ(categories(R"([{"id": 3, "name": "cat"}, {"id": 2, "name": "bat"}, {"id": 1, "name": "bat"}])"),
+            R"j({"bat (1)":-1.0,"bat (2)":-1.0,"cat":-1.0})j");
+  EXPECT_EQ(
+      categories(R"j([{"id": 1, "name": "bat"}, {"id": 2, "name": "bat"}, {"id": 3, "name": "bat (2)"}])j"),
+      R"j({"bat (1)":-1.0,"bat (2) (2)":-1.0,"bat (2)":-1.0})j");
+  EXPECT_EQ(categories("[]"), "{}");
+}
+
 TEST_F(EvalOfFiles, NamesTheFolderGivenForAFile) {
   std::filesystem::create_directories(folder_ / "folder");
   for (const Outcome& outcome : {evaluate("folder", "found.json"), evaluate("truth.json", "folder")}) {

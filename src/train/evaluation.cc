@@ -1,6 +1,7 @@
 #include "train/evaluation.h"
 
 #include <deque>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -13,6 +14,22 @@ nlohmann::ordered_json numbers_json(const CocoNumbers& numbers) {
   nlohmann::ordered_json json;
   for (std::size_t i = 0; i < numbers.size(); ++i) json[std::string(coco_number_names[i])] = numbers[i];
   return json;
+}
+
+// The categories' names in the order of `ids`, each with its id where that alone tells two apart.
+std::vector<std::string> category_names(const CocoFile& coco, const std::vector<std::int64_t>& ids) {
+  std::map<std::int64_t, std::string> name_of;
+  for (const CocoCategory& category : coco.categories) name_of[category.id] = category.name;
+  std::map<std::string, int> uses;
+  for (const auto& [id, name] : name_of) ++uses[name];
+  std::vector<std::string> names;
+  for (const std::int64_t id : ids) {
+    std::string name = name_of.at(id);
+    // Again, should the longer name be another category's.
+    for (const bool shared = uses[name] > 1; shared && uses.contains(name);) name += fmt::format(" ({})", id);
+    names.push_back(std::move(name));
+  }
+  return names;
 }
 
 }  // namespace
@@ -73,10 +90,8 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
   report.images_with_boxes = with_boxes.size();
   report.numbers_with_boxes = summarize(evaluate_coco({with_boxes, categories, boxes, detections}, pool));
   const std::vector<double> precision = average_precision_of_categories(report.arrays);
-  for (std::size_t k = 0; k < precision.size(); ++k)
-    for (const CocoCategory& category : ground_truth.categories)
-      if (category.id == report.arrays.category_ids[k])
-        report.categories.push_back({category.name, precision[k]});
+  const std::vector<std::string> names = category_names(ground_truth, report.arrays.category_ids);
+  for (std::size_t k = 0; k < precision.size(); ++k) report.categories.push_back({names[k], precision[k]});
   return report;
 }
 
@@ -92,7 +107,7 @@ std::string to_text(const EvaluationReport& report) {
 }
 
 std::string to_json(const EvaluationReport& report) {
-  nlohmann::ordered_json categories;
+  auto categories = nlohmann::ordered_json::object();
   for (const CategoryPrecision& category : report.categories)
     categories[category.name] = category.average_precision;
   return nlohmann::ordered_json{{"images", report.images},

@@ -27,7 +27,7 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
                                     const DetectSetOptions& options);
 
 struct CategoryPrecision {
-  std::string name;
+  std::string name;               // with the id behind it, "bat (2)", where categories share a name
   double average_precision = -1;  // -1: no object of it in the set
 };
 
