@@ -87,12 +87,19 @@ TEST_F(EvalOfFiles, ReadsPipes) {
   EXPECT_NEAR(nlohmann::json::parse(outcome.out).at("numbers").at("AP").get<double>(), 1, 1e-9);
 }
 
+TEST_F(EvalOfFiles, NeedsNoMoreThanIdsOfImagesAndCategories) {
+  write_file(folder_ / "bare.json",
+             R"({"images": [{"id": 1}], "categories": [{"id": 1}],
+                 "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5]}]})");
+  const Outcome outcome = evaluate("bare.json", "found.json", {"--json", "-"});
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_TRUE(nlohmann::json::parse(outcome.out).at("categories").contains("1")) << outcome.out;
+}
+
 TEST_F(EvalOfFiles, TellsCategoriesOfTheSameNameApart) {
   const auto categories = [&](const std::string& list) {
-    write_file(
-        folder_ / "named.json",
-        R"({"images": [{"id": 1, "width": 9, "height": 9, "file_name": "a.jpg"}], "annotations": [], "categories": )" +
-            list + "}");
+    write_file(folder_ / "named.json",
+               R"({"images": [{"id": 1}], "annotations": [], "categories": )" + list + "}");
     const Outcome outcome = evaluate("named.json", "found.json", {"--json", "-"});
     EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
     return nlohmann::ordered_json::parse(outcome.out).at("categories").dump();

@@ -93,7 +93,7 @@ void evaluate_checkpoint(const Options& options) {
 }
 
 void evaluate_files(const Options& options) {
-  const CocoFile truth = read_coco(options.ground_truth);
+  const CocoFile truth = read_coco(options.ground_truth, CocoFields::ids);
   const std::vector<DetectedBox> detections = read_detections(options.detections);
   std::vector<std::int64_t> images;
   for (const CocoImage& image : truth.images) images.push_back(image.id);

@@ -19,7 +19,8 @@ namespace ondemand = simdjson::ondemand;
 // Walks the document once. Where it stands (list, index, field) is kept for messages.
 class CocoReader {
  public:
-  CocoReader(simdjson::padded_string_view json, std::string_view name) : json_(json), name_(name) {}
+  CocoReader(simdjson::padded_string_view json, std::string_view name, CocoFields fields)
+      : json_(json), name_(name), ids_only_(fields == CocoFields::ids) {}
 
   CocoFile read() {
     try {
@@ -89,6 +90,8 @@ class CocoReader {
       const ondemand::raw_json_string key = member.key();
       if (key == "id") {
         field_ = "id", seen |= 1u, image.id = integer(member.value());
+      } else if (ids_only_) {
+        continue;
       } else if (key == "file_name") {
         field_ = "file_name", seen |= 2u, image.file_name = std::string_view(member.value().get_string());
       } else if (key == "width") {
@@ -97,7 +100,10 @@ class CocoReader {
         field_ = "height", seen |= 8u, image.height = extent(member.value());
       }
     }
-    require(seen, {"id", "file_name", "width", "height"});
+    if (ids_only_)
+      require(seen, {"id"});
+    else
+      require(seen, {"id", "file_name", "width", "height"});
   }
 
   void read_annotation(ondemand::object object, CocoAnnotation& annotation) {
@@ -133,8 +139,14 @@ class CocoReader {
       if (key == "id") {
         field_ = "id", seen |= 1u, category.id = integer(member.value());
       } else if (key == "name") {
-        field_ = "name", seen |= 2u, category.name = std::string_view(member.value().get_string());
+        ondemand::value name = member.value();
+        if (ids_only_ && name.type() != ondemand::json_type::string) continue;
+        field_ = "name", seen |= 2u, category.name = std::string_view(name.get_string());
       }
+    }
+    if (ids_only_ && seen == 1u) {
+      category.name = fmt::to_string(category.id);
+      seen |= 2u;
     }
     require(seen, {"id", "name"});
   }
@@ -213,6 +225,7 @@ class CocoReader {
 
   simdjson::padded_string_view json_;
   std::string_view name_;
+  bool ids_only_;
   ondemand::parser parser_;
   ondemand::document document_;
   CocoFile coco_;
@@ -238,16 +251,16 @@ std::string json_string(std::string_view text) {
 
 }  // namespace
 
-CocoFile read_coco(const std::filesystem::path& file) {
+CocoFile read_coco(const std::filesystem::path& file, CocoFields fields) {
   std::string json = read_text_file(file);
   json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
   const simdjson::padded_string_view view(json.data(), json.size(), json.capacity());
-  return CocoReader(view, file.string()).read();
+  return CocoReader(view, file.string(), fields).read();
 }
 
-CocoFile parse_coco(std::string_view text, std::string_view name) {
+CocoFile parse_coco(std::string_view text, std::string_view name, CocoFields fields) {
   const simdjson::padded_string json(text);
-  return CocoReader(json, name).read();
+  return CocoReader(json, name, fields).read();
 }
 
 std::string write_coco(const CocoFile& coco) {

@@ -39,13 +39,18 @@ struct CocoFile {
   std::vector<CocoCategory> categories;
 };
 
+// What is asked of images and categories. An evaluation needs their ids alone, and files made for one often
+// hold no more: with `ids`, images have neither name nor size, and a category without a name is named by its
+// id.
+enum class CocoFields { all, ids };
+
 // Reads the file in one pass. Unknown fields are passed over; ids may be written as 1 or 1.0. Throws Error
 // `FILE: byte N: ...` for text that is not JSON, a missing list, and a missing or mistyped field. The file
 // may be a pipe.
-CocoFile read_coco(const std::filesystem::path& file);
+CocoFile read_coco(const std::filesystem::path& file, CocoFields fields = CocoFields::all);
 
 // The same from memory; `name` stands for the file in messages.
-CocoFile parse_coco(std::string_view json, std::string_view name);
+CocoFile parse_coco(std::string_view json, std::string_view name, CocoFields fields = CocoFields::all);
 
 // The same three lists as JSON text on one line. parse_coco() gives back equal values;
 // names that are no UTF-8 are written as if they were Latin-1.

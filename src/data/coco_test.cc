@@ -78,6 +78,22 @@ TEST(Coco, RefusesFlagsThatAreNeitherYesNorNo) {
             "a.json: byte 17 (line 1): annotation 0: iscrowd: got 0.5, expected 0 or 1");
 }
 
+TEST(Coco, AnEvaluationNeedsIdsAlone) {
+  constexpr std::string_view bare =
+      R"({"images": [{"id": 3}, {"id": 4, "width": null, "height": 0, "file_name": 5}],
+      "annotations": [], "categories": [{"id": 7}, {"name": null, "id": 8}, {"id": 9, "name": ""}]})";
+  const CocoFile coco = parse_coco(bare, "a.json", CocoFields::ids);
+  ASSERT_EQ(coco.images.size(), 2u);
+  EXPECT_EQ(coco.images[1].id, 4);
+  ASSERT_EQ(coco.categories.size(), 3u);
+  EXPECT_EQ(coco.categories[0].name, "7");
+  EXPECT_EQ(coco.categories[1].name, "8");
+  EXPECT_EQ(coco.categories[2].name, "");
+  EXPECT_EQ(message_of(bare), "a.json: byte 12 (line 1): image 0 has no \"file_name\"");
+  for (const std::string_view text : {R"({"images": [{}]})", R"({"categories": [{"name": "bat"}]})"})
+    EXPECT_THROW(parse_coco(text, "a.json", CocoFields::ids), Error) << text;
+}
+
 TEST(Coco, WritesWhatItReadsBack) {
   const CocoFile once = parse_coco(small, "a.json");
   const std::string text = write_coco(once);

@@ -60,6 +60,7 @@ class Reader {
   }
 
   void read_list(sj::array list) {
+    detections_.clear();  // of two lists the last one counts, as in annotation files
     detections_.reserve(text_.size() / 128);
     in_list_ = true;
     for (auto element : list) {

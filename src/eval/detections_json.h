@@ -11,8 +11,8 @@
 namespace ssd {
 
 // The detections of `[{"image_id": 1, "category_id": 2, "bbox": [left, top, width, height], "score": 0.5},
-// ...]` in the order of the file, or of the "annotations" list of an object. Other fields are skipped. The
-// path may be a pipe. Throws Error naming the file, the byte and the line where it cannot be read.
+// ...]` in the order of the file, or of the (last) "annotations" list of an object. Other fields are skipped.
+// The path may be a pipe. Throws Error naming the file, the byte and the line where it cannot be read.
 std::vector<DetectedBox> read_detections(const std::string& path);
 
 // The same of a text in memory; `name` stands for the file in messages.

@@ -44,6 +44,16 @@ TEST(DetectionsJson, ReadsTheAnnotationsOfAnObject) {
   EXPECT_EQ(found[0].category_id, 2);
 }
 
+TEST(DetectionsJson, TheLastOfTwoListsCounts) {
+  const auto list = [](int image) {
+    return fmt::format(R"("annotations":[{{"image_id":{},"category_id":2,"bbox":[1,2,3,4],"score":0.5}}])",
+                       image);
+  };
+  const auto found = parse_detections("{" + list(1) + "," + list(2) + "}", "x");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].image_id, 2);
+}
+
 TEST(DetectionsJson, AnEmptyListIsNoDetection) {
   EXPECT_TRUE(parse_detections("[]", "x").empty());
   EXPECT_TRUE(parse_detections(" [ ]\n", "x").empty());
