@@ -1,7 +1,7 @@
 // COCO's evaluation of detected boxes, equal to pycocotools to the last bit. Two numbers differ on purpose:
 // ids beyond 2^53 are exact even where another id of the file is written as 7.0, which makes pycocotools
-// round all of them to doubles; and scores are doubles, so that integers beyond 2^53 which pycocotools can
-// tell apart may be equal here.
+// round all of them to doubles; and scores are doubles, where pycocotools keeps those written as integers
+// in 64 bits, so that some beyond 2^53 which it can tell apart are equal here.
 #pragma once
 
 #include <array>
