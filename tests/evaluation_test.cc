@@ -219,5 +219,19 @@ TEST_F(Trained, DetectWritesPicturesUnderNamesOfTheirOwnAndDetections) {
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 3u);
 }
 
+// Cairo draws on at most 32767 pixels a side.
+TEST_F(Trained, DetectGoesOnAfterAPictureThatCannotBeDrawn) {
+  write_jpeg(folder_ / "wide.jpg", 33000, 16);
+  write_file(folder_ / "z.jpg", read_file(sample_data() + "/val2017/BloodImage_00007.jpg"));
+  const Outcome outcome = run_program({"detect", "--checkpoint", folder_ / "run", "--out", folder_ / "found",
+                                       folder_ / "wide.jpg", folder_ / "z.jpg"});
+  EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("wide.jpg: picture to draw on: got 33000 x 16"), std::string::npos)
+      << outcome.err;
+  EXPECT_NE(outcome.out.find("1 pictures could not be drawn"), std::string::npos) << outcome.out;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "found/z.png"));
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 2u);
+}
+
 }  // namespace
 }  // namespace ssd

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "data/jpeg_encode_for_test.h"
 
 extern char** environ;
 
@@ -113,6 +114,11 @@ void write_file(const std::filesystem::path& path, const std::string& content) {
   std::ofstream stream(path, std::ios::binary);
   stream << content;
   if (!stream.flush()) throw Error("{}: cannot be written; check the folder and the space", path.string());
+}
+
+void write_jpeg(const std::filesystem::path& path, int width, int height) {
+  const std::vector<std::byte> bytes = encode_jpeg(test_picture(width, height));
+  write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 int count_lines(const std::string& text) {

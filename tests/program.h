@@ -58,6 +58,8 @@ class TemporaryFolder {
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& content);
+// A JPEG of made-up content.
+void write_jpeg(const std::filesystem::path& path, int width, int height);
 int count_lines(const std::string& text);
 
 // Folders of the source tree, and of the data that may lie beside it.

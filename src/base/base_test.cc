@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "base/random.h"
 #include "base/tensor.h"
 #include "base/text_file.h"
@@ -157,6 +158,13 @@ TEST_F(TextFile, SaysWhyItCannotBeRead) {
   EXPECT_EQ(message_of(folder_ / "none"),
             (folder_ / "none").string() +
                 ": cannot be read: No such file or directory; check the name and the permissions");
+}
+
+TEST(OneLine, LeavesNothingThatSteersATerminal) {
+  EXPECT_EQ(printable("a\nb\x1b[2J\x7f"), "a\\x0ab\\x1b[2J\\x7f");
+  EXPECT_EQ(printable("caf\u00e9 \u009b2J"), "caf\u00e9 \\x9b2J");
+  EXPECT_EQ(printable(std::string(500, 'a')), std::string(500, 'a'));
+  EXPECT_EQ(one_line(std::string(401, 'a')), std::string(400, 'a') + "...");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -78,7 +79,8 @@ void make_cache(const CacheCommand& options) {
       return true;
     });
   }
-  for (const std::string& message : report.unreadable) fmt::print(stderr, "left empty: {}\n", message);
+  for (const std::string& message : report.unreadable)
+    fmt::print(stderr, "left empty: {}\n", printable(message));
   fmt::print("{}: {} pictures, {:.1f} MiB, {} unreadable\n", options.out, report.images,
              static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
 }

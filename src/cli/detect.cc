@@ -68,27 +68,25 @@ class Detecting {
     predictor_.load(model_.weights);
   }
 
-  // Returns how many pictures could not be read.
-  int run(const std::vector<std::string>& files) {
-    Progress progress("detect");
-    int bad = 0;
+  void run(const std::vector<std::string>& files) {
     for (const std::string& file : files) {
       try {
         add(file);
       } catch (const Error& error) {
-        ++bad;
-        const std::string reason = error.what();  // may name the file, or not
-        progress.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
+        ++unread_;
+        say(file, error.what());
       }
       if (static_cast<std::int64_t>(waiting_.size()) == predictor_.batch()) flush();
-      progress.show(++done_, files.size(), "pictures");
+      progress_.show(++done_, files.size(), "pictures");
     }
     flush();
+    progress_.finish();
     write_text((fs::path(options_.out) / "detections.json").string(), text_of(results_) + "\n");
-    return bad;
   }
 
   std::size_t found() const { return found_; }
+  std::size_t unread() const { return unread_; }    // pictures that could not be read
+  std::size_t undrawn() const { return undrawn_; }  // pictures with detections, but without a drawing
 
  private:
   struct Waiting {
@@ -96,6 +94,11 @@ class Detecting {
     Picture picture;  // upright; empty where nothing is drawn
     Augmenter::Size size;
   };
+
+  // A picture's trouble ends with the picture. The reason may name the file, or not.
+  void say(const std::string& file, const std::string& reason) {
+    progress_.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
+  }
 
   void add(const std::string& file) {
     const auto bytes = read_file(file, buffer_);
@@ -138,7 +141,13 @@ class Detecting {
                         {"width", picture.size.width},
                         {"height", picture.size.height},
                         {"detections", std::move(list)}});
-    if (!options_.no_drawings) draw(picture, drawn);
+    if (options_.no_drawings) return;
+    try {
+      draw(picture, drawn);
+    } catch (const Error& error) {
+      ++undrawn_;
+      say(picture.file, error.what());
+    }
   }
 
   // The names of files are bytes; only UTF-8 can stand in JSON.
@@ -164,8 +173,9 @@ class Detecting {
   std::vector<Waiting> waiting_;
   std::set<std::string> names_;
   nlohmann::ordered_json results_ = nlohmann::ordered_json::array();
+  Progress progress_{"detect"};
   std::uint64_t done_ = 0;
-  std::size_t found_ = 0;
+  std::size_t found_ = 0, unread_ = 0, undrawn_ = 0;
 };
 
 void run(const Options& options, Session& session) {
@@ -178,11 +188,14 @@ void run(const Options& options, Session& session) {
   if (failure) throw Error("{}: cannot be made: {}; choose another --out", options.out, failure.message());
   const auto device = make_device(options.device);
   Detecting detecting(options, std::move(model), *device);
-  const int bad = detecting.run(files);
-  fmt::print("{} objects in {} pictures; see {}\n", detecting.found(),
-             files.size() - static_cast<std::size_t>(bad), options.out);
-  if (bad > 0) fmt::print("{} pictures could not be read\n", bad);
-  session.exit_code = bad == 0 ? 0 : 1;
+  detecting.run(files);
+  fmt::print("{} objects in {} pictures; see {}\n", detecting.found(), files.size() - detecting.unread(),
+             options.out);
+  if (detecting.unread() > 0) fmt::print("{} pictures could not be read\n", detecting.unread());
+  if (detecting.undrawn() > 0)
+    fmt::print("{} pictures could not be drawn; their detections are in detections.json\n",
+               detecting.undrawn());
+  session.exit_code = detecting.unread() + detecting.undrawn() == 0 ? 0 : 1;
 }
 
 }  // namespace

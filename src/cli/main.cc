@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "cli/commands.h"
 
 namespace {
@@ -41,6 +42,10 @@ std::string usage_line(CLI::App& program, const CLI::ParseError& error) {
   return fmt::format("{}: {}; see {} --help", command, what, command);
 }
 
+void print_error(const std::exception& error) {
+  std::fprintf(stderr, "singleshot: %s\n", ssd::printable(error.what()).c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -67,10 +72,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", usage_line(program, error).c_str());
     return 2;
   } catch (const ssd::UsageError& error) {
-    std::fprintf(stderr, "singleshot: %s\n", error.what());
+    print_error(error);
     return 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "singleshot: %s\n", error.what());
+    print_error(error);
     return 1;
   }
 }

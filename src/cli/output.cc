@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "files/atomic_file.h"
 
 namespace ssd::cli {
@@ -80,7 +81,7 @@ void Progress::show(std::uint64_t done, std::uint64_t of, const std::string& not
 }
 
 void Progress::say(const std::string& line) {
-  fmt::print(stderr, "{}{}\n", drawn_ ? "\r\x1b[K" : "", line);
+  fmt::print(stderr, "{}{}\n", drawn_ ? "\r\x1b[K" : "", printable(line));
   drawn_ = false;
 }
 

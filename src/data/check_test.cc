@@ -252,5 +252,10 @@ TEST_F(CheckTest, OddJpegsAreNamedWhereOthersRefuseThem) {
   EXPECT_EQ(refused, 10);
 }
 
+TEST_F(CheckTest, NamesDoNotSteerTheTerminal) {
+  write("x\x1b[2J\ny.jpg", "no jpeg");
+  EXPECT_TRUE(contains(check_path(root_).to_text(), "x\\x1b[2J\\x0ay.jpg: ")) << check_path(root_).to_text();
+}
+
 }  // namespace
 }  // namespace ssd

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "data/check.h"
 
 namespace ssd {
@@ -35,6 +36,7 @@ std::string pictures_text(const CheckSummary& summary) {
 // The classes with the most boxes, each with a bar, and how many more there are.
 std::string classes_text(const CheckSummary& summary) {
   auto classes = summary.classes;
+  for (auto& [name, boxes] : classes) name = printable(name);
   std::ranges::stable_sort(classes, std::greater<>(), &std::pair<std::string, std::size_t>::second);
   const std::size_t shown = std::min(classes.size(), classes_shown);
   const std::size_t most = classes.empty() ? 0 : classes[0].second;
@@ -166,7 +168,7 @@ const char* describe(CheckProblem problem) {
 std::string CheckReport::to_text(std::size_t named) const {
   std::string text;
   for (const CheckSummary& summary : summaries) {
-    text += fmt::format("{}: {} images", summary.name, summary.images);
+    text += fmt::format("{}: {} images", printable(summary.name), summary.images);
     text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
     text += pictures_text(summary);
     if (summary.annotated) text += boxes_text(summary);
@@ -178,7 +180,7 @@ std::string CheckReport::to_text(std::size_t named) const {
     std::size_t shown = 0;
     for (const CheckFinding& finding : findings) {
       if (finding.problem != problem_at(i) || shown == named) continue;
-      text += fmt::format("  {}: {}\n", finding.place, finding.detail);
+      text += fmt::format("  {}: {}\n", printable(finding.place), printable(finding.detail));
       ++shown;
     }
     if (total > shown) text += fmt::format("  and {} more\n", total - shown);

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "base/utf8.h"
 #include "data/coco.h"
 
@@ -200,11 +201,11 @@ std::string ImportReport::to_text() const {
   text += fmt::format("splits     {}\npictures   {} linked, {} copied, {} there already\nclasses    {}\n",
                       splits_from, linked, copied, present, classes.size());
   for (std::size_t i = 0; i < classes.size(); ++i) {
-    text += fmt::format("  {:>4}  {:<24} {:>9} boxes\n", i + 1, classes[i].name, classes[i].boxes);
+    text += fmt::format("  {:>4}  {:<24} {:>9} boxes\n", i + 1, printable(classes[i].name), classes[i].boxes);
   }
   for (const auto& [what, entry] : notes) {
     text += fmt::format("{} {}:", entry.count, describe(what));
-    for (const std::string& place : entry.places) text += ' ' + place;
+    for (const std::string& place : entry.places) text += ' ' + printable(place);
     text += entry.count > entry.places.size() ? " ...\n" : "\n";
   }
   return text;

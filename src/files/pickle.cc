@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "files/one_line.h"
+#include "base/one_line.h"
 
 namespace ssd::pickle {
 namespace {

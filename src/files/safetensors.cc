@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "files/atomic_file.h"
-#include "files/one_line.h"
 
 namespace ssd {
 namespace {

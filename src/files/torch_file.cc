@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "files/mapped_file.h"
-#include "files/one_line.h"
 #include "files/pickle.h"
 
 namespace ssd {

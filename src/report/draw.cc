@@ -86,6 +86,9 @@ void check(const RgbPicture& picture, std::span<const DrawnBox> boxes) {
 Surface to_surface(const RgbPicture& picture) {
   Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture.width, picture.height));
   const cairo_status_t status = cairo_surface_status(surface.get());
+  if (status == CAIRO_STATUS_INVALID_SIZE)
+    throw Error("picture to draw on: got {} x {} pixels, expected at most 32767 a side; make it smaller",
+                picture.width, picture.height);
   if (status != CAIRO_STATUS_SUCCESS)
     throw Error("picture to draw on: got {} x {} pixels: {}; make it smaller", picture.width, picture.height,
                 cairo_status_to_string(status));
