@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/one_line.h"
 #include "base/random.h"
 #include "base/tensor.h"

@@ -56,21 +56,6 @@ std::string to_utf8(std::string_view text) {
   return out;
 }
 
-std::size_t json_fault(std::string_view text) {
-  const std::size_t invalid = first_invalid_utf8(text);
-  if (invalid < text.size()) return invalid;
-  bool inside = false;  // a string
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"')
-      inside = !inside;
-    else if (inside && text[i] == '\\')
-      ++i;
-    else if (inside && static_cast<unsigned char>(text[i]) < 0x20)
-      return i;
-  }
-  return text.size();
-}
-
 std::string position_text(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, byte);
   return fmt::format("byte {} (line {}{})", byte, 1 + std::count(before.begin(), before.end(), '\n'),

@@ -13,10 +13,6 @@ std::size_t first_invalid_utf8(std::string_view text);
 // The text itself if it is UTF-8, else its bytes taken as Latin-1.
 std::string to_utf8(std::string_view text);
 
-// Where a JSON text cannot be right, for a parser that does not say: the first byte that is no UTF-8, else
-// the first control character within a string, else the text's end.
-std::size_t json_fault(std::string_view text);
-
 // A place in a text for messages: "byte 32 (line 2)", with ", the end" where nothing follows.
 std::string position_text(std::string_view text, std::size_t byte);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "base/text_file.h"
 #include "base/utf8.h"
 
@@ -19,13 +20,17 @@ namespace ondemand = simdjson::ondemand;
 // Walks the document once. Where it stands (list, index, field) is kept for messages.
 class CocoReader {
  public:
-  CocoReader(simdjson::padded_string_view json, std::string_view name, CocoFields fields)
-      : json_(json), name_(name), ids_only_(fields == CocoFields::ids) {}
+  CocoReader(simdjson::padded_string_view text, std::string_view name, CocoFields fields)
+      : text_(text),
+        json_(text_.substr(byte_order_mark(text_)), text.capacity() - byte_order_mark(text_)),
+        name_(name),
+        ids_only_(fields == CocoFields::ids) {}
 
   CocoFile read() {
+    if (const auto other = other_than_json(text_); !other.empty()) throw Error("{}: {}", name_, other);
     try {
       if (const auto error = parser_.iterate(json_).get(document_))
-        fail_at(json_.data() + json_fault(text()), simdjson::error_message(error));
+        fail_at(json_.data() + json_fault(json_), simdjson::error_message(error));
       read_document();
     } catch (const simdjson::simdjson_error& error) {
       const char* location = nullptr;
@@ -40,6 +45,10 @@ class CocoReader {
 
  private:
   void read_document() {
+    if (document_.type() != ondemand::json_type::object)
+      fail_at(json_.data() + json_.find_first_not_of(" \t\r\n"),
+              fmt::format("got {}, expected an object with images, annotations and categories",
+                          json_value_text(std::string_view(document_.raw_json_token()))));
     ondemand::object root = document_.get_object();
     bool images = false, annotations = false, categories = false;
     for (auto member : root) {
@@ -71,13 +80,16 @@ class CocoReader {
   template <typename Item>
   void read_list(ondemand::value value, const char* what, std::vector<Item>& items,
                  void (CocoReader::*read_item)(ondemand::object, Item&)) {
+    ondemand::array list = array(value);
     what_ = what;
     index_ = 0;
     field_ = {};
     items.clear();
-    for (auto element : value.get_array()) {
-      item_ = element.raw_json_token().value().data();
-      (this->*read_item)(element.get_object(), items.emplace_back());
+    for (ondemand::value element : list) {
+      item_ = element.raw_json_token().data();
+      ondemand::object object;
+      if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
+      (this->*read_item)(object, items.emplace_back());
       ++index_;
       field_ = {};
     }
@@ -93,7 +105,7 @@ class CocoReader {
       } else if (ids_only_) {
         continue;
       } else if (key == "file_name") {
-        field_ = "file_name", seen |= 2u, image.file_name = std::string_view(member.value().get_string());
+        field_ = "file_name", seen |= 2u, image.file_name = string(member.value());
       } else if (key == "width") {
         field_ = "width", seen |= 4u, image.width = extent(member.value());
       } else if (key == "height") {
@@ -120,7 +132,7 @@ class CocoReader {
       } else if (key == "bbox") {
         field_ = "bbox", seen |= 8u, read_bbox(member.value(), annotation.bbox);
       } else if (key == "area") {
-        field_ = "area", annotation.area = real(member.value(), has_area);
+        field_ = "area", annotation.area = real_or_null(member.value(), has_area);
       } else if (key == "iscrowd") {
         field_ = "iscrowd", annotation.iscrowd = flag(member.value());
       } else if (key == "ignore") {
@@ -141,7 +153,7 @@ class CocoReader {
       } else if (key == "name") {
         ondemand::value name = member.value();
         if (ids_only_ && name.type() != ondemand::json_type::string) continue;
-        field_ = "name", seen |= 2u, category.name = std::string_view(name.get_string());
+        field_ = "name", seen |= 2u, category.name = string(name);
       }
     }
     if (ids_only_ && seen == 1u) {
@@ -153,50 +165,73 @@ class CocoReader {
 
   void read_bbox(ondemand::value value, std::array<double, 4>& bbox) {
     std::size_t count = 0;
-    for (auto element : value.get_array()) {
-      if (count < 4) bbox[count] = number(element.value());
+    for (ondemand::value element : array(value)) {
+      const double number = real(element);
+      if (count < 4) bbox[count] = number;
       ++count;
     }
     if (count != 4)
       fail_at(item_, fmt::format("got {} numbers, expected 4 (left, top, width, height)", count));
   }
 
-  double number(ondemand::value value) {
-    const std::string_view token = value.raw_json_token();
-    const double exact = exact_double(token, value.get_double());
-    if (!std::isfinite(exact)) fail_at(token.data(), "the number is too large");
-    return exact;
+  // A value that is of another kind than `expected`.
+  [[noreturn]] void mistyped(std::string_view token, std::string_view expected) const {
+    fail_at(token.data(), fmt::format("got {}, expected {}", json_value_text(token), expected));
   }
 
-  std::int64_t integer(ondemand::value value) {
+  ondemand::array array(ondemand::value value) const {
+    const std::string_view token = value.raw_json_token();
+    ondemand::array list;
+    if (value.get_array().get(list)) mistyped(token, "a list");
+    return list;
+  }
+
+  std::string string(ondemand::value value) const {
+    const std::string_view token = value.raw_json_token();
+    std::string_view text;
+    if (value.get_string().get(text)) mistyped(token, "a text");
+    return std::string(text);
+  }
+
+  double real(ondemand::value value, std::string_view expected = "a number") const {
+    const std::string_view token = value.raw_json_token();
+    double number = 0;
+    if (value.get_double().get(number)) mistyped(token, expected);
+    number = exact_double(token, number);
+    if (!std::isfinite(number)) fail_at(token.data(), "the number is too large");
+    return number;
+  }
+
+  std::int64_t integer(ondemand::value value) const {
     std::int64_t whole = 0;
     if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
-    const double real = number(value);  // simdjson 3.0's get_number() reads 0 of more than 19 digits
+    // simdjson 3.0's get_number() reads 0 of more than 19 digits.
+    const double real = this->real(value, "a whole number");
     constexpr double limit = 9007199254740992.0;  // 2^53: beyond it a double is no longer exact
     if (real != std::trunc(real) || std::abs(real) > limit)
       fail_at(item_, fmt::format("got {}, expected a whole number", real));
     return static_cast<std::int64_t>(real);
   }
 
-  int extent(ondemand::value value) {
+  int extent(ondemand::value value) const {
     const std::int64_t pixels = integer(value);
     if (pixels < 1 || pixels > std::numeric_limits<int>::max())
       fail_at(item_, fmt::format("got {} pixels, expected 1 or more", pixels));
     return static_cast<int>(pixels);
   }
 
-  double real(ondemand::value value, bool& present) {
+  double real_or_null(ondemand::value value, bool& present) const {
     present = !value.is_null();
-    return present ? number(value) : 0.0;
+    return present ? real(value) : 0.0;
   }
 
-  bool flag(ondemand::value value) {
+  bool flag(ondemand::value value) const {
     if (value.is_null()) return false;
     if (value.type() == ondemand::json_type::boolean) return value.get_bool();
-    const double real = number(value);
+    const double number = real(value);
     // pycocotools takes 0.5 half as a crowd: passed over, but not for the overlap.
-    if (real != std::trunc(real)) fail_at(item_, fmt::format("got {}, expected 0 or 1", real));
-    return real != 0.0;
+    if (number != std::trunc(number)) fail_at(item_, fmt::format("got {}, expected 0 or 1", number));
+    return number != 0.0;
   }
 
   void require(unsigned seen, std::initializer_list<const char*> fields) {
@@ -210,20 +245,19 @@ class CocoReader {
     }
   }
 
-  std::string_view text() const { return {json_.data(), json_.size()}; }
-
   // `location` points into the text.
   [[noreturn]] void fail_at(const char* location, std::string_view problem) const {
     std::string where(name_);
-    const char* begin = json_.data();
-    if (location >= begin && location <= begin + json_.size())
-      where += ": " + position_text(text(), static_cast<std::size_t>(location - begin));
+    const char* begin = text_.data();
+    if (location >= begin && location <= begin + text_.size())
+      where += ": " + position_text(text_, static_cast<std::size_t>(location - begin));
     if (what_) where += fmt::format(": {} {}", what_, index_);
     if (!field_.empty()) where += fmt::format(": {}", field_);
     throw Error("{}{} {}", where, what_ && field_.empty() ? "" : ":", problem);
   }
 
-  simdjson::padded_string_view json_;
+  std::string_view text_;              // the whole file, which messages count from
+  simdjson::padded_string_view json_;  // the same without a byte order mark
   std::string_view name_;
   bool ids_only_;
   ondemand::parser parser_;
@@ -252,6 +286,10 @@ std::string json_string(std::string_view text) {
 }  // namespace
 
 CocoFile read_coco(const std::filesystem::path& file, CocoFields fields) {
+  const std::filesystem::path packed = file.string() + ".gz";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored) && std::filesystem::exists(packed, ignored))
+    throw Error("{}: there is no such file; unpack {} (gunzip)", file.string(), packed.string());
   std::string json = read_text_file(file);
   json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
   const simdjson::padded_string_view view(json.data(), json.size(), json.capacity());

@@ -125,6 +125,41 @@ TEST(Coco, NamesFilePositionAndFieldOfWhatIsWrong) {
   EXPECT_NE(mistyped.find("category 1: name"), std::string::npos) << mistyped;
 }
 
+TEST(Coco, SaysWhatStandsWhereAnotherKindIsExpected) {
+  EXPECT_EQ(message_of(R"({"images": [{"id": "x\ny"}]})"),
+            "a.json: byte 19 (line 1): image 0: id: got \"x\\ny\", expected a whole number");
+  EXPECT_EQ(message_of(R"({"images": [], "annotations": [{"id": 1, "bbox": [1, 2, null, 4]}]})"),
+            "a.json: byte 56 (line 1): annotation 0: bbox: got null, expected a number");
+  EXPECT_EQ(message_of(R"({"categories": [{"id": 2, "name": 5}]})"),
+            "a.json: byte 34 (line 1): category 0: name: got 5, expected a text");
+  EXPECT_EQ(message_of(R"({"images": {"a": 1}})"),
+            "a.json: byte 11 (line 1): got an object, expected a list");
+  EXPECT_EQ(message_of(R"({"images": [[]]})"),
+            "a.json: byte 12 (line 1): image 0 got a list, expected an object");
+  EXPECT_EQ(
+      message_of(" []"),
+      "a.json: byte 1 (line 1): got a list, expected an object with images, annotations and categories");
+  EXPECT_TRUE(message_of(R"({"images": [{"id": 01}]})").ends_with("got 01, expected a whole number"));
+}
+
+TEST(Coco, TakesAByteOrderMarkAndCountsIt) {
+  EXPECT_EQ(parse_coco("\xef\xbb\xbf" + std::string(small), "a.json").images.size(), 1u);
+  EXPECT_EQ(message_of("\xef\xbb\xbf{\"images\": [{\"id\": 1.5}]}"),
+            "a.json: byte 15 (line 1): image 0: id: got 1.5, expected a whole number");
+}
+
+TEST(Coco, NamesWhatIsNoTextAtAll) {
+  EXPECT_EQ(message_of("\x1f\x8b\x08"), "a.json: this is gzip data, expected JSON; unpack it (gunzip)");
+  for (const std::string_view text : {"\xff\xfe{", "\xfe\xff"})
+    EXPECT_TRUE(message_of(text).starts_with("a.json: this is UTF-16, expected UTF-8"));
+  try {
+    read_coco(testing::TempDir());
+    FAIL() << "a folder was read";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("this is a folder"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Coco, RefusesWhatIsNotJson) {
   for (const std::string_view text :
        {"", "[]", "42", "{", "{\"images\": [", "{\"images\": [}", "{\"images\" []}",

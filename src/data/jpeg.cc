@@ -141,6 +141,19 @@ bool crops_columns_rightly(const jpeg_decompress_struct& info) {
   return true;
 }
 
+// What the file is instead of a JPEG; null where its first bytes do not tell.
+const char* other_format(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\x89PNG")) return "PNG";
+  if (text.starts_with("GIF8")) return "GIF";
+  if (text.starts_with("BM")) return "BMP";
+  if (text.starts_with("RIFF") && text.size() > 8 && text.substr(8).starts_with("WEBP")) return "WebP";
+  if (text.starts_with(std::string_view("II*\0", 4)) || text.starts_with(std::string_view("MM\0*", 4)))
+    return "TIFF";
+  if (text.size() > 8 && text.substr(4).starts_with("ftyp")) return "HEIC or AVIF";
+  return nullptr;
+}
+
 // CMYK to RGB in place. `inverted`: full ink is 0, as in Adobe's files.
 void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
   const unsigned flip = inverted ? 0u : 255u;
@@ -173,6 +186,8 @@ JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->info); }
 const JpegInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
   State& s = *state_;
   rows_left_ = 0;
+  if (const char* other = other_format(bytes))
+    throw Error("this is a {} picture, expected a JPEG; convert it to JPEG", other);
   s.bytes = bytes;
   s.hit_end = false;
   s.source.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());

@@ -297,5 +297,20 @@ TEST(Jpeg, SaysWhatIsWrong) {
   }
 }
 
+TEST(Jpeg, NamesOtherFormats) {
+  const auto message = [](std::string_view text) -> std::string {
+    try {
+      read_jpeg_header(std::as_bytes(std::span(text)));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  EXPECT_EQ(message("\x89PNG\r\n\x1a\n"), "this is a PNG picture, expected a JPEG; convert it to JPEG");
+  EXPECT_TRUE(message("RIFF1234WEBPVP8 ").starts_with("this is a WebP"));
+  EXPECT_TRUE(message("RIFF").starts_with("JPEG data: "));
+  EXPECT_TRUE(message("BMW").starts_with("this is a BMP"));
+}
+
 }  // namespace
 }  // namespace ssd

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "base/text_file.h"
 #include "base/utf8.h"
 
@@ -23,7 +24,10 @@ class Reader {
   Reader(const std::string& text, const std::string& name) : text_(text), name_(name) {}
 
   std::vector<DetectedBox> read() {
-    const simdjson::padded_string_view view(text_.data(), text_.size(), text_.capacity());
+    if (const auto other = other_than_json(text_); !other.empty()) throw Error("{}: {}", name_, other);
+    const std::size_t mark = byte_order_mark(text_);
+    const simdjson::padded_string_view view(text_.data() + mark, text_.size() - mark,
+                                            text_.capacity() - mark);
     check(parser_.iterate(view).get(document_));
     started_ = true;
     sj::json_type type{};
@@ -51,9 +55,7 @@ class Reader {
       sj::field field;
       check(std::move(entry).get(field));
       if (!(field.key() == "annotations")) continue;
-      sj::array list;
-      check(field.value().get_array().get(list));
-      read_list(list);
+      read_list(list_of(field.value()));
       found = true;
     }
     if (!found) fail("got an object without \"annotations\", expected a list of detections");
@@ -63,9 +65,11 @@ class Reader {
     detections_.clear();  // of two lists the last one counts, as in annotation files
     detections_.reserve(text_.size() / 128);
     in_list_ = true;
-    for (auto element : list) {
+    for (simdjson::simdjson_result<sj::value> entry : list) {
+      sj::value element;
+      check(std::move(entry).get(element));
       sj::object object;
-      check(element.get_object().get(object));
+      if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
       detections_.push_back(read_detection(object));
     }
     in_list_ = false;
@@ -88,7 +92,7 @@ class Reader {
         detection.box = read_box(field.value());
         seen |= 4;
       } else if (key == "score") {
-        detection.score = read_number(field.value());
+        detection.score = number_of(field.value());
         seen |= 8;
       }
     }
@@ -99,10 +103,23 @@ class Reader {
     return detection;
   }
 
-  double read_number(sj::value value) {
+  // A value that is of another kind than `expected`.
+  [[noreturn]] void mistyped(std::string_view token, std::string_view expected) {
+    fail_at(static_cast<std::size_t>(token.data() - text_.data()),
+            fmt::format("got {}, expected {}", json_value_text(token), expected));
+  }
+
+  sj::array list_of(sj::value value) {
+    const std::string_view token = value.raw_json_token();
+    sj::array list;
+    if (value.get_array().get(list)) mistyped(token, "a list");
+    return list;
+  }
+
+  double number_of(sj::value value, std::string_view expected = "a number") {
     const std::string_view token = value.raw_json_token();
     double number = 0;
-    check(value.get_double().get(number));
+    if (value.get_double().get(number)) mistyped(token, expected);
     number = exact_double(token, number);
     if (!std::isfinite(number)) fail("the number is too large");
     return number;
@@ -112,7 +129,7 @@ class Reader {
   std::int64_t read_id(sj::value value) {
     std::int64_t whole = 0;
     if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
-    const double id = read_number(value);  // simdjson 3.0's get_number() reads 0 of more than 19 digits
+    const double id = number_of(value, "an integer");  // simdjson 3.0's get_number() misreads over 19 digits
     if (id != std::floor(id) || std::abs(id) > 9007199254740992.0) {
       fail(fmt::format("got the id {}, expected an integer", id));
     }
@@ -122,12 +139,10 @@ class Reader {
   PixelBox read_box(sj::value value) {
     PixelBox box{};
     std::size_t count = 0;
-    sj::array numbers;
-    check(value.get_array().get(numbers));
-    for (auto number : numbers) {
+    for (simdjson::simdjson_result<sj::value> entry : list_of(value)) {
       sj::value element;
-      check(number.get(element));
-      const double parsed = read_number(element);
+      check(std::move(entry).get(element));
+      const double parsed = number_of(element);
       if (count < box.size()) box[count] = parsed;
       ++count;
     }
