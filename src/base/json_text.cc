@@ -5,8 +5,6 @@
 
 namespace ssd {
 
-std::size_t byte_order_mark(std::string_view text) { return text.starts_with("\xef\xbb\xbf") ? 3 : 0; }
-
 std::string_view other_than_json(std::string_view text) {
   if (text.starts_with("\x1f\x8b")) return "this is gzip data, expected JSON; unpack it (gunzip)";
   if (text.starts_with("PK\x03\x04")) return "this is a zip archive, expected JSON; unpack it (unzip)";

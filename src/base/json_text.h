@@ -7,11 +7,8 @@
 
 namespace ssd {
 
-// Bytes of the UTF-8 byte order mark that the text begins with: 3 or 0.
-std::size_t byte_order_mark(std::string_view text);
-
-// What the text is instead of JSON and what to do, where its first bytes tell: "this is gzip data; unpack it".
-// Empty where they do not.
+// What the text is instead of JSON and what to do, where its first bytes tell: "this is gzip data; unpack
+// it". Empty where they do not.
 std::string_view other_than_json(std::string_view text);
 
 // Where a JSON text cannot be right, for a parser that does not say: the first byte that is no UTF-8, else

@@ -32,6 +32,8 @@ bool is_sequence(std::string_view text) {
 
 }  // namespace
 
+std::size_t byte_order_mark(std::string_view text) { return text.starts_with("\xef\xbb\xbf") ? 3 : 0; }
+
 std::size_t first_invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = sequence_length(static_cast<unsigned char>(text[at]));

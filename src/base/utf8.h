@@ -7,6 +7,9 @@
 
 namespace ssd {
 
+// Bytes of the UTF-8 byte order mark that the text begins with: 3 or 0.
+std::size_t byte_order_mark(std::string_view text);
+
 // The position of the first byte that is no valid UTF-8 (RFC 3629); the text's size where all are.
 std::size_t first_invalid_utf8(std::string_view text);
 

@@ -75,6 +75,10 @@ Turn turn_of_orientation(int orientation) {
   }
 }
 
+bool turns_in_place(const Turn& turn, int width, int height) {
+  return turn != Turn{} && (!turn.transpose || width == height);
+}
+
 int exif_orientation(std::span<const std::byte> segment) {
   constexpr std::size_t kHeader = 6;  // "Exif" and two zero bytes
   if (segment.size() < kHeader + 8 || std::memcmp(segment.data(), "Exif\0\0", kHeader) != 0) return 1;

@@ -21,6 +21,10 @@ struct Turn {
 // The turn of an orientation tag (TIFF 6.0, tag 274): 1 to 8; any other value turns nothing.
 Turn turn_of_orientation(int orientation);
 
+// Whether a width x height picture looks another way when turned and keeps its size (orientations 2 to 4, and
+// all but 1 of a square): the size that an annotation states does not tell which way its boxes were drawn.
+bool turns_in_place(const Turn& turn, int width, int height);
+
 // The orientation tag of an APP1 segment's payload ("Exif\0\0", then a TIFF file), 1 where there is none or
 // the segment is malformed: half of the cameras' tags are wrong somewhere, and none is worth a lost picture.
 int exif_orientation(std::span<const std::byte> segment);

@@ -10,7 +10,6 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <string_view>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -109,7 +108,8 @@ class CocoBuilder {
  public:
   CocoBuilder(const std::vector<std::string>& classes, ImportReport& report) : report_(report) {
     for (const std::string& name : classes) {
-      ids_.emplace(name, static_cast<std::int64_t>(categories_.size()) + 1);
+      if (!ids_.emplace(name, static_cast<std::int64_t>(categories_.size()) + 1).second)
+        throw Error("classes: got \"{}\" twice, expected every name once; rename one of the two", name);
       categories_.push_back({static_cast<std::int64_t>(categories_.size()) + 1, utf8_name(name, report)});
       report_.classes.push_back({categories_.back().name, 0});
     }
@@ -165,6 +165,11 @@ const char* describe(ImportNote note) {
       return "pictures without an annotation file";
     case ImportNote::picture_in_no_split:
       return "pictures left out: in none of the lists or folders used";
+    case ImportNote::picture_in_both_splits:
+      return "pictures named for training and for validation (taken for val2017 only)";
+    case ImportNote::picture_turned_in_place:
+      return "pictures that EXIF turns without a change of size (orientation 2 to 4, or square): their boxes "
+             "are read on the picture as stored (where they are wrong there, turn the files: exiftran -ai)";
     case ImportNote::annotation_without_picture:
       return "annotations left out: their picture is not there";
     case ImportNote::listed_without_picture:
@@ -185,6 +190,10 @@ const char* describe(ImportNote note) {
       return "boxes that reach over the picture's edge (kept; training clips them)";
     case ImportNote::polygon_boxed:
       return "polygons turned into their bounding boxes";
+    case ImportNote::path_unreadable:
+      return "folders or links left out: they cannot be followed";
+    case ImportNote::split_empty:
+      return "splits without any picture, so that there is nothing to train on";
   }
   return "";
 }
@@ -223,6 +232,10 @@ const char* key_of(ImportNote note) {
       return "picture_without_annotation";
     case ImportNote::picture_in_no_split:
       return "picture_in_no_split";
+    case ImportNote::picture_in_both_splits:
+      return "picture_in_both_splits";
+    case ImportNote::picture_turned_in_place:
+      return "picture_turned_in_place";
     case ImportNote::annotation_without_picture:
       return "annotation_without_picture";
     case ImportNote::listed_without_picture:
@@ -243,6 +256,10 @@ const char* key_of(ImportNote note) {
       return "box_over_edge";
     case ImportNote::polygon_boxed:
       return "polygon_boxed";
+    case ImportNote::path_unreadable:
+      return "path_unreadable";
+    case ImportNote::split_empty:
+      return "split_empty";
   }
   return "";
 }
@@ -274,7 +291,15 @@ void note_boxes_over_edge(const ImportedImage& image, const std::string& place, 
   }
 }
 
-void check_import_target(const fs::path& folder) {
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const auto first = text.find_first_not_of(blanks);
+  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+void check_import_target(const fs::path& folder, const fs::path& source) {
+  if (std::error_code absent; !source.empty() && fs::equivalent(folder, source, absent))
+    throw Error("{}: the target is the source, expected another folder; name a new one", folder.string());
   for (const ImportSplit split : {ImportSplit::train, ImportSplit::val}) {
     const fs::path file = annotation_file(folder, split);
     if (fs::exists(file)) {
@@ -304,6 +329,7 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
     throw Error("{}: got no picture to import, expected JPEG files with annotations{}", folder.string(),
                 reasons);
   }
+  if (report.train.images == 0) report.note(ImportNote::split_empty, name_of(ImportSplit::train));
   builder.number_annotations();
   fs::create_directories(folder / "annotations");
   for (const ImportSplit split : {ImportSplit::train, ImportSplit::val})

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ssd {
@@ -25,6 +26,8 @@ enum class ImportNote {
   picture_unreadable,          // left out: a JPEG whose header is broken, or none in spite of its name
   picture_without_annotation,  // left out (VOC) or taken as a picture without boxes (YOLO)
   picture_in_no_split,         // left out: there are lists, and it is in none of those used
+  picture_in_both_splits,      // taken for validation only
+  picture_turned_in_place,     // kept: EXIF turns it, and its size does not tell which way the boxes belong
   annotation_without_picture,  // left out
   listed_without_picture,      // a line of a list that leads nowhere
   not_an_annotation,           // an xml file of another kind
@@ -35,6 +38,8 @@ enum class ImportNote {
   box_difficult,               // left out as asked for
   box_over_edge,               // kept as it is: reaches over the picture's edge by more than a pixel
   polygon_boxed,               // kept: the bounding box of a polygon
+  path_unreadable,             // left out: a folder or link that cannot be followed
+  split_empty,                 // no picture is left to train on
 };
 const char* describe(ImportNote note);
 
@@ -87,15 +92,20 @@ struct ImportedImage {
 // as hard links where the file system can and copies otherwise, named like the source's files (with their
 // folders in front where a name occurs twice). Image ids count from 1 in the order of `images`, left out ones
 // included; annotation ids run on from train to val. The annotation files are written last, whole or not at
-// all. Images of split none are left out and noted. Fills the report's counts. Throws Error where FOLDER
-// holds annotation files already, a box has a class that is not in `classes`, or nothing is left to write.
+// all. Images of split none are left out and noted, as is an empty training split. Fills the report's counts.
+// Throws Error where FOLDER holds annotation files already, a class occurs twice in `classes`, a box has a
+// class that is not among them, or nothing is left to write.
 void write_coco_folder(const std::vector<ImportedImage>& images, const std::vector<std::string>& classes,
                        const std::filesystem::path& folder, ImportReport& report);
 
 // Notes the image's boxes that reach over its edge by more than a pixel, at `place`.
 void note_boxes_over_edge(const ImportedImage& image, const std::string& place, ImportReport& report);
 
-// Throws Error where `folder` holds instances files already, so that nothing is read in vain.
-void check_import_target(const std::filesystem::path& folder);
+// Throws Error where `folder` is the source or holds instances files already, so that nothing is read in
+// vain.
+void check_import_target(const std::filesystem::path& folder, const std::filesystem::path& source = {});
+
+// Without blanks at both ends.
+std::string_view trimmed(std::string_view text);
 
 }  // namespace ssd

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "data/exif.h"
 #include "data/file_bytes.h"
 #include "data/jpeg.h"
 
@@ -67,48 +66,22 @@ bool is_below(const fs::path& file, const fs::path& folder) {
 }
 
 ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& except)
-    : root_(plain_path(roots.at(0))), except_(fs::weakly_canonical(except)) {
+    : root_(plain_path(roots.at(0))), walk_(except) {
   for (std::size_t i = 0; i < roots.size(); ++i) {
     const auto earlier = std::span(roots).first(i);
     const bool seen =
         std::ranges::any_of(earlier, [&](const fs::path& other) { return is_below(roots[i], other); });
-    if (!seen) scan(plain_path(roots[i]));
+    if (seen) continue;
+    if (!fs::is_directory(roots[i]))
+      throw Error("{}: is no folder; give the folder of the data set", roots[i].string());
+    walk_.add(plain_path(roots[i]));
   }
+  for (const fs::path& file : walk_.files()) add_file(file);
   for (std::vector<fs::path>* files : {&pictures_, &xml_, &text_}) {
     std::ranges::sort(*files);
     files->erase(std::unique(files->begin(), files->end()), files->end());
   }
   for (std::size_t i = 0; i < pictures_.size(); ++i) by_stem_[stem_of(pictures_[i])].push_back(i);
-}
-
-// Links come after all folders, in the order of their names: where a folder can be reached both ways, its
-// files are known by its own path.
-void ImportSource::scan(const fs::path& root) {
-  if (!fs::is_directory(root))
-    throw Error("{}: is no folder; give the folder of the data set", root.string());
-  std::vector<fs::path> places{root};
-  while (!places.empty()) {
-    std::vector<fs::path> links;
-    for (const fs::path& place : places) scan_folder(place, links);
-    std::ranges::sort(links);
-    places = std::move(links);
-  }
-}
-
-void ImportSource::scan_folder(const fs::path& folder, std::vector<fs::path>& links) {
-  const fs::path real = fs::weakly_canonical(folder);
-  if (real == except_ || !seen_.insert(real).second) return;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with('.') || name == "__MACOSX") continue;
-    std::error_code dangling;
-    if (!entry.is_directory(dangling))
-      add_file(entry.path());
-    else if (entry.is_symlink())
-      links.push_back(entry.path());
-    else
-      scan_folder(entry.path(), links);
-  }
 }
 
 void ImportSource::add_file(const fs::path& file) {
@@ -148,11 +121,11 @@ PictureSize read_picture_size(const fs::path& file) {
     std::vector<std::byte> buffer;
     info = read_jpeg_header(read_file(file.string(), buffer));
   }
-  return {info.width, info.height, turn_of_orientation(info.orientation).transpose};
+  return {info.width, info.height, turn_of_orientation(info.orientation)};
 }
 
 void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
-                        std::vector<bool>& transposed, ImportReport& report) {
+                        std::vector<Turn>& turns, ImportReport& report) {
   std::vector<PictureSize> sizes(images.size());
   std::vector<std::string> reasons(images.size());
   ThreadPool(std::max(1, options.threads)).parallel_for(images.size(), [&](std::size_t i) {
@@ -164,7 +137,7 @@ void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions&
     }
   });
   std::vector<ImportedImage> usable;
-  transposed.clear();
+  turns.clear();
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (!is_jpeg_name(images[i].file)) {
       report.note(ImportNote::picture_not_jpeg, images[i].name);
@@ -173,11 +146,16 @@ void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions&
     } else {
       images[i].width = sizes[i].width;
       images[i].height = sizes[i].height;
-      transposed.push_back(sizes[i].transposed);
+      turns.push_back(sizes[i].turn);
       usable.push_back(std::move(images[i]));
     }
   }
   images = std::move(usable);
+}
+
+void note_unreadable(const ImportSource& source, ImportReport& report) {
+  for (const FolderWalk::Unreadable& one : source.unreadable())
+    report.note(ImportNote::path_unreadable, fmt::format("{} ({})", source.name_of(one.path), one.reason));
 }
 
 }  // namespace ssd

@@ -5,18 +5,18 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "data/exif.h"
+#include "data/folder_walk.h"
 #include "data/import.h"
 
 namespace ssd {
 
-// The files below a folder by kind, sorted by path. Names that begin with a dot and folders of macOS archives
-// ("__MACOSX") are passed over. Links to folders are followed, but for folders that were seen already.
+// The files below a folder, as FolderWalk finds them, by kind and sorted by path.
 class ImportSource {
  public:
   // The files below all `roots`; names are relative to the first. `except` (the folder to be written) is
@@ -28,6 +28,9 @@ class ImportSource {
   const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
   const std::vector<std::filesystem::path>& text_files() const { return text_; }
 
+  // Folders and links that could not be followed.
+  const std::vector<FolderWalk::Unreadable>& unreadable() const { return walk_.unreadable(); }
+
   // The picture called `name` (with or without folders and extension). Where there are several, the one with
   // the same last folders, then the nearest to the file `from` in the tree, then the one with that extension.
   std::optional<std::filesystem::path> find_picture(std::string_view name,
@@ -37,12 +40,10 @@ class ImportSource {
   std::string name_of(const std::filesystem::path& file) const;
 
  private:
-  void scan(const std::filesystem::path& root);
-  void scan_folder(const std::filesystem::path& folder, std::vector<std::filesystem::path>& links);
   void add_file(const std::filesystem::path& file);
 
-  std::filesystem::path root_, except_;
-  std::set<std::filesystem::path> seen_;  // folders, without links in their paths
+  std::filesystem::path root_;
+  FolderWalk walk_;
   std::vector<std::filesystem::path> pictures_, xml_, text_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_stem_;
 };
@@ -58,15 +59,18 @@ bool is_below(const std::filesystem::path& file, const std::filesystem::path& fo
 struct PictureSize {
   int width = 0;  // as stored
   int height = 0;
-  bool transposed = false;  // EXIF: to be shown with the sides exchanged
+  Turn turn;  // by EXIF
 };
 
 // Throws Error where it is no JPEG or the header is broken.
 PictureSize read_picture_size(const std::filesystem::path& file);
 
 // Fills in `image.width` and `height` (as stored) of every picture, on several threads, and removes those
-// that cannot be used, with a note. `transposed` gets one flag for each image that remains.
+// that cannot be used, with a note. `turns` gets what EXIF says of each image that remains.
 void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
-                        std::vector<bool>& transposed, ImportReport& report);
+                        std::vector<Turn>& turns, ImportReport& report);
+
+// Notes what the source could not follow.
+void note_unreadable(const ImportSource& source, ImportReport& report);
 
 }  // namespace ssd

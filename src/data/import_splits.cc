@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/utf8.h"
 
 namespace ssd {
 namespace {
@@ -93,8 +94,11 @@ bool test_is_annotated(const std::vector<ImportedImage>& images, const Membershi
   return false;
 }
 
-void assign(std::vector<ImportedImage>& images, const Membership& parts, unsigned train, unsigned val) {
+void assign(std::vector<ImportedImage>& images, const Membership& parts, unsigned train, unsigned val,
+            ImportReport& report) {
   for (std::size_t i = 0; i < images.size(); ++i) {
+    if ((parts[i] & val) && (parts[i] & bit(Part::train)))  // trainval holds both by custom
+      report.note(ImportNote::picture_in_both_splits, images[i].name);
     images[i].split = (parts[i] & val)     ? ImportSplit::val
                       : (parts[i] & train) ? ImportSplit::train
                                            : ImportSplit::none;
@@ -133,18 +137,18 @@ std::string names_of(const Membership& parts, std::initializer_list<Part> which)
 }
 
 std::string by_parts(std::vector<ImportedImage>& images, const Membership& parts, bool lists,
-                     const ImportOptions& options) {
+                     const ImportOptions& options, ImportReport& report) {
   const char* kind = lists ? "lists" : "folders";
   const unsigned learning = bit(Part::train) | bit(Part::trainval);
   const bool some_train = has(parts, Part::train) || has(parts, Part::trainval);
   const bool voc_2007 = lists && some_train && test_is_annotated(images, parts);
   if (voc_2007 || (some_train && !has(parts, Part::val) && test_is_annotated(images, parts))) {
-    assign(images, parts, learning | bit(Part::val), bit(Part::test));
+    assign(images, parts, learning | bit(Part::val), bit(Part::test), report);
     return fmt::format("{}: {} for train2017, test for val2017", kind,
                        names_of(parts, {Part::train, Part::val, Part::trainval}));
   }
   if (some_train && has(parts, Part::val)) {
-    assign(images, parts, learning, bit(Part::val));
+    assign(images, parts, learning, bit(Part::val), report);
     return fmt::format("{}: {} for train2017, val for val2017", kind,
                        names_of(parts, {Part::train, Part::trainval}));
   }
@@ -167,10 +171,8 @@ std::vector<std::string> read_lines(const fs::path& file) {
   if (!stream) throw Error("{}: cannot be opened", file.string());
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {
-    if (lines.empty() && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // byte order mark
-    const auto first = line.find_first_not_of(" \t\r");
-    if (first == std::string::npos) continue;
-    lines.push_back(line.substr(first, line.find_last_not_of(" \t\r") - first + 1));
+    if (lines.empty()) line.erase(0, byte_order_mark(line));
+    if (const std::string_view text = trimmed(line); !text.empty()) lines.emplace_back(text);
   }
   return lines;
 }
@@ -186,7 +188,7 @@ std::string assign_splits(std::vector<ImportedImage>& images, const ImportSource
   const std::vector<fs::path> lists = split_lists(source);
   const Membership parts = lists.empty() ? read_folders(images) : read_lists(lists, images, source, report);
   const bool some = std::ranges::any_of(parts, [](unsigned member) { return member != 0; });
-  return some ? by_parts(images, parts, !lists.empty(), options) : assign_share(images, options);
+  return some ? by_parts(images, parts, !lists.empty(), options, report) : assign_share(images, options);
 }
 
 }  // namespace ssd

@@ -40,11 +40,7 @@ class XmlFile {
   double number(pugi::xml_node parent, const char* name) const {
     const pugi::xml_node node = parent.child(name);
     if (!node) fail(parent, fmt::format("has no <{}>", name));
-    std::string_view text = node.text().get();
-    const auto first = text.find_first_not_of(" \t\r\n");
-    text.remove_prefix(first == text.npos ? text.size() : first);
-    if (const auto last = text.find_last_not_of(" \t\r\n"); last != text.npos)
-      text = text.substr(0, last + 1);
+    const std::string_view text = trimmed(node.text().get());
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || !(std::abs(value) < 1e9)) {
@@ -85,6 +81,7 @@ class VocImporter {
   std::vector<ImportedImage> read();
 
  private:
+  std::optional<fs::path> picture_of(const fs::path& xml) const;
   void read_xml(const fs::path& path);
   void add(ImportedImage image, VocAnnotation annotation);
   void read_objects(const XmlFile& xml, const std::string& name, ImportedImage& image);
@@ -97,6 +94,7 @@ class VocImporter {
   ImportReport& report_;
   std::vector<ImportedImage> images_;
   std::map<std::string, VocAnnotation> annotations_;  // by picture
+  std::set<std::string> unusable_;                    // pictures whose annotations cannot be read
 };
 
 std::vector<ImportedImage> VocImporter::read() {
@@ -105,12 +103,18 @@ std::vector<ImportedImage> VocImporter::read() {
       read_xml(path);
     } catch (const Error& error) {
       report_.note(ImportNote::annotation_unreadable, error.what());
+      if (const auto picture = picture_of(path)) unusable_.insert(source_.name_of(*picture));
     }
   }
   note_unused_pictures();
   std::ranges::sort(images_, {}, &ImportedImage::name);
   settle_sizes();
   return std::move(images_);
+}
+
+// The picture that has the annotation file's name.
+std::optional<fs::path> VocImporter::picture_of(const fs::path& xml) const {
+  return source_.find_picture(xml.stem().string() + ".jpg", xml);
 }
 
 void VocImporter::read_xml(const fs::path& path) {
@@ -120,7 +124,7 @@ void VocImporter::read_xml(const fs::path& path) {
     report_.note(ImportNote::not_an_annotation, name);
     return;
   }
-  auto picture = source_.find_picture(path.stem().string() + ".jpg", path);
+  auto picture = picture_of(path);
   if (!picture) picture = source_.find_picture(xml.root().child_value("filename"), path);
   if (!picture) {
     report_.note(ImportNote::annotation_without_picture, name);
@@ -170,7 +174,7 @@ void VocImporter::read_objects(const XmlFile& xml, const std::string& name, Impo
 
 std::optional<ImportedBox> VocImporter::read_box(const XmlFile& xml, pugi::xml_node object,
                                                  const std::string& name) {
-  const std::string category = object.child_value("name");
+  const std::string category(trimmed(object.child_value("name")));
   if (category.empty()) xml.fail(object, "has no <name>");
   const pugi::xml_node corners = object.child("bndbox");
   if (!corners) xml.fail(object, "has no <bndbox>");
@@ -185,7 +189,7 @@ std::optional<ImportedBox> VocImporter::read_box(const XmlFile& xml, pugi::xml_n
 }
 
 void VocImporter::note_unused_pictures() {
-  std::set<std::string> used;
+  std::set<std::string> used = unusable_;
   for (const ImportedImage& image : images_) used.insert(image.name);
   for (const fs::path& picture : source_.pictures()) {
     const std::string name = source_.name_of(picture);
@@ -194,13 +198,16 @@ void VocImporter::note_unused_pictures() {
 }
 
 void VocImporter::settle_sizes() {
-  std::vector<bool> transposed;
-  read_picture_sizes(images_, options_.common, transposed, report_);
+  std::vector<Turn> turns;
+  read_picture_sizes(images_, options_.common, turns, report_);
   for (std::size_t i = 0; i < images_.size(); ++i) {
     ImportedImage& image = images_[i];
     const VocAnnotation& annotation = annotations_.at(image.name);
     const VocSize& stated = annotation.stated;
-    if (transposed[i] && stated.width == image.height && stated.height == image.width) {
+    const bool unstated = stated.width <= 0 && turns[i] != Turn{};
+    if (!image.boxes.empty() && (unstated || turns_in_place(turns[i], image.width, image.height)))
+      report_.note(ImportNote::picture_turned_in_place, image.name);
+    if (turns[i].transpose && stated.width == image.height && stated.height == image.width) {
       std::swap(image.width, image.height);
     } else if (stated.width > 0 && (stated.width != image.width || stated.height != image.height)) {
       report_.note(ImportNote::size_differs, annotation.xml);
@@ -220,7 +227,7 @@ std::vector<std::string> class_names(const std::vector<ImportedImage>& images) {
 }  // namespace
 
 ImportReport import_voc(const fs::path& source, const fs::path& target, const VocImportOptions& options) {
-  check_import_target(target);
+  check_import_target(target, source);
   const ImportSource files({source}, target);
   if (files.xml_files().empty()) {
     throw Error(
@@ -228,6 +235,7 @@ ImportReport import_voc(const fs::path& source, const fs::path& target, const Vo
         source.string());
   }
   ImportReport report;
+  note_unreadable(files, report);
   std::vector<ImportedImage> images = VocImporter(files, options, report).read();
   report.splits_from = assign_splits(images, files, options.common, report);
   const auto& given = options.common.classes;

@@ -293,5 +293,38 @@ TEST_F(VocTest, RefusesATargetThatHoldsAnnotationsAndEmptySources) {
   EXPECT_TRUE(contains(error_of([&] { import(options); }), "validation share of 1.5"));
 }
 
+TEST_F(VocTest, BlanksAroundAClassAreNoPartOfIt) {
+  add("src/a.jpg", "src/a.xml", {{" cat\n", {1, 2, 30, 20}}, {"cat", {1, 2, 30, 20}}});
+  add("src/b.jpg", "src/b.xml", {{"cat", {1, 2, 30, 20}}});
+  const ImportReport report = import();
+  ASSERT_EQ(report.classes.size(), 1u);
+  EXPECT_EQ(report.classes[0].boxes, 3u);
+}
+
+TEST_F(VocTest, ClassesGivenTwiceAreRefused) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
+  VocImportOptions options;
+  options.common.classes = {"cat", "cat"};
+  EXPECT_TRUE(contains(error_of([&] { import(options); }), "got \"cat\" twice"));
+}
+
+TEST_F(VocTest, AnUnreadableAnnotationIsNotCalledMissing) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
+  add("src/b.jpg", "src/b.xml", {});
+  write("src/b.xml", "<annotation><object>");
+  const ImportReport report = import();
+  EXPECT_EQ(report.notes.at(ImportNote::annotation_unreadable).count, 1u);
+  EXPECT_FALSE(report.notes.contains(ImportNote::picture_without_annotation)) << report.to_text();
+}
+
+TEST_F(VocTest, PicturesWhoseTurnTheAnnotationLeavesOpenAreNoted) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
+  add("src/b.jpg", "src/b.xml", {{"cat", {1, 2, 30, 20}}});
+  write_jpeg("src/a.jpg", 40, 30, 3);
+  write_jpeg("src/b.jpg", 40, 30, 6);  // the size stated tells
+  const ImportReport report = import();
+  EXPECT_EQ(report.notes.at(ImportNote::picture_turned_in_place).places, (std::vector<std::string>{"a.jpg"}));
+}
+
 }  // namespace
 }  // namespace ssd

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/import_source.h"
 #include "data/import_splits.h"
 #include "data/import_yolo_data.h"
@@ -42,11 +43,15 @@ class YoloImporter {
       : source_(source), data_(data), options_(options), report_(report) {}
 
   std::vector<ImportedImage> read();
+  // Whether every picture of train is one of val as well.
+  bool train_is_val() const { return train_is_val_; }
 
  private:
   void add_all();
   void add(const fs::path& place, ImportSplit split);
   void add_picture(const fs::path& picture, ImportSplit split);
+  void settle_shared();
+  void note_left_out();
   void find_labels();
   std::optional<fs::path> own_label_file(const fs::path& picture) const;
   std::optional<fs::path> label_file(const fs::path& picture) const;
@@ -61,9 +66,11 @@ class YoloImporter {
   ImportReport& report_;
   std::vector<ImportedImage> images_;
   std::unordered_map<std::string, std::size_t> index_;  // of images_, by file
+  std::vector<std::string> shared_;                     // pictures of val that train names as well
+  bool train_is_val_ = false;
   std::optional<fs::path> class_file_;
   // Text files by stem, but for those that lie where a picture's own labels do.
-  std::unordered_map<std::string, std::vector<fs::path>> stray_labels_;
+  std::map<std::string, std::vector<fs::path>> stray_labels_;
 };
 
 std::vector<ImportedImage> YoloImporter::read() {
@@ -72,21 +79,60 @@ std::vector<ImportedImage> YoloImporter::read() {
   for (const fs::path& place : data_.val) add(place, ImportSplit::val);
   for (const fs::path& place : data_.train) add(place, ImportSplit::train);
   if (data_.train.empty() && data_.val.empty()) add_all();
+  settle_shared();
+  note_left_out();
   std::ranges::sort(images_, {}, &ImportedImage::name);
-  std::vector<bool> transposed;
-  read_picture_sizes(images_, options_, transposed, report_);
+  std::vector<Turn> turns;
+  read_picture_sizes(images_, options_, turns, report_);
   std::vector<ImportedImage> usable;
   for (std::size_t i = 0; i < images_.size(); ++i) {
     ImportedImage& image = images_[i];
-    if (transposed[i]) std::swap(image.width, image.height);
+    const bool in_place = turns_in_place(turns[i], image.width, image.height);
+    if (turns[i].transpose) std::swap(image.width, image.height);
     try {
       read_image(image);
+      if (in_place && !image.boxes.empty()) report_.note(ImportNote::picture_turned_in_place, image.name);
       usable.push_back(std::move(image));
     } catch (const Error& error) {
       report_.note(ImportNote::annotation_unreadable, error.what());
     }
   }
   return usable;
+}
+
+// Small public sets name the same folder twice: then nothing would be left to train on.
+void YoloImporter::settle_shared() {
+  const bool trained = std::ranges::any_of(
+      images_, [](const ImportedImage& image) { return image.split == ImportSplit::train; });
+  train_is_val_ = !trained && !shared_.empty();
+  if (train_is_val_) return;
+  for (std::string& name : shared_) report_.note(ImportNote::picture_in_both_splits, std::move(name));
+}
+
+// Whether the file's first line that is not empty could be one of labels.
+bool holds_labels(const fs::path& file) {
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    const auto numbers = numbers_of(std::string_view(line).substr(byte_order_mark(line)));
+    if (!numbers || !numbers->empty()) return numbers && numbers->size() >= 5;
+  }
+  return false;
+}
+
+// Pictures that no split names, and labels that no picture has.
+void YoloImporter::note_left_out() {
+  std::set<std::string> stems;
+  for (const fs::path& picture : source_.pictures()) {
+    stems.insert(picture.stem().string());
+    if (!index_.contains(picture.string()))
+      report_.note(ImportNote::picture_in_no_split, source_.name_of(picture));
+  }
+  for (const auto& [stem, files] : stray_labels_) {
+    // One file without a folder of its own is the labels of the pictures of its name.
+    if (files.size() == 1 && stems.contains(stem)) continue;
+    for (const fs::path& file : files)
+      if (holds_labels(file)) report_.note(ImportNote::annotation_without_picture, source_.name_of(file));
+  }
 }
 
 void YoloImporter::read_image(ImportedImage& image) {
@@ -132,7 +178,12 @@ void YoloImporter::add(const fs::path& place, ImportSplit split) {
 }
 
 void YoloImporter::add_picture(const fs::path& picture, ImportSplit split) {
-  if (!index_.emplace(picture.string(), images_.size()).second) return;
+  const auto [known, fresh] = index_.emplace(picture.string(), images_.size());
+  if (!fresh) {
+    const ImportedImage& image = images_[known->second];
+    if (image.split != split) shared_.push_back(image.name);
+    return;
+  }
   ImportedImage& image = images_.emplace_back();
   image.file = picture;
   image.name = source_.name_of(picture);
@@ -165,7 +216,7 @@ void YoloImporter::read_labels(const fs::path& file, ImportedImage& image) {
   if (!stream) throw Error("{}: cannot be opened", file.string());
   int line_number = 0;
   for (std::string line; std::getline(stream, line);) {
-    if (++line_number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // byte order mark
+    if (++line_number == 1) line.erase(0, byte_order_mark(line));
     const std::string place = fmt::format("{}:{}", file.string(), line_number);
     const auto numbers = numbers_of(line);
     if (!numbers) {
@@ -206,11 +257,12 @@ std::optional<ImportedBox> YoloImporter::read_line(const std::vector<double>& nu
     throw Error("{}: got class {}, expected 0 to {}; mend the line or add the class's name", place, number,
                 data_.names.size() - 1);
   }
-  if (std::ranges::any_of(numbers.begin() + 1, numbers.begin() + 5,
-                          [](double v) { return std::abs(v) > 2; })) {
-    throw Error(
-        "{}: got {} {} {} {}, expected shares of the picture between 0 and 1; divide by its width and height",
-        place, numbers[1], numbers[2], numbers[3], numbers[4]);
+  // Behind a box stand a confidence or key points, which may be of any size.
+  const auto shares_end = polygon ? numbers.end() : numbers.begin() + 5;
+  const auto pixels = std::find_if(numbers.begin() + 1, shares_end, [](double v) { return std::abs(v) > 2; });
+  if (pixels != shares_end) {
+    throw Error("{}: got {}, expected shares of the picture between 0 and 1; divide by its width and height",
+                place, *pixels);
   }
   const auto [left, top, right, bottom] = extent_of(numbers, polygon);
   const double width = (right - left) * image.width, height = (bottom - top) * image.height;
@@ -244,7 +296,7 @@ YoloData find_data(const fs::path& source, const ImportOptions& options) {
 // The set's folder, and those that it names outside of it.
 std::vector<fs::path> folders_of(const YoloData& data) {
   std::vector<fs::path> folders{data.root};
-  for (const std::vector<fs::path>* places : {&data.train, &data.val}) {
+  for (const std::vector<fs::path>* places : {&data.train, &data.val, &data.test}) {
     std::ranges::copy_if(*places, std::back_inserter(folders),
                          [](const fs::path& p) { return fs::is_directory(p); });
   }
@@ -254,8 +306,9 @@ std::vector<fs::path> folders_of(const YoloData& data) {
 }  // namespace
 
 ImportReport import_yolo(const fs::path& source, const fs::path& target, const ImportOptions& options) {
-  check_import_target(target);
+  check_import_target(target, source);
   YoloData data = find_data(source, options);
+  check_import_target(target, data.root);
   if (!options.classes.empty()) {
     if (options.classes.size() != data.names.size()) {
       throw Error("import yolo: got {} class names, expected {}, as many as the data set has",
@@ -263,13 +316,19 @@ ImportReport import_yolo(const fs::path& source, const fs::path& target, const I
     }
     data.names = options.classes;
   }
+  for (std::string& name : data.names) name = trimmed(name);
   const ImportSource files(folders_of(data), target);
   ImportReport report;
-  std::vector<ImportedImage> images = YoloImporter(files, data, options, report).read();
+  note_unreadable(files, report);
+  YoloImporter importer(files, data, options, report);
+  std::vector<ImportedImage> images = importer.read();
   if (data.train.empty() && data.val.empty()) {
     report.splits_from = assign_splits(images, files, options, report);
   } else if (data.train.empty() || data.val.empty()) {
     report.splits_from = "data file: " + assign_share(images, options);
+  } else if (importer.train_is_val()) {
+    report.splits_from =
+        "data file: train and val are the same pictures, of which " + assign_share(images, options);
   } else {
     report.splits_from = "data file: train for train2017, val for val2017";
   }

@@ -48,7 +48,7 @@ std::vector<std::string> read_names(const fs::path& file, const YAML::Node& node
 }
 
 // "../train/images" of exporters means the folder beside the data file all the same.
-fs::path locate(const fs::path& file, const fs::path& root, const YAML::Node& node) {
+std::optional<fs::path> find(const fs::path& file, const fs::path& root, const YAML::Node& node) {
   const fs::path folder = file.parent_path();
   const fs::path path = node.as<std::string>();
   fs::path inside = path.lexically_normal();
@@ -56,16 +56,26 @@ fs::path locate(const fs::path& file, const fs::path& root, const YAML::Node& no
   for (const fs::path& candidate : {root / path, folder / path, folder / inside}) {
     if (fs::exists(candidate)) return candidate.lexically_normal();
   }
-  throw Error("{}: got {}, expected a folder or a list that is there; correct the path",
-              where(file, node.Mark()), path.string());
+  return std::nullopt;
 }
 
-std::vector<fs::path> locate_all(const fs::path& file, const fs::path& root, const YAML::Node& node) {
+enum class Absent { fail, skip };
+
+// A split's places: none, one or a list of them.
+std::vector<fs::path> locate(const fs::path& file, const fs::path& root, const YAML::Node& node,
+                             Absent absent) {
   std::vector<fs::path> paths;
+  const auto add = [&](const YAML::Node& one) {
+    if (const auto path = find(file, root, one))
+      paths.push_back(*path);
+    else if (absent == Absent::fail)
+      throw Error("{}: got {}, expected a folder or a list that is there; correct the path",
+                  where(file, one.Mark()), one.as<std::string>());
+  };
   if (node.IsSequence()) {
-    for (const YAML::Node& one : node) paths.push_back(locate(file, root, one));
+    for (const YAML::Node& one : node) add(one);
   } else if (node.IsScalar() && !node.Scalar().empty()) {
-    paths.push_back(locate(file, root, node));
+    add(node);
   }
   return paths;
 }
@@ -105,8 +115,13 @@ YoloData read_yolo_data(const fs::path& file) {
       throw Error("{}: got nc: {}, expected {}, the number of names; correct one of them",
                   where(file, data["nc"].Mark()), count, yolo.names.size());
     }
-    if (data["train"]) yolo.train = locate_all(fs::absolute(file), yolo.root, data["train"]);
-    if (data["val"]) yolo.val = locate_all(fs::absolute(file), yolo.root, data["val"]);
+    const auto places = [&](const char* split, Absent absent) {
+      return data[split] ? locate(fs::absolute(file), yolo.root, data[split], absent)
+                         : std::vector<fs::path>();
+    };
+    yolo.train = places("train", Absent::fail);
+    yolo.val = places("val", Absent::fail);
+    yolo.test = places("test", Absent::skip);
     yolo.key_points = static_cast<bool>(data["kpt_shape"]);
     return yolo;
   } catch (const YAML::Exception& error) {

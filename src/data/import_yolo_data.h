@@ -13,7 +13,8 @@ struct YoloData {
   std::vector<std::string> names;            // classes by number
   std::vector<std::filesystem::path> train;  // folders of pictures, or lists (.txt)
   std::vector<std::filesystem::path> val;
-  bool key_points = false;  // lines go on after the box
+  std::vector<std::filesystem::path> test;  // those that are there
+  bool key_points = false;                  // lines go on after the box
 };
 
 // The data file in `folder`: data.yaml, else the only yaml file that has names. Nothing if there is none.
@@ -21,7 +22,8 @@ std::optional<std::filesystem::path> find_yolo_data(const std::filesystem::path&
 
 // Reads it. Paths are looked for below `path`, below the file's folder, and, where they begin with "..", as
 // exporters write them, below the file's folder without it. Throws Error (file and line) for malformed yaml,
-// missing names, gaps in their numbers, a count `nc` that differs, and for train or val that are not there.
+// missing names, gaps in their numbers, a count `nc` that differs, and for train or val that are not there;
+// test is passed over then.
 YoloData read_yolo_data(const std::filesystem::path& file);
 
 // The file with names one a line (classes.txt, obj.names, ...) in `folder` or its folders labels and data.

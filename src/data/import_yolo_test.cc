@@ -182,6 +182,7 @@ TEST_F(YoloTest, ABadLabelFileIsNamedWithItsLineAndLeftOut) {
   EXPECT_TRUE(contains(error_with("-1 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class -1"));
   EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected shares of the picture"));
   EXPECT_TRUE(contains(error_with("0 nan 0.5 0.1 0.1\n"), "a.txt:1"));
+  EXPECT_TRUE(contains(error_with("0 .1 .1 .3 .1 500 600\n"), "a.txt:1: got 500, expected shares"));
 }
 
 TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
@@ -260,6 +261,83 @@ TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {
   EXPECT_TRUE(contains(error_with("names: [cat, dog\n"), "data.yaml:"));
   fs::remove(root_ / "src/data.yaml");
   EXPECT_TRUE(contains(error_of([&] { import(); }), "neither data.yaml nor classes.txt"));
+}
+
+// The layout of small public sets.
+TEST_F(YoloTest, TrainAndValOfOneFolderAreSharedOut) {
+  for (int i = 0; i < 10; ++i) {
+    write_jpeg(fmt::format("src/images/{}.jpg", i), 40, 30);
+    write(fmt::format("src/labels/{}.txt", i), "0 0.5 0.5 0.25 0.2\n");
+  }
+  write("src/data.yaml", "train: images\nval: images\nnames: [cat]\n");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images, 9u);
+  EXPECT_EQ(report.val.images, 1u);
+  EXPECT_EQ(report.splits_from,
+            "data file: train and val are the same pictures, of which a share of 10% for val2017 (seed 0)");
+  EXPECT_TRUE(report.notes.empty()) << report.to_text();
+}
+
+TEST_F(YoloTest, PicturesOfBothSplitsAndAnEmptyTrainingSplitAreNoted) {
+  write_two();
+  write("src/data.yaml", "train: images\nval: images/val\nnames: [cat, dog]\n");
+  const ImportReport both = import();
+  EXPECT_EQ(both.train.images, 1u);
+  EXPECT_EQ(both.notes.at(ImportNote::picture_in_both_splits).places.at(0), "images/val/b.jpg");
+  fs::remove_all(root_ / "dst");
+  fs::remove(root_ / "src/images/train/a.jpg");
+  write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
+  EXPECT_EQ(import().notes.at(ImportNote::split_empty).places.at(0), "train2017");
+}
+
+TEST_F(YoloTest, WhatIsLeftOutIsNoted) {
+  write_two();
+  write_jpeg("src/images/test/t.jpg", 40, 30);
+  write("src/labels/test/t.txt", "0 0.5 0.5 0.25 0.2\n");
+  write("src/labels/train/gone.txt", "\n0 0.5 0.5 0.25 0.2\n");
+  write("src/readme.txt", "5 pictures\n");
+  fs::create_symlink(root_ / "nowhere.jpg", root_ / "src/images/train/link.jpg");
+  write("src/data.yaml",
+        "train: images/train\nval: images/val\ntest: [images/test, images/absent]\nnames: [cat, dog]\n");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images, 1u);
+  ASSERT_EQ(report.notes.size(), 3u) << report.to_text();
+  EXPECT_EQ(report.notes.at(ImportNote::picture_in_no_split).places,
+            (std::vector<std::string>{"images/test/t.jpg"}));
+  EXPECT_EQ(report.notes.at(ImportNote::annotation_without_picture).places,
+            (std::vector<std::string>{"labels/train/gone.txt"}));
+  EXPECT_TRUE(contains(report.notes.at(ImportNote::path_unreadable).places.at(0), "images/train/link.jpg"));
+}
+
+TEST_F(YoloTest, PicturesThatExifTurnsInPlaceAreNoted) {
+  write_two();
+  write_jpeg("src/images/train/a.jpg", 40, 30, 3);
+  write_jpeg("src/images/val/b.jpg", 30, 30, 6);
+  write_jpeg("src/images/train/turned.jpg", 40, 30, 6);  // its size tells
+  write("src/labels/train/turned.txt", "0 0.5 0.5 0.25 0.2\n");
+  write_jpeg("src/images/train/empty.jpg", 40, 30, 2);  // has no boxes to be wrong
+  write("src/labels/train/empty.txt", "");
+  write("src/classes.txt", "cat\ndog\n");
+  const ImportReport report = import();
+  ASSERT_EQ(report.notes.size(), 1u) << report.to_text();
+  EXPECT_EQ(report.notes.at(ImportNote::picture_turned_in_place).places,
+            (std::vector<std::string>{"images/train/a.jpg", "images/val/b.jpg"}));
+}
+
+TEST_F(YoloTest, ClassesThatOccurTwiceAreRefused) {
+  write_two();
+  write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, 'cat ']\n");
+  EXPECT_EQ(error_of([&] { import(); }),
+            "classes: got \"cat\" twice, expected every name once; rename one of the two");
+  EXPECT_FALSE(fs::exists(root_ / "dst/annotations"));
+}
+
+TEST_F(YoloTest, RefusesItsOwnSourceAsTarget) {
+  write_two();
+  write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
+  for (const fs::path& source : {root_ / "src", root_ / "src/data.yaml"})
+    EXPECT_TRUE(
+        contains(error_of([&] { import_yolo(source, root_ / "src/."); }), "the target is the source"));
 }
 
 }  // namespace
