@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +14,8 @@
 #include "data/check_annotations.h"
 #include "data/check_pictures.h"
 #include "data/coco.h"
+#include "data/exif.h"
+#include "data/folder_walk.h"
 #include "data/jpeg.h"
 
 namespace ssd {
@@ -31,29 +35,20 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// annotations/instances_*.json by split.
-std::vector<std::pair<std::string, fs::path>> annotation_files(const fs::path& folder) {
-  std::vector<std::pair<std::string, fs::path>> files;
+// annotations/instances_*.json by split; a packed one where there is no other.
+std::map<std::string, fs::path> annotation_files(const fs::path& folder) {
+  std::map<std::string, fs::path> plain, packed;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder / "annotations", error)) {
-    const std::string stem = entry.path().stem().string();
-    if (entry.path().extension() == ".json" && stem.starts_with(annotation_prefix)) {
-      files.emplace_back(stem.substr(annotation_prefix.size()), entry.path());
-    }
+  for (fs::directory_iterator at(folder / "annotations", error), end; !error && at != end;
+       at.increment(error)) {
+    const fs::path file = at->path().extension() == ".gz" ? at->path().stem() : at->path().filename();
+    const std::string stem = file.stem().string();
+    if (file.extension() != ".json" || !stem.starts_with(annotation_prefix)) continue;
+    auto& files = at->path().extension() == ".gz" ? packed : plain;
+    files.emplace(stem.substr(annotation_prefix.size()), at->path());
   }
-  std::ranges::sort(files);
-  return files;
-}
-
-// Where a split's pictures lie: its own folder, or the first of the usual ones that has its first picture.
-fs::path picture_folder(const fs::path& folder, const std::string& split, const CocoFile& coco) {
-  const fs::path own = folder / split;
-  if (coco.images.empty() || fs::is_directory(own)) return own;
-  for (const fs::path& place :
-       {folder / "images" / split, folder / "images", folder / "JPEGImages", folder}) {
-    if (fs::exists(place / coco.images[0].file_name)) return place;
-  }
-  return own;
+  plain.merge(packed);
+  return plain;
 }
 
 void add_picture_findings(const CheckedPicture& picture, const std::string& place, CheckReport& report) {
@@ -61,7 +56,7 @@ void add_picture_findings(const CheckedPicture& picture, const std::string& plac
     case CheckedPicture::State::good:
       break;
     case CheckedPicture::State::missing:
-      report.findings.push_back({CheckProblem::picture_missing, place, "no such file"});
+      report.findings.push_back({CheckProblem::picture_missing, place, picture.reason});
       break;
     case CheckedPicture::State::broken:
       report.findings.push_back({CheckProblem::picture_broken, place, picture.reason});
@@ -72,7 +67,35 @@ void add_picture_findings(const CheckedPicture& picture, const std::string& plac
 // The boxes of a picture that EXIF turns may have been drawn on the turned one or on the stored one.
 bool fits(const CheckedPicture& picture, const CocoImage& image) {
   const bool stored = picture.width == image.width && picture.height == image.height;
-  return stored || (picture.transposed && picture.width == image.height && picture.height == image.width);
+  return stored || (picture.turn.transpose && picture.width == image.height && picture.height == image.width);
+}
+
+// A training split has to have something to train on.
+void check_for_training(const CocoFile& coco, const CocoPaths& paths, const std::string& split,
+                        CheckReport& report) {
+  const std::size_t usable = usable_boxes(coco);
+  if (!split.starts_with("train") || usable > 0) return;
+  report.findings.push_back({CheckProblem::no_boxes, paths.annotations.string(),
+                             fmt::format("got {} images and {} boxes, of which none can be trained on",
+                                         coco.images.size(), coco.annotations.size())});
+}
+
+// Notes pictures with boxes that may be on the turned or on the stored one.
+void note_turned_in_place(const CocoFile& coco, const std::vector<CheckedPicture>& pictures,
+                          const std::vector<std::string>& places, CheckReport& report) {
+  std::set<std::int64_t> with_boxes;
+  for (const CocoAnnotation& annotation : coco.annotations) with_boxes.insert(annotation.image_id);
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const CheckedPicture& picture = pictures[i];
+    if (!with_boxes.contains(coco.images[i].id) ||
+        !turns_in_place(picture.turn, picture.width, picture.height))
+      continue;
+    report.findings.push_back(
+        {CheckProblem::turned_in_place, places[i],
+         fmt::format("EXIF orientation {}, {}x{}; if its boxes are wrong, turn the file "
+                     "(exiftran -ai)",
+                     picture.orientation, picture.width, picture.height)});
+  }
 }
 
 void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string& name,
@@ -81,19 +104,25 @@ void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string
   summary.name = name;
   find_annotation_problems(coco, paths.annotations.string(), report.findings);
   summarize_annotations(coco, summary);
+  check_for_training(coco, paths, name, report);
   std::vector<fs::path> files;
-  for (const CocoImage& image : coco.images) files.push_back(paths.images / image.file_name);
+  std::vector<std::string> places;
+  for (const CocoImage& image : coco.images) {
+    files.push_back(paths.images / image.file_name);
+    places.push_back(files.back().string());
+  }
   const std::vector<CheckedPicture> pictures = check_pictures(files, options);
   summarize_pictures(pictures, summary);
   for (std::size_t i = 0; i < pictures.size(); ++i) {
-    add_picture_findings(pictures[i], files[i].string(), report);
+    add_picture_findings(pictures[i], places[i], report);
     const CocoImage& image = coco.images[i];
     if (pictures[i].state == CheckedPicture::State::good && !fits(pictures[i], image)) {
-      report.findings.push_back({CheckProblem::size_differs, files[i].string(),
+      report.findings.push_back({CheckProblem::size_differs, places[i],
                                  fmt::format("got {}x{}, expected {}x{} as annotated", pictures[i].width,
                                              pictures[i].height, image.width, image.height)});
     }
   }
+  note_turned_in_place(coco, pictures, places, report);
 }
 
 std::string without_prefix(std::string text, const std::string& prefix) {
@@ -146,24 +175,40 @@ void check_cache(const fs::path& file, const CheckOptions& options, CheckReport&
   summarize_annotations(coco, summary);
   const std::vector<CheckedPicture> pictures = check_records(*cache, options);
   summarize_pictures(pictures, summary);
-  for (std::size_t i = 0; i < pictures.size(); ++i)
-    add_picture_findings(pictures[i], fmt::format("{}: {}", file.string(), coco.images[i].file_name), report);
+  std::vector<std::string> places;
+  for (const CocoImage& image : coco.images)
+    places.push_back(fmt::format("{}: {}", file.string(), image.file_name));
+  for (std::size_t i = 0; i < pictures.size(); ++i) add_picture_findings(pictures[i], places[i], report);
+  note_turned_in_place(coco, pictures, places, report);
+}
+
+// `train --data` looks for two names.
+void note_name(const std::string& split, const CocoPaths& paths, CheckReport& report) {
+  if (split == "train2017" || split == "val2017") return;
+  const char* part = split.starts_with("train") ? "train" : "val";
+  report.findings.push_back({CheckProblem::split_of_other_name, paths.annotations.string(),
+                             fmt::format("give it to train as --{0}-annotations, with --{0}-images {1}", part,
+                                         paths.images.string())});
 }
 
 void check_coco_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
   for (const auto& [split, file] : annotation_files(folder)) {
+    const CocoPaths paths{file, coco_paths(folder, split).images};
     if (const auto coco = read_annotations(file, report)) {
-      check_split(*coco, {file, picture_folder(folder, split, *coco)}, split, options, report);
+      check_split(*coco, paths, split, options, report);
+      note_name(split, paths, report);
     }
   }
 }
 
 void check_picture_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
+  FolderWalk walk;
+  walk.add(folder);
+  for (const FolderWalk::Unreadable& one : walk.unreadable())
+    report.findings.push_back({CheckProblem::path_unreadable, one.path.string(), one.reason});
   std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (is_jpeg_name(entry.path()) && !entry.is_directory()) files.push_back(entry.path());
-  }
-  if (files.empty()) {
+  std::ranges::copy_if(walk.files(), std::back_inserter(files), is_jpeg_name);
+  if (files.empty() && report.findings.empty()) {
     throw Error(
         "{}: got neither annotations/instances_*.json nor a JPEG, expected a COCO folder or pictures; check "
         "the path",
@@ -176,8 +221,10 @@ void check_picture_folder(const fs::path& folder, const CheckOptions& options, C
 }  // namespace
 
 CheckReport check_path(const fs::path& path, const CheckOptions& options) {
-  if (!fs::exists(path)) {
-    throw Error("{}: is not there, expected a JPEG file or a folder; check the path", path.string());
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    throw Error("{}: {}, expected a JPEG file or a folder; check the path", path.string(),
+                error ? error.message() : "is not there");
   }
   const Stopwatch stopwatch;
   CheckReport report;
@@ -204,6 +251,11 @@ CheckReport check_coco(const CocoPaths& paths, const std::string& name, const Ch
   }
   report.seconds = stopwatch.seconds();
   return report;
+}
+
+std::size_t CheckReport::problems() const {
+  return static_cast<std::size_t>(std::ranges::count(
+      findings, false, [](const CheckFinding& finding) { return is_note(finding.problem); }));
 }
 
 std::size_t CheckReport::count(CheckProblem problem) const {

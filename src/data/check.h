@@ -26,11 +26,18 @@ enum class CheckProblem {
   box_without_size,  // width or height not positive
   box_outside,       // reaches over the picture's edge by more than half a pixel
   picture_missing,
-  picture_broken,  // cannot be decoded to the end
-  size_differs,    // the picture's size is not the annotated one, turned by EXIF or not
-  cache_damaged,   // a record cache that does not open
+  picture_broken,   // cannot be decoded to the end
+  size_differs,     // the picture's size is not the annotated one, turned by EXIF or not
+  cache_damaged,    // a record cache that does not open
+  no_boxes,         // nothing to train on in the annotations of a training split
+  boxes_as_shares,  // most boxes of a file lie within the first pixel
+  path_unreadable,  // a folder or a link that cannot be followed
+  // From here on notes: they need a look, but the data may be right.
+  turned_in_place,      // EXIF turns the picture, and its size does not tell which way its boxes were drawn
+  split_of_other_name,  // training takes the annotation file only where it is named
 };
-inline constexpr std::size_t check_problem_count = 13;
+inline constexpr std::size_t check_problem_count = 18;
+inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::turned_in_place; }
 
 // "picture_missing": the names in JSON.
 const char* name_of(CheckProblem problem);
@@ -79,7 +86,8 @@ struct CheckReport {
   std::vector<CheckFinding> findings;  // all of them
   double seconds = 0;
 
-  bool good() const { return findings.empty(); }
+  bool good() const { return problems() == 0; }
+  std::size_t problems() const;  // findings that are no notes
   std::size_t count(CheckProblem problem) const;
 
   // The summaries, then the findings by kind, of each kind at most `named` by name.
@@ -95,9 +103,9 @@ struct CheckOptions {
   std::function<void(std::size_t done, std::size_t total)> progress;  // from any thread, one at a time
 };
 
-// `path` is a JPEG file, a record cache, a COCO folder (annotations/instances_*.json, each with a picture
-// folder: SPLIT, images/SPLIT, images, JPEGImages or the folder itself), or any folder, below which every
-// file named as a JPEG is checked. What is wrong with the data is in the report; Error is thrown only where
+// `path` is a JPEG file, a record cache, a COCO folder (annotations/instances_*.json, each with its pictures
+// where coco_paths() finds them), or any folder, below which every file named as a JPEG is checked, as
+// FolderWalk finds them. What is wrong with the data is in the report; Error is thrown only where
 // there is nothing to check: no such path, no JPEG in the folder.
 CheckReport check_path(const std::filesystem::path& path, const CheckOptions& options = {});
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "data/check_pictures.h"
+#include "data/dataset.h"
 
 namespace ssd {
 namespace {
@@ -31,6 +32,17 @@ class AnnotationChecker {
       check_references(annotation);
       check_box(annotation);
     }
+    check_unit();
+  }
+
+  std::size_t usable() {
+    for (const CocoImage& image : coco_.images) images_.emplace(image.id, &image);
+    for (const CocoCategory& category : coco_.categories) categories_.insert(category.id);
+    return static_cast<std::size_t>(std::ranges::count_if(coco_.annotations, [&](const auto& annotation) {
+      const auto image = images_.find(annotation.image_id);
+      return image != images_.end() && categories_.contains(annotation.category_id) &&
+             remains(annotation, *image->second);
+    }));
   }
 
  private:
@@ -86,7 +98,30 @@ class AnnotationChecker {
       add(CheckProblem::box_outside, annotation,
           fmt::format("{}, expected it inside {}x{} ({})", box, image->second->width, image->second->height,
                       image->second->file_name));
+    } else if (!remains(annotation, *image->second)) {
+      add(CheckProblem::box_without_size, annotation,
+          fmt::format("{}, of which nothing is left within {}x{}", box, image->second->width,
+                      image->second->height));
     }
+  }
+
+  static bool remains(const CocoAnnotation& annotation, const CocoImage& image) {
+    const Box box = box_shares(annotation.bbox, image.width, image.height);
+    return box.left < box.right && box.top < box.bottom;
+  }
+
+  // A real set has a few boxes in a corner's pixel at most.
+  void check_unit() {
+    const auto tiny = static_cast<std::size_t>(
+        std::ranges::count_if(coco_.annotations, [](const CocoAnnotation& annotation) {
+          const auto& [left, top, width, height] = annotation.bbox;
+          return left >= 0 && top >= 0 && left + width <= 1 && top + height <= 1;
+        }));
+    if (2 * tiny <= coco_.annotations.size()) return;
+    findings_.push_back({CheckProblem::boxes_as_shares, file_,
+                         fmt::format("got {} of {} boxes within the first pixel, expected pixels; are these "
+                                     "shares of the picture? Multiply by its width and height",
+                                     tiny, coco_.annotations.size())});
   }
 
   void add(CheckProblem problem, const CocoAnnotation& annotation, std::string detail) {
@@ -145,6 +180,11 @@ void count_boxes(const CocoFile& coco, CheckSummary& summary) {
 void find_annotation_problems(const CocoFile& coco, const std::string& file,
                               std::vector<CheckFinding>& findings) {
   AnnotationChecker(coco, file, findings).run();
+}
+
+std::size_t usable_boxes(const CocoFile& coco) {
+  std::vector<CheckFinding> none;
+  return AnnotationChecker(coco, "", none).usable();
 }
 
 void summarize_annotations(const CocoFile& coco, CheckSummary& summary) {

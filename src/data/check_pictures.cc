@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "data/exif.h"
 #include "data/file_bytes.h"
 #include "data/jpeg.h"
 
@@ -33,8 +32,8 @@ void check_jpeg(std::span<const std::byte> bytes, CheckOptions::Pictures picture
   picture.width = info.width;
   picture.height = info.height;
   picture.components = info.components;
-  picture.turned = turn_of_orientation(info.orientation) != Turn{};
-  picture.transposed = turn_of_orientation(info.orientation).transpose;
+  picture.orientation = info.orientation;
+  picture.turn = turn_of_orientation(info.orientation);
   if (pictures == CheckOptions::Pictures::decode) decode(decoder, info);
 }
 
@@ -50,6 +49,7 @@ CheckedPicture check_picture(const fs::path& file, CheckOptions::Pictures pictur
   std::error_code error;
   if (!fs::exists(file, error)) {
     picture.state = CheckedPicture::State::missing;
+    picture.reason = error ? error.message() : "no such file";
     return picture;
   }
   try {
@@ -126,7 +126,7 @@ void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummar
     ++summary.pictures_decoded;
     if (picture.components == 1) ++summary.gray;
     if (picture.components == 4) ++summary.cmyk;
-    if (picture.turned) ++summary.turned;
+    if (picture.turn != Turn{}) ++summary.turned;
   }
 }
 

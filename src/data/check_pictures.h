@@ -8,19 +8,20 @@
 
 #include "data/cache.h"
 #include "data/check.h"
+#include "data/exif.h"
 
 namespace ssd {
 
 struct CheckedPicture {
   enum class State { good, missing, broken };
   State state = State::good;
-  std::string reason;  // why it is broken
+  std::string reason;  // why it is missing or broken
   std::uint64_t bytes = 0;
   int width = 0;  // as stored
   int height = 0;
   int components = 0;
-  bool turned = false;      // by EXIF
-  bool transposed = false;  // by EXIF: width and height change places
+  int orientation = 1;  // EXIF's, and the turn that it asks for
+  Turn turn;
 };
 
 // One for each file, in their order.

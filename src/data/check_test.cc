@@ -257,5 +257,94 @@ TEST_F(CheckTest, NamesDoNotSteerTheTerminal) {
   EXPECT_TRUE(contains(check_path(root_).to_text(), "x\\x1b[2J\\x0ay.jpg: ")) << check_path(root_).to_text();
 }
 
+TEST_F(CheckTest, ATrainingSplitNeedsABoxToTrainOn) {
+  write_jpeg("coco/train2017/a.jpg", 40, 30);
+  const auto check_box = [&](const std::string& annotations) {
+    write("coco/annotations/instances_train2017.json",
+          R"({"images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}], "annotations": [)" +
+              annotations + R"(], "categories": [{"id": 3, "name": "cat"}]})");
+    return check_path(root_ / "coco");
+  };
+  expect_one(check_box(""), CheckProblem::no_boxes, "instances_train2017.json", "got 1 images and 0 boxes");
+  EXPECT_EQ(check_box(R"({"id": 5, "image_id": 1, "category_id": 4, "bbox": [1, 2, 3, 4]})")
+                .count(CheckProblem::no_boxes),
+            1u);
+  const CheckReport thin =
+      check_box(R"({"id": 5, "image_id": 1, "category_id": 3, "bbox": [9, 2, 1e-12, 4]})");
+  EXPECT_EQ(thin.count(CheckProblem::no_boxes), 1u);
+  EXPECT_EQ(thin.count(CheckProblem::box_without_size), 1u);
+  EXPECT_TRUE(contains(thin.to_text(), "of which nothing is left within 40x30")) << thin.to_text();
+  EXPECT_TRUE(check_box(R"({"id": 5, "image_id": 1, "category_id": 3, "bbox": [9, 2, 1, 4]})").good());
+}
+
+TEST_F(CheckTest, BoxesThatAreSharesAreFoundOnceAFile) {
+  EXPECT_TRUE(check_with("[0, 0, 40, 30]", "[0.5, 0.5, 0.2, 0.4]").good());  // one of two may be so small
+  write_coco("[1, 2, 3, 4]", "[0.1, 0.2, 0.3, 0.4]");
+  const fs::path file = root_ / "coco/annotations/instances_val2017.json";
+  CocoFile coco = read_coco(file);
+  coco.annotations[0].bbox = {0.5, 0.5, 0.2, 0.4};
+  write("coco/annotations/instances_val2017.json", ssd::write_coco(coco));
+  expect_one(check_path(root_ / "coco"), CheckProblem::boxes_as_shares, "instances_val2017.json",
+             "got 2 of 2 boxes within the first pixel");
+}
+
+TEST_F(CheckTest, PackedAnnotationsAreNamed) {
+  write_jpeg("coco/train2017/a.jpg", 40, 30);
+  write("coco/annotations/instances_train2017.json.gz", "\x1f\x8b\x08");
+  expect_one(check_path(root_ / "coco"), CheckProblem::annotations_unreadable, "instances_train2017.json.gz",
+             "unpack it");
+  EXPECT_TRUE(contains(error_of([&] { read_dataset(coco_paths(root_ / "coco", "train2017")); }),
+                       "unpack " + (root_ / "coco/annotations/instances_train2017.json.gz").string()));
+}
+
+TEST_F(CheckTest, OneBadEntryEndsNoCheckAndLinksAreFollowed) {
+  write_jpeg("photos/a.jpg", 40, 30);
+  write_jpeg("elsewhere/b.jpg", 40, 30);
+  fs::create_directory_symlink(root_ / "elsewhere", root_ / "photos/more");
+  fs::create_directory_symlink(root_ / "photos", root_ / "elsewhere/circle");
+  fs::create_symlink("loop.jpg", root_ / "photos/loop.jpg");
+  fs::create_symlink("nowhere", root_ / "photos/gone");
+  const CheckReport report = check_path(root_ / "photos");
+  EXPECT_EQ(report.summaries.at(0).images, 2u) << report.to_text();
+  ASSERT_EQ(report.findings.size(), 2u) << report.to_text();
+  EXPECT_EQ(report.count(CheckProblem::path_unreadable), 2u);
+  EXPECT_TRUE(contains(report.to_text(), "photos/loop.jpg: Too many levels")) << report.to_text();
+
+  fs::create_directories(root_ / "photos/closed");
+  fs::permissions(root_ / "photos/closed", fs::perms::none);
+  if (std::error_code denied; fs::directory_iterator(root_ / "photos/closed", denied), denied) {
+    EXPECT_EQ(check_path(root_ / "photos").count(CheckProblem::path_unreadable), 3u);
+  }
+  fs::permissions(root_ / "photos/closed", fs::perms::owner_all);
+
+  expect_one(check_with("b.jpg", std::string(300, 'x')), CheckProblem::picture_missing, "xxx", "too long");
+}
+
+TEST_F(CheckTest, PicturesTurnedInPlaceAreANoteOnly) {
+  write_coco();
+  write_jpeg("coco/val2017/a.jpg", 40, 30, 3);
+  write_jpeg("coco/val2017/b.jpg", 40, 30, 3);  // has no boxes to be wrong
+  const CheckReport report = check_path(root_ / "coco");
+  EXPECT_TRUE(report.good());
+  expect_one(report, CheckProblem::turned_in_place, "val2017/a.jpg", "EXIF orientation 3, 40x30");
+  EXPECT_TRUE(contains(report.to_text(), "no problems found")) << report.to_text();
+  const fs::path cache = root_ / "val.cache";
+  build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::jpeg});
+  expect_one(check_path(cache), CheckProblem::turned_in_place, "val.cache: a.jpg", "orientation 3");
+}
+
+TEST_F(CheckTest, AnnotationsThatTrainingDoesNotFindAreANoteOnly) {
+  write_coco();
+  fs::rename(root_ / "coco/val2017", root_ / "coco/photos");
+  fs::create_directories(root_ / "coco/images");
+  fs::rename(root_ / "coco/photos", root_ / "coco/images/pets");
+  fs::rename(root_ / "coco/annotations/instances_val2017.json",
+             root_ / "coco/annotations/instances_pets.json");
+  const CheckReport report = check_path(root_ / "coco");
+  EXPECT_TRUE(report.good()) << report.to_text();
+  expect_one(report, CheckProblem::split_of_other_name, "instances_pets.json",
+             "--val-images " + (root_ / "coco/images/pets").string());
+}
+
 }  // namespace
 }  // namespace ssd

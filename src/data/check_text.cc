@@ -129,6 +129,16 @@ const char* name_of(CheckProblem problem) {
       return "size_differs";
     case CheckProblem::cache_damaged:
       return "cache_damaged";
+    case CheckProblem::no_boxes:
+      return "no_boxes";
+    case CheckProblem::boxes_as_shares:
+      return "boxes_as_shares";
+    case CheckProblem::path_unreadable:
+      return "path_unreadable";
+    case CheckProblem::turned_in_place:
+      return "turned_in_place";
+    case CheckProblem::split_of_other_name:
+      return "split_of_other_name";
   }
   return "";
 }
@@ -161,6 +171,17 @@ const char* describe(CheckProblem problem) {
       return "pictures of another size than annotated";
     case CheckProblem::cache_damaged:
       return "record caches that cannot be opened";
+    case CheckProblem::no_boxes:
+      return "annotation files without anything to train on";
+    case CheckProblem::boxes_as_shares:
+      return "annotation files whose boxes seem to be shares of the picture";
+    case CheckProblem::path_unreadable:
+      return "folders or links that cannot be followed";
+    case CheckProblem::turned_in_place:
+      return "pictures turned by EXIF without a change of size (note: their boxes are read on the picture as "
+             "stored)";
+    case CheckProblem::split_of_other_name:
+      return "annotation files under a name of their own (note: training has to be given their paths)";
   }
   return "";
 }
@@ -186,13 +207,13 @@ std::string CheckReport::to_text(std::size_t named) const {
     if (total > shown) text += fmt::format("  and {} more\n", total - shown);
   }
   return text + (good() ? fmt::format("no problems found in {:.1f} s\n", seconds)
-                        : fmt::format("{} problems found in {:.1f} s\n", findings.size(), seconds));
+                        : fmt::format("{} problems found in {:.1f} s\n", problems(), seconds));
 }
 
 std::string CheckReport::to_json() const {
   nlohmann::ordered_json json = {{"path", path},
                                  {"good", good()},
-                                 {"problems", findings.size()},
+                                 {"problems", problems()},
                                  {"counts", nlohmann::ordered_json::object()},
                                  {"summaries", nlohmann::ordered_json::array()},
                                  {"findings", nlohmann::ordered_json::array()},

@@ -22,16 +22,9 @@ Index index_by_id(const std::vector<Item>& items, std::string_view what, std::st
   return index;
 }
 
-// The box as shares of the picture, clipped to it.
-Box to_shares(const std::array<double, 4>& bbox, const Sample& sample, LeftOut& left_out) {
-  const double width = sample.width, height = sample.height;
-  const double right = bbox[0] + bbox[2], bottom = bbox[1] + bbox[3];
-  if (bbox[0] < -0.5 || bbox[1] < -0.5 || right > width + 0.5 || bottom > height + 0.5)
-    ++left_out.boxes_clipped;
-  const auto share = [](double position, double extent) {
-    return static_cast<float>(std::clamp(position / extent, 0.0, 1.0));
-  };
-  return {share(bbox[0], width), share(bbox[1], height), share(right, width), share(bottom, height)};
+bool is_clipped(const std::array<double, 4>& bbox, const Sample& sample) {
+  return bbox[0] < -0.5 || bbox[1] < -0.5 || bbox[0] + bbox[2] > sample.width + 0.5 ||
+         bbox[1] + bbox[3] > sample.height + 0.5;
 }
 
 void add_boxes(const CocoFile& coco, const Index& images, const Index& categories, Dataset& dataset) {
@@ -44,7 +37,8 @@ void add_boxes(const CocoFile& coco, const Index& images, const Index& categorie
       ++dataset.left_out.boxes_without_category;
     } else {
       Sample& sample = dataset.samples[image->second];
-      const Box box = to_shares(annotation.bbox, sample, dataset.left_out);
+      dataset.left_out.boxes_clipped += is_clipped(annotation.bbox, sample);
+      const Box box = box_shares(annotation.bbox, sample.width, sample.height);
       if (box.left < box.right && box.top < box.bottom)
         sample.boxes.push_back({box, static_cast<std::int32_t>(category->second) + 1});
       else
@@ -56,7 +50,20 @@ void add_boxes(const CocoFile& coco, const Index& images, const Index& categorie
 }  // namespace
 
 CocoPaths coco_paths(const std::filesystem::path& folder, std::string_view split) {
-  return {folder / "annotations" / fmt::format("instances_{}.json", split), folder / split};
+  const std::filesystem::path annotations = folder / "annotations" / fmt::format("instances_{}.json", split);
+  for (const std::filesystem::path& images :
+       {folder / split, folder / "images" / split, folder / "images", folder / "JPEGImages"}) {
+    if (std::error_code ignored; std::filesystem::is_directory(images, ignored)) return {annotations, images};
+  }
+  return {annotations, folder / split};
+}
+
+Box box_shares(const std::array<double, 4>& bbox, int width, int height) {
+  const auto share = [](double position, double extent) {
+    return static_cast<float>(std::clamp(position / extent, 0.0, 1.0));
+  };
+  return {share(bbox[0], width), share(bbox[1], height), share(bbox[0] + bbox[2], width),
+          share(bbox[1] + bbox[3], height)};
 }
 
 Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, const DatasetOptions& options,

@@ -1,6 +1,7 @@
 // What there is to train on or to evaluate: pictures, their boxes, the classes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "boxes/box.h"
 #include "data/coco.h"
 #include "data/labeled_box.h"
 
@@ -57,8 +59,14 @@ struct CocoPaths {
   std::filesystem::path images;       // the folder that its file names are relative to
 };
 
-// The usual places: FOLDER/annotations/instances_SPLIT.json and FOLDER/SPLIT, as in "train2017".
+// The usual places: FOLDER/annotations/instances_SPLIT.json, with pictures in FOLDER/SPLIT, as in
+// "train2017", or where that is no folder in the first of FOLDER/images/SPLIT, images and JPEGImages that is
+// one.
 CocoPaths coco_paths(const std::filesystem::path& folder, std::string_view split);
+
+// A COCO box (left, top, width, height in pixels) as shares of its picture, clipped to it. Boxes of which
+// nothing remains (left is not below right, or top not below bottom) are left out of data sets.
+Box box_shares(const std::array<double, 4>& bbox, int width, int height);
 
 // Boxes become shares of the picture, clipped to it; crowd boxes are boxes like others; category ids, gaps or
 // not, become labels 1..K in the order of `categories`. Throws Error where an image or category id occurs

@@ -93,5 +93,18 @@ TEST(Dataset, ReadsTheRealSubset) {
   EXPECT_EQ(boxes, 1913u);
 }
 
+TEST(CocoPaths, TakesTheFirstPictureFolderThatIsThere) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(testing::TempDir()) / "coco_paths_test";
+  fs::remove_all(folder);
+  EXPECT_EQ(coco_paths(folder, "val2017").images, folder / "val2017");
+  for (const char* place : {"JPEGImages", "images", "images/val2017", "val2017"}) {
+    fs::create_directories(folder / place);
+    EXPECT_EQ(coco_paths(folder, "val2017").images, folder / place);
+  }
+  EXPECT_EQ(coco_paths(folder, "val2017").annotations, folder / "annotations/instances_val2017.json");
+  fs::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace ssd

@@ -8,9 +8,9 @@
 
 namespace ssd {
 
-// Names that begin with a dot and folders of macOS archives ("__MACOSX") are passed over. Links to folders are
-// followed, but for folders that were seen already; they come after all folders, in the order of their names:
-// where a folder can be reached both ways, its files are known by its own path.
+// Names that begin with a dot and folders of macOS archives ("__MACOSX") are passed over. Links to folders
+// are followed, but for folders that were seen already; they come after all folders, in the order of their
+// names: where a folder can be reached both ways, its files are known by its own path.
 class FolderWalk {
  public:
   struct Unreadable {
