@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -150,6 +151,18 @@ TEST(DataCache, NeedsNoFolderWhereBothPathsAreGiven) {
   const Outcome outcome = run_program(arguments);
   EXPECT_EQ(outcome.exit_status, 1);
   EXPECT_NE(outcome.err.find("is a folder"), std::string::npos) << outcome.err;
+}
+
+TEST(DataCache, StoppedLeavesNoPartOfAFile) {
+  const TemporaryFolder folder;
+  RunningProgram program({"data", "cache", "--data", sample_data(), "--encoding", "jpeg", "--quality", "95",
+                          "--threads", "1", "--out", folder / "train.cache"});
+  wait_for_file(folder / "train.cache.partial", program);
+  program.send(SIGTERM);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.exit_status, 1) << outcome.out << outcome.err;
+  EXPECT_NE(outcome.err.find("stopped after"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 struct OddJpeg {

@@ -8,7 +8,7 @@
 
 namespace ssd::cli {
 
-// Writes text to a file, whole or not at all; "-" is standard output.
+// Writes text to a file, whole or not at all; "-" and "/dev/stdout" are standard output.
 void write_text(const std::string& path, const std::string& text);
 // The same with one line of JSON. Paths need not be UTF-8: what is not is replaced.
 void write_json_line(const std::string& path, const nlohmann::ordered_json& json);

@@ -16,6 +16,8 @@
 namespace ssd {
 namespace {
 
+constexpr std::size_t slots_a_thread = 8;
+
 // One picture on its way into the cache; `bytes` or `pixels` hold what the record points to.
 struct Slot {
   std::vector<std::byte> bytes;
@@ -47,19 +49,26 @@ Picture shrunk(Picture picture, int max_side) {
   return small;
 }
 
+// Goes through the whole picture without keeping it.
+void try_decoding(std::span<const std::byte> file) {
+  JpegDecoder decoder;
+  const JpegInfo& info = decoder.open(file);
+  decoder.start({.rect = {0, 0, info.width, info.height}});
+  while (decoder.rows_left() > 0) decoder.read_rows();
+}
+
 void fill(Slot& slot, const CocoImage& image, const std::filesystem::path& folder,
           const CacheOptions& options) {
   const std::span<const std::byte> file = read_file((folder / image.file_name).string(), slot.bytes);
   const JpegInfo info = read_jpeg_header(file);
   const Turn turn = turn_for_annotation(info, image.width, image.height);
-  // Every picture is decoded, also where only its file is wanted: a broken one shall show now.
-  slot.pixels = decode_jpeg(file);
   const bool too_large = options.max_side > 0 && std::max(info.width, info.height) > options.max_side;
   if (options.encoding == RecordEncoding::jpeg && options.quality == 0 && !too_large) {
+    try_decoding(file);  // a broken one shall show now
     slot.record = {RecordEncoding::jpeg, file, image.width, image.height};
     return;
   }
-  slot.pixels = turned(std::move(slot.pixels), turn);
+  slot.pixels = turned(decode_jpeg(file), turn);
   if (too_large) slot.pixels = shrunk(std::move(slot.pixels), options.max_side);
   slot.record = {options.encoding, std::as_bytes(std::span(slot.pixels.rgb)), slot.pixels.width,
                  slot.pixels.height};
@@ -67,7 +76,35 @@ void fill(Slot& slot, const CocoImage& image, const std::filesystem::path& folde
     encode_jpeg(slot.pixels, options.quality > 0 ? options.quality : CacheOptions::default_quality,
                 slot.bytes);
     slot.record.bytes = slot.bytes;
+    slot.pixels = {};
+  } else {
+    slot.bytes = std::vector<std::byte>();  // assigning {} would keep the memory
   }
+}
+
+// About what a filled slot holds, by the annotated size: pixels, or a JPEG of an eighth as many bytes.
+std::uint64_t held_bytes(const CocoImage& image, const CacheOptions& options) {
+  const int side = std::max(image.width, image.height);
+  const double scale =
+      options.max_side > 0 && side > options.max_side ? static_cast<double>(options.max_side) / side : 1;
+  const double pixels = scale * image.width * scale * image.height;
+  // No picture beyond the decoder's limits is held.
+  const double bytes = 3 * std::min(pixels, static_cast<double>(JpegLimits{}.pixels));
+  return static_cast<std::uint64_t>(options.encoding == RecordEncoding::jpeg ? bytes / 8 : bytes);
+}
+
+// How many pictures from `first` on to make at the same time: as many as there are threads, and more where
+// they are small.
+std::size_t pictures_at_once(const CocoFile& coco, std::size_t first, const CacheOptions& options) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{128} << 20;
+  const auto threads = static_cast<std::size_t>(std::max(1, options.threads));
+  const std::size_t left = coco.images.size() - first;
+  std::size_t count = 0;
+  for (std::uint64_t bytes = 0; count < std::min(left, threads * slots_a_thread); ++count) {
+    bytes += held_bytes(coco.images[first + count], options);
+    if (bytes > most_bytes && count >= threads) break;
+  }
+  return count;
 }
 
 }  // namespace
@@ -78,11 +115,12 @@ CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& fil
   const CocoFile coco = read_coco(paths.annotations);
   make_dataset(coco, paths.images, {}, paths.annotations.string());  // refuses what could not be trained on
   CacheWriter writer(file, {options.encoding, options.max_side, options.quality});
-  ThreadPool pool(std::max(1, options.threads));
-  std::vector<Slot> slots(static_cast<std::size_t>(pool.threads()) * 8);
+  const int threads = std::max(1, options.threads);
+  ThreadPool pool(threads);
+  std::vector<Slot> slots(static_cast<std::size_t>(threads) * slots_a_thread);
   CacheReport report{.images = coco.images.size(), .bytes = 0, .unreadable = {}};
-  for (std::size_t first = 0; first < coco.images.size(); first += slots.size()) {
-    const std::size_t count = std::min(slots.size(), coco.images.size() - first);
+  for (std::size_t first = 0, count = 0; first < coco.images.size(); first += count) {
+    count = pictures_at_once(coco, first, options);
     pool.parallel_for(count, [&](std::size_t i) {
       slots[i].problem.clear();
       try {

@@ -197,6 +197,25 @@ TEST_F(CacheTest, WriterThatGivesUpLeavesNothing) {
   EXPECT_THROW(CacheWriter(scratch("no/such/folder/x.cache"), {}), Error);
 }
 
+TEST_F(CacheTest, ReplacesNothingButRecordCaches) {
+  const std::filesystem::path file = scratch("x.cache");
+  write_small(file);
+  write_small(file);
+  const auto refused = [](const std::filesystem::path& name) {
+    try {
+      CacheWriter(name, {});
+    } catch (const Error& error) {
+      return std::string(error.what()).find("no record cache") != std::string::npos;
+    }
+    return false;
+  };
+  EXPECT_TRUE(refused("/dev/null"));
+  overwrite(file, {'t', 'e', 'x', 't'});
+  EXPECT_TRUE(refused(file));
+  EXPECT_EQ(contents(file).size(), 4u);
+  EXPECT_FALSE(std::filesystem::exists(file.string() + ".partial"));
+}
+
 // Kills writers at moments spread over a whole writing: what is found under the name afterwards is nothing or
 // a whole cache, and what lies beside it never opens.
 TEST_F(CacheTest, KilledWriterLeavesNoFileThatOpensDamaged) {

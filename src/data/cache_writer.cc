@@ -29,8 +29,12 @@ CacheWriter::~CacheWriter() {
 }
 
 void CacheWriter::open() {
-  if (std::filesystem::is_directory(file_))
+  const std::filesystem::file_status status = std::filesystem::status(file_);
+  if (std::filesystem::is_directory(status))
     throw Error("{}: this is a folder, expected the name of a file to write", file_.string());
+  if (std::filesystem::exists(status) && !(std::filesystem::is_regular_file(status) && is_cache_file(file_)))
+    throw Error("{}: is there already, and no record cache; choose another name or remove it",
+                file_.string());
   descriptor_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0)
     throw Error("{}: {}; choose a folder that can be written to", partial_.string(), std::strerror(errno));

@@ -1,10 +1,13 @@
 // A program of its own: it counts every allocation by C++ code.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <new>
 
 #include "data/cache_build.h"
@@ -13,14 +16,20 @@
 #include "data/loader.h"
 
 namespace {
-std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> allocations{0}, held{0}, most_held{0};
 
 // Kept out of line: the compiler takes the pair of them for a mistake where it sees through both.
-[[gnu::noinline]] void release(void* memory) { std::free(memory); }
+[[gnu::noinline]] void release(void* memory) {
+  held -= ::malloc_usable_size(memory);
+  std::free(memory);
+}
 [[gnu::noinline]] void* counted(std::size_t bytes, std::size_t alignment) {
   ++allocations;
   void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (!memory) throw std::bad_alloc();
+  const std::size_t now = held += ::malloc_usable_size(memory);
+  for (std::size_t most = most_held; now > most && !most_held.compare_exchange_weak(most, now);) {
+  }
   return memory;
 }
 }  // namespace
@@ -84,6 +93,38 @@ TEST(LoaderMemory, NothingIsAllocatedOnceEverySizeWasSeen) {
     EXPECT_EQ(allocations - before, 0u) << (encoding == RecordEncoding::raw ? "raw" : "JPEG");
     std::filesystem::remove(file);
   }
+}
+
+// Photos of 48 MB each when decoded; one thread holds no more of them than it has to.
+TEST(CacheMemory, GrowsWithThePicturesAtWorkOnly) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / fmt::format("cache_memory_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  constexpr std::size_t picture_bytes = std::size_t{3} * 4000 * 4000;
+  {
+    std::vector<std::byte> jpeg;
+    encode_jpeg({4000, 4000, std::vector<std::uint8_t>(picture_bytes, 99)}, 90, jpeg);
+    std::ofstream(folder / "a.jpg", std::ios::binary)
+        .write(reinterpret_cast<const char*>(jpeg.data()), static_cast<std::streamsize>(jpeg.size()));
+  }
+  CocoFile coco;
+  coco.categories = {{.id = 1, .name = "a"}};
+  for (int i = 0; i < 6; ++i) {
+    coco.images.push_back({.id = i, .file_name = "a.jpg", .width = 4000, .height = 4000});
+    coco.annotations.push_back(
+        {.id = i, .image_id = i, .category_id = 1, .bbox = {10, 10, 60, 70}, .area = 1});
+  }
+  std::ofstream(folder / "a.json") << write_coco(coco);
+  const auto peak = [&](const CacheOptions& options) {
+    most_held = held.load();
+    const std::size_t before = held;
+    build_cache({folder / "a.json", folder}, folder / "a.cache", options);
+    return most_held - before;
+  };
+  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg}), picture_bytes / 2);                 // rows only
+  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg, .quality = 80}), 3 * picture_bytes);  // two at work
+  EXPECT_LT(peak({.encoding = RecordEncoding::raw}), 4 * picture_bytes);  // 128 MiB, and one in the making
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

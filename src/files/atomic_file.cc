@@ -61,15 +61,17 @@ fs::path move_aside(const fs::path& path) {
 
 AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   std::error_code ignored;
-  // Through a symbolic link: the file it names is replaced, not the link.
-  if (fs::is_symlink(path_, ignored)) {
+  const fs::file_status status = fs::status(path_, ignored);
+  const bool direct = fs::exists(status) && !fs::is_regular_file(status);
+  // Through a symbolic link: the file it names is replaced, not the link. Those of /dev/stdout and the like
+  // lead to names that cannot be opened ("pipe:[123]").
+  if (!direct && fs::is_symlink(path_, ignored)) {
     std::error_code code;
     path_ = fs::weakly_canonical(path_, code);
     if (code) fail(path, "follow the link", code.value());
   }
-  const fs::file_status status = fs::status(path_, ignored);
   if (fs::is_directory(status)) fail(path_, "write", EISDIR);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
+  if (direct) {
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail(path_, "open", errno);
     return;

@@ -1,7 +1,9 @@
 #include "files/atomic_file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 
@@ -58,6 +60,19 @@ TEST(AtomicFile, ReplacesTheFileBehindASymbolicLink) {
 TEST(AtomicFile, WritesThroughToADevice) {
   write_file_atomically("/dev/null", "gone");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST(AtomicFile, WritesThroughALinkToAPipe) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const TemporaryFolder folder;
+  fs::create_symlink(fmt::format("/proc/self/fd/{}", ends[1]), folder.path() / "out");
+  write_file_atomically(folder.path() / "out", "text");
+  std::array<char, 8> read{};
+  EXPECT_EQ(::read(ends[0], read.data(), read.size()), 4);
+  EXPECT_EQ(std::string(read.data()), "text");
+  EXPECT_TRUE(fs::is_symlink(folder.path() / "out"));
+  for (const int end : ends) ::close(end);
 }
 
 TEST(AtomicFile, NamesThePathItCannotWrite) {
