@@ -79,13 +79,14 @@ BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options
                           const std::function<void(int, int)>& progress) {
   using Clock = std::chrono::steady_clock;
   const graph::Graph graph = graph_of(options, device.replicas());
+  const std::int64_t images = options.batch * device.replicas();
+  // Before the program, which may be reading from it when a step throws.
+  const MadeUpBatch batch(images, options.model.classes);
+  const std::vector<TensorView> inputs = batch.inputs(options.mode);
   const auto program = device.compile({graph});
   const TensorMap weights = formula_weights(options.model);
   program->load(options.mode == BenchmarkMode::train ? initial_parameters(options.model, weights)
                                                      : model::inference_parameters(options.model, weights));
-  const std::int64_t images = options.batch * device.replicas();
-  const MadeUpBatch batch(images, options.model.classes);
-  const std::vector<TensorView> inputs = batch.inputs(options.mode);
 
   BenchmarkResult result;
   result.flops_per_image = graph::cost(graph).flops / static_cast<double>(options.batch);

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "eval/detections_json.h"
@@ -32,6 +33,42 @@ std::vector<std::string> category_names(const CocoFile& coco, const std::vector<
   return names;
 }
 
+// Batches whose pictures the device may still read: what is left of them when an evaluation ends early is
+// waited for, since the predictor goes on living.
+class InFlight {
+ public:
+  explicit InFlight(Predictor& predictor) : predictor_(predictor) {}
+  ~InFlight() {
+    while (!batches_.empty()) {
+      try {
+        predictor_.discard();
+      } catch (const std::exception&) {  // a step that failed is over as well
+      }
+      batches_.pop_front();
+    }
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  void start(Loader::BatchPointer batch) {
+    predictor_.start(batch->images);
+    batches_.push_back(std::move(batch));
+  }
+  // The oldest batch and its detections.
+  std::pair<Loader::BatchPointer, std::vector<std::vector<Detection>>> finish(ThreadPool& pool) {
+    Loader::BatchPointer batch = std::move(batches_.front());
+    batches_.pop_front();
+    auto detections = predictor_.finish(batch->valid, &pool);
+    return {std::move(batch), std::move(detections)};
+  }
+  bool empty() const { return batches_.empty(); }
+  bool full() const { return static_cast<int>(batches_.size()) >= predictor_.depth(); }
+
+ private:
+  Predictor& predictor_;
+  std::deque<Loader::BatchPointer> batches_;
+};
+
 }  // namespace
 
 std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset,
@@ -43,14 +80,14 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
                           .bad_images = options.bad_images,
                           .on_bad_image = options.on_bad_image});
   ThreadPool pool(options.threads);
-  std::deque<Loader::BatchPointer> in_flight;
+  InFlight in_flight(predictor);
   std::vector<DetectedBox> boxes;
   std::vector<std::int64_t> category_ids;
   for (const CocoCategory& category : dataset.categories) category_ids.push_back(category.id);
   std::uint64_t done = 0;
   const auto finish_oldest = [&] {
-    const Batch& batch = *in_flight.front();
-    const auto detections = predictor.finish(batch.valid, &pool);
+    const auto [pointer, detections] = in_flight.finish(pool);
+    const Batch& batch = *pointer;
     for (std::size_t i = 0; i < detections.size(); ++i) {
       if (batch.sample_indices[i] == Batch::no_sample) continue;
       const Sample& sample = dataset.samples[batch.sample_indices[i]];
@@ -58,14 +95,12 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
         boxes.push_back(to_coco(detection, {sample.image_id, sample.width, sample.height, category_ids}));
     }
     done += static_cast<std::uint64_t>(batch.valid);
-    in_flight.pop_front();
     if (options.progress) options.progress(done, dataset.samples.size());
     if (options.stop && options.stop()) throw Error("evaluation: stopped before its end");
   };
   while (Loader::BatchPointer batch = loader.next()) {
-    predictor.start(batch->images);
-    in_flight.push_back(std::move(batch));
-    if (static_cast<int>(in_flight.size()) >= predictor.depth()) finish_oldest();
+    in_flight.start(std::move(batch));
+    if (in_flight.full()) finish_oldest();
   }
   while (!in_flight.empty()) finish_oldest();
   if (loader.bad_images() == dataset.samples.size())

@@ -31,6 +31,8 @@ class Predictor {
   void start(const Tensor& images);
   // The detections of the oldest batch in flight, `valid` pictures of it.
   std::vector<std::vector<Detection>> finish(int valid, ThreadPool* pool = nullptr);
+  // Waits for the oldest batch in flight without its detections.
+  void discard() { program_->discard(); }
   // How many batches may be in flight.
   int depth() const { return program_->depth(); }
 
