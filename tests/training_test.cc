@@ -1,6 +1,7 @@
 // `singleshot train`: runs that are cut off and resumed, workers, broken pictures.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -127,18 +128,50 @@ TEST(Train, AFinishedRunGoesOnAsIfItHadNotEnded) {
 
 TEST(Train, ResumeRefusesWhatWouldChangeTheNextBatchAndSaysWhatElseChanged) {
   const TemporaryFolder folder;
-  ASSERT_EQ(run_program(training(folder / "run", 1)).exit_status, 0);
+  const auto quick = [&](int iterations, std::vector<std::string> more) {
+    more.insert(more.end(), {"--batch-norm-images", "0"});
+    return training(folder / "run", iterations, more);
+  };
+  ASSERT_EQ(run_program(quick(1, {})).exit_status, 0);
   for (const std::vector<std::string>& other :
        {std::vector<std::string>{"--augment", "flip"}, {"--order", "sequential"}, {"--accumulation", "2"}}) {
     std::vector<std::string> more = {"--resume"};
     more.insert(more.end(), other.begin(), other.end());
-    const Outcome outcome = run_program(training(folder / "run", 2, more));
+    const Outcome outcome = run_program(quick(2, more));
     EXPECT_EQ(outcome.exit_status, 1) << other[0];
     EXPECT_NE(outcome.err.find(other[0]), std::string::npos) << outcome.err;
   }
-  const Outcome slower = run_program(training(folder / "run", 2, {"--resume", "--learning-rate", "1e-5"}));
+  const Outcome slower = run_program(quick(2, {"--resume", "--learning-rate", "1e-5"}));
   EXPECT_EQ(slower.exit_status, 0) << slower.err;
   EXPECT_NE(slower.err.find("--learning-rate: 1e-05"), std::string::npos) << slower.err;
+  std::vector<std::string> halves = quick(3, {"--resume", "--accumulation", "2", "--learning-rate", "1e-5"});
+  *(std::find(halves.begin(), halves.end(), "--batch-size") + 1) = "1";
+  const Outcome split = run_program(halves);
+  EXPECT_EQ(split.exit_status, 0) << split.err;
+  for (const char* line :
+       {"--batch-size: 1 from here on, 2 before", "--accumulation: 2 from here on, 1 before"})
+    EXPECT_NE(split.err.find(line), std::string::npos) << split.err;
+}
+
+// Another data set may have as many pictures.
+TEST(Train, ResumeRefusesOtherDataButNotAMovedFolder) {
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", 2);
+  const auto train_on = [&](const std::string& data, const char* iterations) {
+    return run_program({"train", "--data", data, "--backbone", "resnet18", "--batch-size", "2", "--save",
+                        folder / "run", "--iterations", iterations, "--batch-norm-images", "0", "--resume"});
+  };
+  ASSERT_EQ(train_on(folder / "data", "1").exit_status, 0);
+  fs::rename(folder / "data", folder / "moved");
+  const Outcome moved = train_on(folder / "moved", "2");
+  EXPECT_EQ(moved.exit_status, 0) << moved.err;
+  const std::string annotations = folder / "moved/annotations/instances_train2017.json";
+  nlohmann::json json = nlohmann::json::parse(read_file(annotations));
+  json["annotations"][0]["bbox"][0] = json["annotations"][0]["bbox"][0].get<double>() + 1;
+  write_file(annotations, json.dump());
+  const Outcome other = train_on(folder / "moved", "3");
+  EXPECT_EQ(other.exit_status, 1);
+  EXPECT_NE(other.err.find("other training data"), std::string::npos) << other.err;
 }
 
 // Five pictures, six a step: a step ends one epoch or two, in any of its batches.

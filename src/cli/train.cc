@@ -113,10 +113,14 @@ AugmentOptions augment_options(const std::string& name) {
 }
 
 // What a checkpoint keeps of the options, to be compared when the run is resumed.
-RunState::Options recorded(const Options& options) {
+RunState::Options recorded(const Options& options, const graph::Device& device) {
   const TrainerOptions& trainer = options.trainer;
   return {{"augment", options.augment},
           {"order", options.order},
+          {"batch-size", fmt::format("{}", trainer.batch)},
+          {"accumulation", fmt::format("{}", trainer.accumulation)},
+          {"replicas", fmt::format("{}", device.replicas())},
+          {"batch-norm-images", fmt::format("{}", trainer.batch_norm_images)},
           {"learning-rate", fmt::format("{}", trainer.schedule.rate)},
           {"warmup", fmt::format("{}", trainer.schedule.warmup)},
           {"multistep", fmt::format("{}", fmt::join(options.multistep, " "))},
@@ -145,7 +149,7 @@ void complete(Options& options, const Dataset& dataset, const graph::Device& dev
   trainer.bad_images =
       options.on_bad_image == "fail" ? LoaderOptions::BadImages::fail : LoaderOptions::BadImages::replace;
   trainer.speed_interval = options.log_interval;
-  trainer.recorded = recorded(options);
+  trainer.recorded = recorded(options, device);
   options.fresh.model.backbone = model::backbone_named(options.backbone);
   options.fresh.model.stride_in = model::stride_in_named(options.stride_in);
 }

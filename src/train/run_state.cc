@@ -15,19 +15,21 @@ std::string to_json(const RunState& state) {
   nlohmann::ordered_json categories = nlohmann::ordered_json::array();
   for (const CocoCategory& category : state.categories)
     categories.push_back({{"id", category.id}, {"name", category.name}});
-  const nlohmann::ordered_json json{{"format", format_version},
-                                    {"model",
-                                     {{"backbone", model::name_of(state.model.backbone)},
-                                      {"stride_in", model::name_of(state.model.stride_in)},
-                                      {"classes", state.model.classes}}},
-                                    {"step", state.step},
-                                    {"epoch", state.epoch},
-                                    {"sample", state.sample},
-                                    {"seed", state.seed},
-                                    {"images_per_step", state.images_per_step},
-                                    {"samples", state.samples},
-                                    {"options", state.options},
-                                    {"categories", std::move(categories)}};
+  const nlohmann::ordered_json json{
+      {"format", format_version},
+      {"model",
+       {{"backbone", model::name_of(state.model.backbone)},
+        {"stride_in", model::name_of(state.model.stride_in)},
+        {"classes", state.model.classes}}},
+      {"step", state.step},
+      {"epoch", state.epoch},
+      {"sample", state.sample},
+      {"seed", state.seed},
+      {"images_per_step", state.images_per_step},
+      {"samples", state.samples},
+      {"data", {{"samples", state.data.samples}, {"pictures", state.data.pictures}}},
+      {"options", state.options},
+      {"categories", std::move(categories)}};
   return json.dump(1) + "\n";
 }
 
@@ -48,6 +50,10 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
     root.at("seed").get_to(state.seed);
     root.at("images_per_step").get_to(state.images_per_step);
     root.at("samples").get_to(state.samples);
+    if (root.contains("data")) {
+      root.at("data").at("samples").get_to(state.data.samples);
+      root.at("data").at("pictures").get_to(state.data.pictures);
+    }
     if (root.contains("options")) root.at("options").get_to(state.options);
     for (const auto& category : root.at("categories"))
       state.categories.push_back({category.at("id"), category.at("name")});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/coco.h"
+#include "data/dataset_identity.h"
 #include "model/options.h"
 
 namespace ssd {
@@ -20,6 +21,7 @@ struct RunState {
   std::uint64_t seed = 0;
   std::int64_t images_per_step = 0;  // a resumed run must have the same
   std::uint64_t samples = 0;         // in the training set; likewise
+  DatasetIdentity data;              // likewise; not known of runs of version 0.1
 
   // Command-line options, by name, that shape the steps: "learning-rate", "augment".
   using Options = std::map<std::string, std::string>;

@@ -51,6 +51,28 @@ void expect_same(const std::string& name, std::string_view option, std::string_v
                 now);
 }
 
+std::string described(const std::string& pictures) {
+  return pictures == "files" ? pictures : fmt::format("a record cache ({})", pictures);
+}
+
+void check_data(const RunState& state, const Dataset& dataset, const std::string& name) {
+  constexpr const char* advice = "resume with the same data, or begin another run with --checkpoint";
+  if (state.samples != dataset.samples.size())
+    throw Error("{}: the run was made with {} training pictures, got {}; {}", name, state.samples,
+                dataset.samples.size(), advice);
+  if (!same_classes(state.categories, dataset.categories))
+    throw Error("{}: the run was made with other categories than the data's; {}", name, advice);
+  const DatasetIdentity now = identity_of(dataset), &was = state.data;
+  if (!was.samples.empty() && was.samples != now.samples)
+    throw Error(
+        "{}: the run was made with other training data: file names, sizes, boxes, labels or their order "
+        "differ; {}",
+        name, advice);
+  if (!was.pictures.empty() && was.pictures != now.pictures)
+    throw Error("{}: the run was made with pictures from {}, got {}; {}", name, described(was.pictures),
+                described(now.pictures), advice);
+}
+
 void check_network(const RunState& state, const ResumeOptions& asked, const std::string& name) {
   expect_same(name, "backbone", model::name_of(state.model.backbone), model::name_of(asked.model.backbone));
   expect_same(name, "stride-in", model::name_of(state.model.stride_in),
@@ -148,21 +170,13 @@ std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, con
   TrainingStart start{parse_run_state(checkpoint.state_json, name),
                       {std::move(checkpoint.model), std::move(checkpoint.optimizer)}};
   const RunState& state = start.state;
-  if (state.samples != dataset.samples.size())
-    throw Error(
-        "{}: the run was made with {} training pictures, got {}; resume with the same data, or begin another "
-        "run "
-        "with --checkpoint {}",
-        name, state.samples, dataset.samples.size(), latest->path.string());
+  check_data(state, dataset, name);
   if (state.images_per_step != asked.images_per_step)
     throw Error(
         "{}: the run was made with {} images a step, got {}; resume with the same --batch-size, "
         "--accumulation "
         "and number of devices",
         name, state.images_per_step, asked.images_per_step);
-  if (!same_classes(state.categories, dataset.categories))
-    throw Error("{}: the run was made with other categories than the data's; resume with the same data",
-                name);
   check_network(state, asked, name);
   check_options(state, asked, name, changed);
   take_back_running_averages(start.tensors);

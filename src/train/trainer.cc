@@ -67,6 +67,7 @@ class Training {
     model_.compute = options.compute;
     state_.images_per_step = options.batch * options.accumulation * device.replicas();
     state_.samples = dataset.samples.size();
+    state_.data = identity_of(dataset);
     state_.options = options.recorded;
     schedule_ = options.schedule;
     schedule_.steps_per_epoch =
