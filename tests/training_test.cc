@@ -251,6 +251,56 @@ TEST(Train, TerminationLeavesACheckpointAndIsNoFailure) {
   EXPECT_FALSE(fs::is_empty(fs::path(folder / "run") / "checkpoints"));
 }
 
+// A quick training into `run`, run by a shell with its console sent elsewhere.
+Outcome train_in_shell(const std::string& run, int iterations, const std::string& redirection) {
+  std::string line = SSD_PROGRAM;
+  for (const std::string& word :
+       training(run, iterations, {"--batch-norm-images", "0", "--log-interval", "1"}))
+    line += " '" + word + "'";
+  return run_program({"-c", line + " " + redirection}, "sh");
+}
+
+TEST(Train, GoesOnWithoutItsConsole) {
+  const TemporaryFolder folder;
+  train_in_shell(folder / "pipe", 3, "2>&1 | head -1");
+  EXPECT_TRUE(fs::exists(checkpoint(folder / "pipe", "000003")));
+  const Outcome full = train_in_shell(folder / "full", 1, "2>/dev/full");
+  EXPECT_EQ(full.exit_status, 0);
+  EXPECT_TRUE(fs::exists(checkpoint(folder / "full", "000001")));
+}
+
+// A closed terminal hangs up more than once; nohup ignores it.
+TEST(Train, AHangUpLeavesACheckpointUnlessItIsIgnored) {
+  const TemporaryFolder folder;
+  for (const bool ignored : {false, true}) {
+    const std::string run = folder / (ignored ? "ignored" : "heard");
+    const auto before = std::signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
+    RunningProgram program(
+        training(run, ignored ? 8 : 100000, {"--batch-norm-images", "0", "--checkpoint-interval", "1"}));
+    std::signal(SIGHUP, before);
+    wait_for_file(checkpoint(run, "000001"), program);
+    program.send(SIGHUP);
+    program.send(SIGHUP);
+    const Outcome outcome = program.wait();
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    EXPECT_EQ(outcome.err.find("stopped after step") == std::string::npos, ignored) << outcome.err;
+    EXPECT_EQ(fs::exists(checkpoint(run, "000008")), ignored);
+  }
+}
+
+TEST(Train, TwoProcessesDoNotWriteOneRun) {
+  const TemporaryFolder folder;
+  RunningProgram first(training(folder / "run", 100000, {"--batch-norm-images", "0"}));
+  wait_for_file(fs::path(folder / "run") / "log.jsonl", first);
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--resume"}}) {
+    const Outcome second = run_program(training(folder / "run", 1, more));
+    EXPECT_EQ(second.exit_status, 1);
+    EXPECT_NE(second.err.find("another process"), std::string::npos) << second.err;
+  }
+  first.send(SIGTERM);
+  EXPECT_EQ(first.wait().exit_status, 0);
+}
+
 TEST(Train, ABrokenPictureIsNamedAndReplaced) {
   const TemporaryFolder folder;
   fs::copy(sample_data(), folder / "data", fs::copy_options::recursive);

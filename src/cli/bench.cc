@@ -21,8 +21,8 @@ void run_network_benchmark(NetworkBenchmark options) {
   require_writable(options.json);
   const auto device = make_device(options.device);
   const bool trains = benchmark.mode == BenchmarkMode::train;
-  fmt::print(stderr, "{} {}, batch {} on {}\n", trains ? "training" : "inference of", options.backbone,
-             benchmark.batch, device->description());
+  tell("{} {}, batch {} on {}\n", trains ? "training" : "inference of", options.backbone, benchmark.batch,
+       device->description());
   BenchmarkResult result;
   {
     Progress progress("bench");
@@ -30,9 +30,8 @@ void run_network_benchmark(NetworkBenchmark options) {
       progress.show(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(of), "iterations");
     });
   }
-  fmt::print(stderr, "{:.2f} images/s (min {:.2f}, median {:.2f}, max {:.2f}), {:.1f} GFLOP an image\n",
-             result.average(), result.minimum(), result.median(), result.maximum(),
-             result.flops_per_image / 1e9);
+  tell("{:.2f} images/s (min {:.2f}, median {:.2f}, max {:.2f}), {:.1f} GFLOP an image\n", result.average(),
+       result.minimum(), result.median(), result.maximum(), result.flops_per_image / 1e9);
   const int threads = options.device.threads > 0 ? options.device.threads : available_processors();
   const nlohmann::ordered_json json{{"benchmark", trains ? "train" : "infer"},
                                     {"device", options.device.device},

@@ -50,7 +50,7 @@ void add_bench_data(CLI::App& bench) {
                                                           : DataBenchOptions::Output::compact;
     require_writable(options->json);
     const DataBenchResult result = bench_data(options->bench);
-    fmt::print(stderr, "{}", result.to_text());
+    tell("{}", result.to_text());
     write_text(options->json.empty() ? "-" : options->json, result.to_json() + "\n");
   });
 }

@@ -110,9 +110,8 @@ void run(const Options& options, Session& session) {
                                ? step_text(options, xla::step_target(options.target, compiler))
                                : read_text(options.program);
   if (!options.save_text.empty()) write_text(options.save_text, text);
-  fmt::print(stderr, "compiling {} for {}; this takes minutes\n",
-             options.program.empty() ? options.backbone + "'s training step" : options.program,
-             options.target);
+  tell("compiling {} for {}; this takes minutes\n",
+       options.program.empty() ? options.backbone + "'s training step" : options.program, options.target);
   const xla::CompileReport report = xla::compile_for_topology(options.target, text, compiler);
   if (!options.save_optimized.empty()) write_text(options.save_optimized, report.optimized);
   if (!options.save_executable.empty()) {

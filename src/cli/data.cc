@@ -81,8 +81,7 @@ void make_cache(const CacheCommand& options) {
       return !stop_requested();
     });
   }
-  for (const std::string& message : report.unreadable)
-    fmt::print(stderr, "left empty: {}\n", printable(message));
+  for (const std::string& message : report.unreadable) tell("left empty: {}\n", printable(message));
   fmt::print("{}: {} pictures, {:.1f} MiB, {} unreadable\n", options.out, report.images,
              static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
 }

@@ -26,6 +26,8 @@ std::string bar(std::uint64_t done, std::uint64_t of) {
 
 }  // namespace
 
+void tell_text(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
 void write_text(const std::string& path, const std::string& text) {
   // The second is the first, also where it leads to a file that was written to before.
   if (path == "-" || path == "/dev/stdout")
@@ -75,19 +77,19 @@ void Progress::show(std::uint64_t done, std::uint64_t of, const std::string& not
           : "";
   const std::string text = fmt::format("{}/{}{}{}{}", done, of, note.empty() ? "" : ", ", note, left);
   if (terminal_)
-    fmt::print(stderr, "\r\x1b[K{} {} {}", what_, bar(done, of), text);
+    tell("\r\x1b[K{} {} {}", what_, bar(done, of), text);
   else
-    fmt::print(stderr, "{} {}\n", what_, text);
+    tell("{} {}\n", what_, text);
   drawn_ = terminal_;
 }
 
 void Progress::say(const std::string& line) {
-  fmt::print(stderr, "{}{}\n", drawn_ ? "\r\x1b[K" : "", printable(line));
+  tell("{}{}\n", drawn_ ? "\r\x1b[K" : "", printable(line));
   drawn_ = false;
 }
 
 void Progress::finish() {
-  if (drawn_) fmt::print(stderr, "\n");
+  if (drawn_) tell("\n");
   drawn_ = false;
 }
 

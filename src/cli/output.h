@@ -1,12 +1,23 @@
 // Where commands write: results to files or standard output, progress to standard error.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 
 namespace ssd::cli {
+
+// Tells people something on standard error. Where that cannot be written (a closed pipe, a full disk) it is
+// lost: no work ends for it.
+void tell_text(const std::string& text);
+template <typename... Values>
+void tell(fmt::format_string<Values...> format, Values&&... values) {
+  tell_text(fmt::format(format, std::forward<Values>(values)...));
+}
 
 // Writes text to a file, whole or not at all; "-" and "/dev/stdout" are standard output.
 void write_text(const std::string& path, const std::string& text);

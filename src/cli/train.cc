@@ -3,8 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <atomic>
-#include <cmath>
-#include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -13,21 +11,17 @@
 #include "cli/commands.h"
 #include "cli/data_options.h"
 #include "cli/output.h"
+#include "cli/stop_signals.h"
+#include "cli/train_console.h"
 #include "cli/validators.h"
 #include "data/class_order.h"
 #include "files/checkpoint.h"
+#include "files/folder_lock.h"
 #include "train/start.h"
 #include "train/trainer.h"
 
 namespace ssd::cli {
 namespace {
-
-// Set by SIGINT and SIGTERM; a second signal ends the program at once.
-std::atomic<bool> stop_requested{false};
-
-void request_stop(int signal) {
-  if (stop_requested.exchange(true)) std::_Exit(128 + signal);
-}
 
 struct Options {
   DataOptions data;
@@ -44,65 +38,6 @@ struct Options {
   std::int64_t log_interval = 20;
   bool resume = false, fake_data = false;
   BenchmarkOptions benchmark;  // of --fake-data
-};
-
-// Shows steps as a progress bar and what else happens as lines.
-class Console : public TrainObserver {
- public:
-  // `first`: the steps already done.
-  Console(std::int64_t first, std::int64_t steps, std::int64_t log_interval)
-      : progress_("train", 1e9), first_(first), steps_(steps), log_interval_(log_interval) {
-    progress_.start(static_cast<std::uint64_t>(first));
-  }
-
-  void on_step(const StepReport& step) override {
-    // An average over about ten steps: single batches differ too much to read.
-    smooth_ = std::isnan(smooth_) ? step.loss : 0.9 * smooth_ + 0.1 * step.loss;
-    last_ = step;
-    evaluation_.reset();
-    progress_.show(static_cast<std::uint64_t>(step.step), static_cast<std::uint64_t>(steps_), note());
-  }
-  void on_speed(const SpeedReport& speed) override {
-    speed_ = speed;
-    if (speed.step % log_interval_ == 0 || speed.step == steps_)
-      progress_.say(fmt::format("step {}/{}, epoch {}, {}, waiting for data {:.0f} %", speed.step, steps_,
-                                last_.epoch, note(), 100 * speed.data_wait));
-  }
-  void on_bad_image(const BadImage& image) override {
-    progress_.say(fmt::format("bad picture: {}: {}", image.file, image.reason));
-  }
-  void on_checkpoint(std::int64_t, const std::filesystem::path& folder) override {
-    progress_.say("checkpoint " + folder.string());
-  }
-  void on_evaluating(std::uint64_t done, std::uint64_t of) override {
-    if (!evaluation_) {
-      progress_.finish();
-      evaluation_.emplace("evaluate");
-    }
-    evaluation_->show(done, of);
-  }
-  void on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report) override {
-    evaluation_.reset();
-    progress_.say(fmt::format("evaluation after epoch {}, step {}: AP {:.4f}, AP50 {:.4f}", epoch, step,
-                              report.numbers[0], report.numbers[1]));
-  }
-  const SpeedReport& speed() const { return speed_; }
-  const StepReport& last() const { return last_; }
-
- private:
-  // The speed is known only after the first report.
-  std::string note() const {
-    const std::string speed =
-        speed_.step > first_ ? fmt::format(", {:.2f} images/s", speed_.images_per_s) : "";
-    return fmt::format("loss {:.3f}, lr {:.2e}{}", smooth_, last_.learning_rate, speed);
-  }
-
-  Progress progress_;
-  std::optional<Progress> evaluation_;  // while one is made
-  std::int64_t first_, steps_, log_interval_;
-  StepReport last_;
-  SpeedReport speed_;
-  double smooth_ = NAN;
 };
 
 AugmentOptions augment_options(const std::string& name) {
@@ -162,11 +97,11 @@ TrainingStart start_of(const Options& options, const Dataset& dataset, const gra
     if (auto start =
             resumed_start(trainer.save, dataset,
                           {options.fresh.model, options.fresh.seed, images, trainer.recorded}, changed)) {
-      fmt::print(stderr, "resuming after step {}\n", start->state.step);
-      for (const std::string& line : changed) fmt::print(stderr, "{}\n", line);
+      tell("resuming after step {}\n", start->state.step);
+      for (const std::string& line : changed) tell("{}\n", line);
       return std::move(*start);
     }
-    fmt::print(stderr, "{}: nothing to resume yet, starting afresh\n", trainer.save.string());
+    tell("{}: nothing to resume yet, starting afresh\n", trainer.save.string());
   } else if (!trainer.save.empty() && latest_checkpoint(trainer.save)) {
     throw Error(
         "{}: this folder holds a run already (up to step {}); pass --resume to go on with it, or choose "
@@ -176,28 +111,26 @@ TrainingStart start_of(const Options& options, const Dataset& dataset, const gra
   int left_fresh = 0;
   TrainingStart start = fresh_start(options.fresh, dataset, left_fresh);
   if (left_fresh > 0)
-    fmt::print(stderr, "{}: {} tensors have other shapes here (another number of classes) and start afresh\n",
-               options.fresh.checkpoint.string(), left_fresh);
+    tell("{}: {} tensors have other shapes here (another number of classes) and start afresh\n",
+         options.fresh.checkpoint.string(), left_fresh);
   return start;
 }
 
 void print_data(const Dataset& dataset) {
   const LeftOut& out = dataset.left_out;
-  fmt::print(stderr,
-             "{} training pictures, {} classes; left out: {} pictures without boxes, {} boxes without area\n",
-             dataset.samples.size(), dataset.categories.size(), out.images_without_boxes,
-             out.boxes_without_area);
+  tell("{} training pictures, {} classes; left out: {} pictures without boxes, {} boxes without area\n",
+       dataset.samples.size(), dataset.categories.size(), out.images_without_boxes, out.boxes_without_area);
   if (out.boxes_without_category + out.boxes_without_image > 0)
     fmt::print(
         stderr,
         "also left out: {} boxes of unknown categories, {} of unknown pictures; see singleshot data check\n",
         out.boxes_without_category, out.boxes_without_image);
   if (out.boxes_clipped > 0)
-    fmt::print(stderr, "{} boxes reached over their picture's edge and were clipped\n", out.boxes_clipped);
+    tell("{} boxes reached over their picture's edge and were clipped\n", out.boxes_clipped);
 }
 
 // What a run that had nothing left to do did not measure is null.
-void write_summary(const Options& options, const TrainingResult& result, const Console& console) {
+void write_summary(const Options& options, const TrainingResult& result, const TrainConsole& console) {
   const std::filesystem::path& run = options.trainer.save;
   const auto checkpoint = run.empty() ? std::nullopt : latest_checkpoint(run);
   nlohmann::ordered_json json{{"step", result.step},
@@ -237,6 +170,7 @@ ValidationSet validation_to_train_with(const DataOptions& options) {
 
 void run(Options options) {
   if (options.fake_data) return run_fake(options);
+  ignore_closed_pipes();
   require_writable(options.json_summary);
   if (options.resume && options.trainer.save.empty())
     throw UsageError("--resume: expected --save with the run's folder");
@@ -253,25 +187,25 @@ void run(Options options) {
   for (const int epoch : options.evaluation)
     if (epoch >= 0 && epoch <= last_epoch && !validation) validation = validation_to_train_with(options.data);
   if (validation) order_classes(validation->dataset, dataset.categories, validation_name(options.data));
+  std::optional<FolderLock> lock;  // until the run ends
+  if (!options.trainer.save.empty()) lock.emplace(options.trainer.save);
   TrainingStart start = start_of(options, dataset, *device);
   if (start.state.step >= options.trainer.iterations)
-    fmt::print(stderr, "nothing left to do: the run is at step {} of {}\n", start.state.step,
-               options.trainer.iterations);
+    tell("nothing left to do: the run is at step {} of {}\n", start.state.step, options.trainer.iterations);
   else
-    fmt::print(stderr, "{} on {}, {} images a step, steps {} to {}\n", options.backbone,
-               device->description(), images, start.state.step + 1, options.trainer.iterations);
+    tell("{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(), images,
+         start.state.step + 1, options.trainer.iterations);
 
   if (options.trainer.save.empty())
-    fmt::print(stderr, "nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-  Console console(start.state.step, options.trainer.iterations, options.log_interval);
+    tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
+  const std::atomic<bool>& stop_requested = watch_stop_signals();
+  TrainConsole console(start.state.step, options.trainer.iterations, options.log_interval);
   const TrainingResult result = train(*device, dataset, validation ? &*validation : nullptr, std::move(start),
                                       options.trainer, console, stop_requested);
-  if (result.bad_images > 0) fmt::print(stderr, "{} bad pictures were replaced\n", result.bad_images);
+  if (result.bad_images > 0) tell("{} bad pictures were replaced\n", result.bad_images);
   if (result.stopped)
-    fmt::print(stderr, "stopped after step {}{}\n", result.step,
-               options.trainer.save.empty() ? "" : "; --resume goes on from there");
+    tell("stopped after step {}{}\n", result.step,
+         options.trainer.save.empty() ? "" : "; --resume goes on from there");
   if (!options.json_summary.empty()) write_summary(options, result, console);
 }
 
@@ -402,7 +336,8 @@ void add_train(CLI::App& program, Session&) {
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
   command->footer(
-      "Ctrl-C or SIGTERM writes a checkpoint and ends the run; --resume goes on exactly where it stopped.");
+      "Ctrl-C, SIGTERM or a hang-up writes a checkpoint and ends the run; --resume goes on exactly where it "
+      "stopped.");
   command->callback([options] { run(*options); });
 }
 

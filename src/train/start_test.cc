@@ -30,8 +30,9 @@ class Resume : public testing::Test {
   std::vector<std::string> resume(const std::string& state_json, const Dataset& dataset,
                                   RunState::Options options = {}) {
     write_checkpoint(folder_.path(), 3, {{}, {}, state_json});
-    const ResumeOptions asked{
-        .model = {.backbone = model::Backbone::resnet18}, .images_per_step = 8, .options = std::move(options)};
+    const ResumeOptions asked{.model = {.backbone = model::Backbone::resnet18},
+                              .images_per_step = 8,
+                              .options = std::move(options)};
     std::vector<std::string> lines;
     try {
       EXPECT_TRUE(resumed_start(folder_.path(), dataset, asked, lines).has_value());

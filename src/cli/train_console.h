@@ -1,0 +1,43 @@
+// What a training run shows on the console.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "cli/output.h"
+#include "train/trainer.h"
+
+namespace ssd::cli {
+
+// Shows steps as a progress bar and what else happens as lines.
+class TrainConsole : public TrainObserver {
+ public:
+  // `first`: the steps already done.
+  TrainConsole(std::int64_t first, std::int64_t steps, std::int64_t log_interval);
+
+  void on_step(const StepReport& step) override;
+  void on_speed(const SpeedReport& speed) override;
+  void on_bad_image(const BadImage& image) override;
+  void on_checkpoint(std::int64_t step, const std::filesystem::path& folder) override;
+  void on_evaluating(std::uint64_t done, std::uint64_t of) override;
+  void on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report) override;
+
+  // The last ones; step 0 where there was none.
+  const SpeedReport& speed() const { return speed_; }
+  const StepReport& last() const { return last_; }
+
+ private:
+  std::string note() const;
+
+  Progress progress_;
+  std::optional<Progress> evaluation_;  // while one is made
+  std::int64_t first_, steps_, log_interval_;
+  StepReport last_;
+  SpeedReport speed_;
+  double smooth_ = NAN;  // the loss
+};
+
+}  // namespace ssd::cli
