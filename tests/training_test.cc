@@ -117,6 +117,13 @@ TEST(Train, AFinishedRunGoesOnAsIfItHadNotEnded) {
   for (const char* step : {"000002", "000003"})
     expect_equal_checkpoints(checkpoint(folder / "whole", step), checkpoint(folder / "parts", step));
 
+  // TensorBoard is told to forget what comes from there on: an Event of step 2 with SessionLog::START.
+  int told = 0;
+  for (const auto& entry : fs::directory_iterator(folder / "parts"))
+    if (entry.path().filename().string().starts_with("events."))
+      told += read_file(entry.path()).find("\x10\x02\x3a\x02\x08\x01") != std::string::npos ? 1 : 0;
+  EXPECT_EQ(told, 1);
+
   again.insert(again.end(), {"--json-summary", folder / "summary.json"});
   const Outcome nothing_left = run_program(training(folder / "parts", 3, again));
   EXPECT_EQ(nothing_left.exit_status, 0) << nothing_left.err;
@@ -228,6 +235,19 @@ TEST(Train, ALossThatIsNotFiniteStopsWithStepPicturesAndTheLastGoodCheckpoint) {
   for (const char* part : {"loss of step", "BloodImage_", "last good checkpoint: ", "checkpoints/step-00000"})
     EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
   EXPECT_EQ(count_lines(lines_of(folder / "run", "not_finite")), 1);
+}
+
+// Weights so large that the next pass through the network overflows: they are kept as they are.
+TEST(Train, StatisticsThatAreNotFiniteAreNotKept) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_program(
+      training(folder / "run", 1, {"--learning-rate", "1e20", "--warmup", "0", "--batch-norm-images", "2"}));
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_NE(outcome.err.find("statistics made anew are not finite after step 1"), std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(count_lines(lines_of(folder / "run", "not_finite")), 1);
+  EXPECT_EQ(read_file(checkpoint(folder / "run", "000001") / "optimizer.safetensors").find("running_mean"),
+            std::string::npos);
 }
 
 TEST(Train, AnyNumberOfWorkersGivesTheSameWeights) {

@@ -17,7 +17,15 @@ namespace ssd {
 namespace fs = std::filesystem;
 namespace {
 
-enum EventField : protozero::pbf_tag_type { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5 };
+enum EventField : protozero::pbf_tag_type {
+  kWallTime = 1,
+  kStep = 2,
+  kFileVersion = 3,
+  kSummary = 5,
+  kSessionLog = 7
+};
+enum SessionLogField : protozero::pbf_tag_type { kStatus = 1 };
+enum SessionStatus : std::int32_t { kStart = 1 };
 enum SummaryField : protozero::pbf_tag_type { kValue = 1 };
 enum ValueField : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2 };
 
@@ -85,6 +93,17 @@ void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
     value.add_float(kSimpleValue, scalar.value);
   }
   summary.commit();
+  append(event);
+}
+
+void EventFile::begin_at(std::int64_t step) {
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, seconds_since_1970());
+  writer.add_int64(kStep, step);
+  protozero::pbf_writer session(writer, kSessionLog);
+  session.add_enum(kStatus, kStart);
+  session.commit();
   append(event);
 }
 

@@ -2,7 +2,8 @@
 //
 // An event file is a row of records: u64 size, masked CRC-32C of the size, data, masked CRC-32C of the data
 // (the TFRecord framing), each holding a protobuf message Event {1: double wall_time, 2: int64 step,
-// 3: string file_version or 5: Summary {1: Value {1: string tag, 2: float simple_value}}}.
+// 3: string file_version, 5: Summary {1: Value {1: string tag, 2: float simple_value}} or
+// 7: SessionLog {1: status, START = 1}}.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct Scalar {
 class EventFile {
  public:
   // Creates `events.out.tfevents.SECONDS.HOST.PID.N` in the folder, which is made if it is missing.
-  // TensorBoard reads all such files of a folder as one run, so a resumed run simply starts another.
+  // TensorBoard reads all such files of a folder as one run, so a resumed run simply starts another, and says
+  // where it begins.
   explicit EventFile(const std::filesystem::path& folder);
   ~EventFile();
   EventFile(const EventFile&) = delete;
@@ -31,6 +33,10 @@ class EventFile {
 
   // One event with all the scalars, at this moment. Throws Error if it cannot be written.
   void add(std::int64_t step, std::span<const Scalar> scalars);
+
+  // Says that what other files hold of this step and later ones was lost and is made again: TensorBoard then
+  // shows the new values only. To be called before add().
+  void begin_at(std::int64_t step);
 
   // Brings everything to the disk.
   void flush();

@@ -142,6 +142,20 @@ TEST(EventFile, HoldsScalarsByStep) {
   EXPECT_EQ(little_endian<std::int64_t>(fields_of(records[2]).find(2)->second), 3'000'000'000);
 }
 
+// TensorBoard's Event: session_log = 7, whose status = 1 is START = 1; it drops events of that step and
+// later.
+TEST(EventFile, SaysWhereAResumedRunBegins) {
+  const TemporaryFolder folder;
+  EventFile file(folder.path());
+  file.begin_at(42);
+  const std::vector<std::string> records = records_of(file.path());
+  ASSERT_EQ(records.size(), 2u);
+  const auto event = fields_of(records[1]);
+  EXPECT_EQ(little_endian<std::int64_t>(event.find(2)->second), 42);
+  const auto session = fields_of(event.find(7)->second);
+  EXPECT_EQ(little_endian<std::int64_t>(session.find(1)->second), 1);
+}
+
 TEST(EventFile, OfAResumedRunIsANewOne) {
   const TemporaryFolder folder;
   const EventFile first(folder.path());

@@ -36,8 +36,9 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     const std::string process = holder(descriptor_);
     ::close(descriptor_);
-    throw Error("{}: another process{} is writing to this folder; wait until it ends, or choose another folder",
-                folder.string(), process.empty() ? "" : " (" + process + ")");
+    throw Error(
+        "{}: another process{} is writing to this folder; wait until it ends, or choose another folder",
+        folder.string(), process.empty() ? "" : " (" + process + ")");
   }
   const std::string process = std::to_string(::getpid()) + "\n";
   if (::ftruncate(descriptor_, 0) != 0 ||

@@ -28,9 +28,7 @@ TEST(FolderLock, IsHeldByOneAtATimeWhoIsNamed) {
   FolderLock again(run);
 }
 
-TEST(FolderLock, OfAPathThatIsNoFolderIsAnError) {
-  EXPECT_THROW(FolderLock("/dev/null/run"), Error);
-}
+TEST(FolderLock, OfAPathThatIsNoFolderIsAnError) { EXPECT_THROW(FolderLock("/dev/null/run"), Error); }
 
 }  // namespace
 }  // namespace ssd

@@ -20,6 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::string_view statistics_made_anew = "batch-norm statistics made anew";
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -75,6 +77,7 @@ class Training {
     if (!options.save.empty()) {  // before the program: compiling it may take minutes
       log_.emplace(options.save, state_.step);
       events_.emplace(options.save);
+      events_->begin_at(state_.step + 1);
     }
     make_loader();
     make_program(start.tensors);
@@ -305,15 +308,20 @@ class Training {
     last_checkpoint_time_ = Clock::now();
     if (options_.save.empty()) return;
     model::State tensors = model::state_of(model_, program_->save());
-    if (!is_finite(tensors.weights)) fail_with_weights();
+    if (!is_finite(tensors.weights)) fail_not_finite("weights");
     const bool last = stop_ || state_.step == options_.iterations;
     last_is_for_use_ = last || !reestimates();
     // Making statistics takes a while, and who asked for the stop may not wait.
     if ((stop_ && saved_step_ != state_.step) || !last || !reestimates()) save(tensors);
     if (!last || !reestimates()) return;
+    const TensorMap& for_use = weights_for_use();
+    if (!is_finite(for_use)) {
+      if (saved_step_ != state_.step) save(tensors);  // a resumed run can go on from the averages
+      fail_not_finite(statistics_made_anew);
+    }
     for (const auto& [name, tensor] : tensors.weights)
       if (model::is_statistic(name)) tensors.momentum.emplace(name, tensor.clone());
-    tensors.weights = clone(weights_for_use());
+    tensors.weights = clone(for_use);
     save(tensors);
   }
 
@@ -336,13 +344,12 @@ class Training {
     observer_.on_checkpoint(state_.step, folder);
   }
 
-  [[noreturn]] void fail_with_weights() {
+  [[noreturn]] void fail_not_finite(std::string_view what) {
     write_log({{"event", "not_finite"}, {"step", state_.step}});
     throw Error(
-        "training: weights are not finite after step {}; last good checkpoint: {}; try a lower "
-        "--learning-rate "
+        "training: {} are not finite after step {}; last good checkpoint: {}; try a lower --learning-rate "
         "or a longer --warmup",
-        state_.step, last_good_checkpoint());
+        what, state_.step, last_good_checkpoint());
   }
 
   std::string last_good_checkpoint() const {
@@ -355,6 +362,7 @@ class Training {
     evaluation_cut_off_ = stop_;
     if (stop_) return;
     if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
+    if (!is_finite(weights_for_use())) fail_not_finite(statistics_made_anew);
     predictor_->load(weights_for_use());
     ThreadPool pool(available_processors());
     std::size_t bad_images = 0;
