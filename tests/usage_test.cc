@@ -60,5 +60,34 @@ TEST(Usage, OptionsThatWouldDoNothingAreRefused) {
   EXPECT_NE(outcome.err.find("--save-detections"), std::string::npos) << outcome.err;
 }
 
+TEST(Usage, FakeDataRefusesWhatItWouldPassOver) {
+  for (const std::vector<std::string>& other : {std::vector<std::string>{"--iterations", "1"},
+                                                {"--epochs", "3"},
+                                                {"--seed", "9"},
+                                                {"--learning-rate", "5"},
+                                                {"--data", "x"},
+                                                {"--num-workers", "2"},
+                                                {"--resume"}}) {
+    std::vector<std::string> arguments = {"train", "--fake-data"};
+    arguments.insert(arguments.end(), other.begin(), other.end());
+    const Outcome outcome = run_program(arguments);
+    EXPECT_EQ(outcome.exit_status, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find(other[0]), std::string::npos) << outcome.err;
+  }
+}
+
+TEST(Usage, NumbersThatWouldOverflowAreRefused) {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--batch-size", "3000000000"},
+                                                {"--accumulation", "1000000"},
+                                                {"--batch-size", "65536", "--accumulation", "65536"},
+                                                {"--iterations", "1e18"}}) {
+    std::vector<std::string> arguments = {"train", "--data", sample_data(), "--backbone", "resnet18"};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    const Outcome outcome = run_program(arguments);
+    EXPECT_EQ(outcome.exit_status, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find(wrong[0]), std::string::npos) << outcome.err;
+  }
+}
+
 }  // namespace
 }  // namespace ssd

@@ -71,7 +71,7 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
       ->check(backbone_name())
       ->capture_default_str();
   command->add_option("--batch-size,-b", options->benchmark.batch, "Images of a batch on each device")
-      ->check(positive_number())
+      ->check(batch_size())
       ->capture_default_str();
   add_benchmark_options(*command, options->benchmark);
   if (mode == BenchmarkMode::train)

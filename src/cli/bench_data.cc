@@ -26,7 +26,7 @@ void add_bench_data(CLI::App& bench) {
       ->check(thread_count() & positive_number())
       ->capture_default_str();
   command->add_option("--batch-size,-b", options->bench.batch_size, "Pictures of a batch")
-      ->check(positive_number())
+      ->check(batch_size())
       ->capture_default_str();
   command->add_option("--benchmark-warmup", options->bench.warmup, "Batches before the clock starts")
       ->check(number_from_zero())

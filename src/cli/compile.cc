@@ -140,7 +140,7 @@ void add_compile(CLI::App& program, Session& session) {
       ->add_option("--program", options->program, "Compile this StableHLO text instead of the training step")
       ->check(CLI::ExistingFile);
   command->add_option("--batch-size,-b", options->batch, "Images of a batch on each device")
-      ->check(positive_number())
+      ->check(batch_size())
       ->capture_default_str();
   command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
       ->check(backbone_name())

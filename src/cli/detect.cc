@@ -221,7 +221,7 @@ void add_detect(CLI::App& program, Session& session) {
       ->capture_default_str();
   command->add_flag("--no-drawings", options->no_drawings, "Write detections.json only");
   command->add_option("--batch-size", options->batch, "Pictures of a batch on each device")
-      ->check(positive_number())
+      ->check(batch_size())
       ->capture_default_str();
   command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
       ->check(CLI::IsMember({"3x3", "1x1"}));

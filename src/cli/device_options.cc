@@ -19,12 +19,19 @@ void check_cpu_options(const DeviceOptions& options) {
     throw UsageError("--memory-fraction, --no-preallocate: got --device cpu, expected a GPU");
 }
 
+void check_plugin_options(const DeviceOptions& options) {
+  if (options.threads > 0)
+    throw UsageError(
+        "--threads: got {} with --device {}, expected --device cpu: a plugin chooses its own threads",
+        options.threads, options.device);
+}
+
 }  // namespace
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--device", options.device, "cpu, tpu, cuda, or pjrt:PATH of a PJRT plugin")
       ->capture_default_str();
-  command.add_option("--threads", options.threads, "CPU threads of the network (0: all)")
+  command.add_option("--threads", options.threads, "Threads of the network, for --device cpu alone (0: all)")
       ->check(thread_count())
       ->capture_default_str();
   command.add_option("--replicas", options.replicas, "Local devices to use in step, not for cpu (0: all)")
@@ -63,6 +70,7 @@ std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
     check_cpu_options(options);
     device = cpu::make_device({.threads = options.threads});
   } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
+    check_plugin_options(options);
     device = xla::make_device({.device = options.device,
                                .replicas = options.replicas,
                                .cpu_devices = options.cpu_devices,

@@ -153,7 +153,7 @@ void add_eval(CLI::App& program, Session&) {
   command->add_option("--arrays", options->arrays,
                       "Write precision, recall and scores there, shaped as pycocotools' (safetensors)");
   command->add_option("--eval-batch-size,--batch-size", options->batch, "Pictures of a batch on each device")
-      ->check(positive_number())
+      ->check(batch_size())
       ->capture_default_str();
   command
       ->add_option("--num-workers", options->workers,

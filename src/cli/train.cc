@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "cli/bench.h"
@@ -22,6 +23,9 @@
 
 namespace ssd::cli {
 namespace {
+
+// Their product, the images of a run, is a number of 64 bits.
+constexpr std::int64_t most_images_per_step = std::int64_t{1} << 30, most_iterations = std::int64_t{1} << 32;
 
 struct Options {
   DataOptions data;
@@ -65,10 +69,18 @@ RunState::Options recorded(const Options& options, const graph::Device& device) 
           {"precision", options.device.precision}};
 }
 
+std::int64_t images_per_step(const TrainerOptions& trainer, const graph::Device& device) {
+  const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
+  if (images > most_images_per_step)
+    throw UsageError("--batch-size, --accumulation: got {} images a step, expected at most {}", images,
+                     most_images_per_step);
+  return images;
+}
+
 // Fills in what depends on the data and the device.
 void complete(Options& options, const Dataset& dataset, const graph::Device& device) {
   TrainerOptions& trainer = options.trainer;
-  const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
+  const std::int64_t images = images_per_step(trainer, device);
   if (trainer.iterations == 0)
     trainer.iterations =
         (static_cast<std::int64_t>(dataset.samples.size()) * options.epochs + images - 1) / images;
@@ -91,7 +103,7 @@ void complete(Options& options, const Dataset& dataset, const graph::Device& dev
 
 TrainingStart start_of(const Options& options, const Dataset& dataset, const graph::Device& device) {
   const TrainerOptions& trainer = options.trainer;
-  const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
+  const std::int64_t images = images_per_step(trainer, device);
   if (options.resume) {
     std::vector<std::string> changed;
     if (auto start =
@@ -180,7 +192,7 @@ void run(Options options) {
   print_data(dataset);
   const auto device = make_device(options.device);
   complete(options, dataset, *device);
-  const std::int64_t images = options.trainer.batch * options.trainer.accumulation * device->replicas();
+  const std::int64_t images = images_per_step(options.trainer, *device);
   const std::int64_t last_epoch =
       options.trainer.iterations * images / static_cast<std::int64_t>(dataset.samples.size()) - 1;
   std::optional<ValidationSet> validation;
@@ -216,12 +228,12 @@ void add_recipe_options(CLI::App& command, Options& options) {
   command
       .add_option("--iterations", options.trainer.iterations,
                   "Steps in all, instead of --epochs; a resumed run ends at the same one")
-      ->check(positive_number());
+      ->check(count_up_to(most_iterations));
   command.add_option("--batch-size,--bs,-b", options.trainer.batch, "Images of a batch on each device")
-      ->check(positive_number())
+      ->check(batch_size())
       ->capture_default_str();
   command.add_option("--accumulation", options.trainer.accumulation, "Batches whose gradients make one step")
-      ->check(positive_number())
+      ->check(count_up_to(65536))
       ->capture_default_str();
   command
       .add_option("--learning-rate,--lr", options.learning_rate,
@@ -312,12 +324,19 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--json-summary", options.json_summary, "Write the run's last figures there as JSON");
 }
 
+// After all other options: whatever does not shape the device's work would be passed over.
 void add_fake_options(CLI::App& command, Options& options) {
+  const std::vector<CLI::Option*> others = command.get_options();
   CLI::Option* fake = command.add_flag(
       "--fake-data", options.fake_data,
       "Measure the device alone: steps on made-up pictures in place of --data, as bench train does");
-  for (const char* other : {"--save", "--resume", "--accumulation", "--checkpoint", "--backbone-path"})
-    fake->excludes(other);
+  const std::set<std::string> used = {
+      "--help",      "--batch-size",   "--sync-batch-norm", "--backbone",
+      "--stride-in", "--json-summary", "--device",          "--threads",
+      "--replicas",  "--cpu-devices",  "--memory-fraction", "--no-preallocate",
+      "--precision", "--amp"};
+  for (CLI::Option* other : others)
+    if (!used.contains(other->get_name())) fake->excludes(other);
   add_benchmark_options(command, options.benchmark);
   for (const char* own : {"--benchmark-warmup", "--benchmark-iterations"})
     command.get_option(own)->needs(fake);
@@ -332,9 +351,9 @@ void add_train(CLI::App& program, Session&) {
   add_train_data_options(*command, options->data);
   add_recipe_options(*command, *options);
   add_run_options(*command, *options);
-  add_fake_options(*command, *options);
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
+  add_fake_options(*command, *options);
   command->footer(
       "Ctrl-C, SIGTERM or a hang-up writes a checkpoint and ends the run; --resume goes on exactly where it "
       "stopped.");

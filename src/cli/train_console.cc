@@ -48,8 +48,7 @@ void TrainConsole::on_evaluation(std::int64_t step, std::uint32_t epoch, const E
 
 // The speed is known only after the first report.
 std::string TrainConsole::note() const {
-  const std::string speed =
-      speed_.step > first_ ? fmt::format(", {:.2f} images/s", speed_.images_per_s) : "";
+  const std::string speed = speed_.step > first_ ? fmt::format(", {:.2f} images/s", speed_.images_per_s) : "";
   return fmt::format("loss {:.3f}, lr {:.2e}{}", smooth_, last_.learning_rate, speed);
 }
 

@@ -5,14 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace ssd::cli {
 
 // A finite number for which `accept` holds.
 template <typename Accept>
-CLI::Validator number_check(std::string_view expected, Accept accept) {
+CLI::Validator number_check(const std::string& expected, Accept accept) {
   return CLI::Validator(
       [expected, accept](std::string& text) {
         double value = 0;
@@ -29,6 +29,14 @@ inline CLI::Validator positive_number() {
 inline CLI::Validator number_from_zero() {
   return number_check("0 or more", [](double value) { return value >= 0; });
 }
+
+// A whole number of things, few enough that products of them stay numbers.
+inline CLI::Validator count_up_to(std::int64_t most) {
+  return number_check(fmt::format("a whole number from 1 to {}", most), [most](double value) {
+    return value >= 1 && value <= static_cast<double>(most) && value == std::floor(value);
+  });
+}
+inline CLI::Validator batch_size() { return count_up_to(65536); }
 
 // 0: as many as suit.
 inline CLI::Validator thread_count() {
