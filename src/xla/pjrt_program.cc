@@ -1,4 +1,6 @@
 // Programs: compiled for devices, loaded, run; or compiled for a topology without devices.
+#include <memory>
+
 #include "base/error.h"
 #include "xla/pjrt.h"
 #include "xla/pjrt_api.h"
@@ -77,17 +79,23 @@ void read_optimized(const PJRT_Api* api, PJRT_Executable* executable, Compiled& 
 // Executable
 
 Executable::Executable(std::shared_ptr<Client> client, PJRT_LoadedExecutable* handle)
-    : client_(std::move(client)), handle_(handle) {
+    : client_(std::move(client)) {
   const PJRT_Api* api = client_->api();
+  // The destructor does not run when one of the calls below throws.
+  const auto destroy = [api](PJRT_LoadedExecutable* loaded) {
+    SSD_DESTROY(api, LoadedExecutable, executable, loaded);
+  };
+  std::unique_ptr<PJRT_LoadedExecutable, decltype(destroy)> owned_handle(handle, destroy);
   SSD_ARGUMENTS(PJRT_LoadedExecutable_AddressableDevices_Args, devices);
-  devices.executable = handle_;
+  devices.executable = handle;
   SSD_CALL(api, PJRT_LoadedExecutable_AddressableDevices, devices);
   devices_.assign(devices.addressable_devices, devices.addressable_devices + devices.num_addressable_devices);
-  const std::shared_ptr<PJRT_Executable> executable = unloaded(api, handle_);
+  const std::shared_ptr<PJRT_Executable> executable = unloaded(api, handle);
   SSD_ARGUMENTS(PJRT_Executable_NumOutputs_Args, outputs);
   outputs.executable = executable.get();
   SSD_CALL(api, PJRT_Executable_NumOutputs, outputs);
   results_ = outputs.num_outputs;
+  handle_ = owned_handle.release();
 }
 
 std::unique_ptr<Executable> Executable::compile(const std::shared_ptr<Client>& client,
