@@ -105,6 +105,7 @@ std::vector<Place> places() {
   const std::vector<fs::path> folders = wheel_folders();
   for (const Wheel& wheel : wheels)
     for (const fs::path& folder : folders) result.push_back({wheel.device, folder / wheel.path, "wheel"});
+  for (Place& place : result) place.path = fs::absolute(place.path);
   return result;
 }
 
@@ -182,7 +183,7 @@ std::string find_plugin(const std::string& device) {
   if (device.starts_with("pjrt:")) {
     const std::string path = device.substr(5);
     if (!is_file(path)) throw Error("--device {}: no file '{}'; name a PJRT plugin library", device, path);
-    return path;
+    return fs::absolute(path);  // the loader looks for a bare name elsewhere
   }
   if (device != "tpu" && device != "cuda")
     throw Error("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", device);

@@ -8,12 +8,13 @@
 
 namespace ssd::xla {
 
-// The plugin library for `device`: "tpu", "cuda", or "pjrt:PATH". The first two are looked for in, in this
-// order, $SINGLESHOT_PJRT_PLUGIN (a path), $PJRT_NAMES_AND_LIBRARY_PATHS (name:path,name:path), for tpu
-// $TPU_LIBRARY_PATH, and the wheels of libtpu and jax-cuda-pjrt: unpacked in .deps/pjrt beside the program or
-// above it, in the active virtual environment, and in the site-packages of every python3 on PATH, of the user
-// and of the system. Of CUDA plugins, one with NVIDIA's libraries beside it is preferred. Throws Error that
-// lists every place tried, or names the variable that names a file which is not there.
+// The plugin library for `device`, as an absolute path: "tpu", "cuda", or "pjrt:PATH". The first two are
+// looked for in, in this order, $SINGLESHOT_PJRT_PLUGIN (a path), $PJRT_NAMES_AND_LIBRARY_PATHS
+// (name:path,name:path), for tpu $TPU_LIBRARY_PATH, and the wheels of libtpu and jax-cuda-pjrt: unpacked in
+// .deps/pjrt beside the program or above it, in the active virtual environment, and in the site-packages of
+// every python3 on PATH, of the user and of the system. Of CUDA plugins, one with NVIDIA's libraries beside
+// it is preferred. Throws Error that lists every place tried, or names the variable that names a file which
+// is not there.
 std::string find_plugin(const std::string& device);
 
 // Sets what a plugin reads from the environment while it is loaded and the user has not set: no greetings on

@@ -55,6 +55,17 @@ class Folder : public testing::Test {
   fs::path path_ = testing::TempDir() + "singleshot-plugins-test-" + std::to_string(::getpid());
 };
 
+TEST_F(Folder, APluginInTheCurrentFolderIsFoundThere) {
+  const fs::path plugin = file("here.so"), before = fs::current_path();
+  fs::current_path(path_);
+  EXPECT_EQ(find_plugin("pjrt:here.so"), fs::current_path() / "here.so");
+  {
+    const Variable variable("SINGLESHOT_PJRT_PLUGIN", "here.so");
+    EXPECT_EQ(find_plugin("tpu"), fs::current_path() / "here.so");
+  }
+  fs::current_path(before);
+}
+
 TEST(Plugins, AMissingPluginListsWhatWasTried) {
   const std::string message = message_of([] { find_plugin("cuda"); });
   if (message.empty()) GTEST_SKIP() << "this machine has a CUDA plugin";
