@@ -174,6 +174,8 @@ TEST_F(Device, ThatCannotBeHadIsOneLineThatNamesIt) {
        {Case{{"pjrt:/no/such/plugin.so"}, 1, "/no/such/plugin.so"},
         Case{{"pjrt:" + (folder_ / "text.so")}, 1, "text.so"}, Case{{"abacus"}, 2, "abacus"},
         Case{{device_, "--cpu-devices", "2", "--replicas", "3"}, 1, "3 replicas"},
+        Case{{device_, "--memory-fraction", "0.5"}, 1, "--memory-fraction"},
+        Case{{device_, "--threads", "2"}, 2, "--threads"},
         Case{{"cpu", "--memory-fraction", "0.5"}, 2, "--memory-fraction"}}) {
     std::vector<std::string> arguments = {"bench", "infer", "--backbone", "resnet18", "--device"};
     arguments.insert(arguments.end(), wrong.device.begin(), wrong.device.end());

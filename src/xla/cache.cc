@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
+#include <string_view>
+#include <vector>
 
 namespace ssd::xla {
 namespace {
@@ -31,9 +35,32 @@ struct Header {
   std::uint64_t checksum;
 };
 
+struct Entry {
+  fs::path path;
+  std::uint64_t bytes;
+  fs::file_time_type used;  // written or read
+};
+
+// Programs, and what writers that were killed have left of them.
+std::vector<Entry> entries_of(const fs::path& folder) {
+  std::vector<Entry> entries;
+  std::error_code ignored;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder, ignored)) {
+    if (file.path().filename().string().find(".program") == std::string::npos) continue;
+    std::error_code gone;
+    const std::uint64_t bytes = file.file_size(gone);
+    if (gone) continue;
+    const fs::file_time_type used = file.last_write_time(gone);
+    if (!gone) entries.push_back({file.path(), bytes, used});
+  }
+  return entries;
+}
+
 }  // namespace
 
 std::string ProgramCache::default_folder() {
+  if (const char* folder = std::getenv("SINGLESHOT_CACHE"); folder != nullptr && *folder != 0)
+    return std::string_view(folder) == "off" ? "" : folder;
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0)
     return fs::path(cache) / "singleshot";
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0)
@@ -62,6 +89,8 @@ std::optional<std::string> ProgramCache::find(const std::string& key) const {
   if (text.compare(sizeof header, key.size(), key) != 0) return std::nullopt;
   std::string bytes = text.substr(start);
   if (hash(bytes) != header.checksum) return std::nullopt;
+  std::error_code ignored;
+  fs::last_write_time(path_of(key), fs::file_time_type::clock::now(), ignored);  // for prune()
   return bytes;
 }
 
@@ -82,6 +111,19 @@ void ProgramCache::store(const std::string& key, const std::string& bytes) const
   file.close();
   if (file.good()) fs::rename(temporary, path, failed);
   if (!file.good() || failed) fs::remove(temporary, failed);
+  prune();
+}
+
+// Other processes may do the same at this moment: what is gone already is fine.
+void ProgramCache::prune() const {
+  std::error_code ignored;
+  std::vector<Entry> entries = entries_of(folder_);
+  std::ranges::sort(entries, std::ranges::greater(), &Entry::used);
+  std::uint64_t sum = 0;
+  for (const Entry& entry : entries) {
+    sum += entry.bytes;
+    if (sum > limit_) fs::remove(entry.path, ignored);
+  }
 }
 
 }  // namespace ssd::xla

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "xla/compile_options.h"
@@ -37,10 +41,64 @@ std::string compiler_flags() {
   return flags;
 }
 
+// The plugin's file, which may be another build of the same version.
+std::string file_mark(const std::string& path) {
+  std::error_code ignored;
+  return fmt::format("{} bytes of {}", std::filesystem::file_size(path, ignored),
+                     std::filesystem::last_write_time(path, ignored).time_since_epoch().count());
+}
+
+// What a CPU plugin compiles for, though it calls every processor "cpu": the first one's lines on its model
+// and instructions, on x86 or ARM.
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string result;
+  for (std::string line; std::getline(file, line) && !line.empty();)
+    for (const char* name : {"vendor_id", "cpu family", "model", "stepping", "flags", "CPU ", "Features"})
+      if (line.starts_with(name)) {
+        result += line + "\n";
+        break;
+      }
+  return result;
+}
+
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
+}
+
+bool is_gpu(const std::string& platform) {
+  return platform == "cuda" || platform == "rocm" || platform == "gpu";
+}
+
+// The GPU options that were given, as the plugins call them and as our commands do.
+std::vector<std::pair<std::string, std::string>> gpu_options(const XlaOptions& options) {
+  std::vector<std::pair<std::string, std::string>> given;
+  if (options.memory_fraction > 0) given.emplace_back("memory_fraction", "--memory-fraction");
+  if (!options.preallocate) given.emplace_back("preallocate", "--no-preallocate");
+  return given;
+}
+
+// Some plugins refuse what they do not know, in words of their own, and some pass over it.
+std::shared_ptr<Client> create_client(const XlaOptions& options, const std::string& path,
+                                      const CreateOptions& creation) {
+  const auto refuse = [&](const std::string& option, std::string_view what) {
+    throw Error("{}: got --device {} ({}), expected a GPU that has it; leave it out", option, options.device,
+                what);
+  };
+  std::shared_ptr<Client> client;
+  try {
+    client = Client::create(Plugin::load(path), creation);
+  } catch (const Error& error) {
+    for (const auto& [name, option] : gpu_options(options))
+      if (std::string_view(error.what()).find(name) != std::string_view::npos) refuse(option, error.what());
+    throw;
+  }
+  const std::string platform = lower_case(client->platform());
+  for (const auto& [name, option] : gpu_options(options))
+    if (!is_gpu(platform)) refuse(option, platform);
+  return client;
 }
 
 // The weights of convolutions in bf16 of graphs that change no parameter.
@@ -66,8 +124,7 @@ class XlaDevice : public graph::Device {
       : depth_(options.depth), cache_(options.cache_folder), client_(std::move(client)) {
     const auto available = static_cast<int>(client_->devices().size());
     platform_ = lower_case(client_->platform());
-    const bool gpu = platform_ == "cuda" || platform_ == "rocm" || platform_ == "gpu";
-    target_ = options.lower_for.value_or(gpu ? Target::gpu : Target::tpu);
+    target_ = options.lower_for.value_or(is_gpu(platform_) ? Target::gpu : Target::tpu);
     if (!options.device.starts_with("pjrt:") && platform_ != options.device &&
         !(options.device == "cuda" && platform_ == "gpu"))
       throw Error("--device {}: got the plugin '{}' for {}, expected one for {}", options.device,
@@ -126,8 +183,9 @@ class XlaDevice : public graph::Device {
     for (const DeviceInfo& info : infos_) ids.push_back(info.id);
     const std::string options = compile_options(ids, target_);
     const std::string key =
-        fmt::format("{}\n{}\n{}\n{}{}\n{}", client_->plugin().version(), client_->platform_version(),
-                    infos_[0].kind, compiler_flags(), options, text);
+        fmt::format("{}\n{}\n{}\n{}\n{}{}{}\n{}", client_->plugin().version(),
+                    file_mark(client_->plugin().path()), client_->platform_version(), infos_[0].kind,
+                    platform_ == "cpu" ? processor() : "", compiler_flags(), options, text);
     if (const auto bytes = cache_.find(key)) {
       try {
         return Executable::deserialize(client_, *bytes);
@@ -160,7 +218,7 @@ std::unique_ptr<graph::Device> make_device(const XlaOptions& options) {
   if (options.cpu_devices > 0) creation["cpu_device_count"] = std::int64_t{options.cpu_devices};
   if (options.memory_fraction > 0) creation["memory_fraction"] = static_cast<float>(options.memory_fraction);
   if (!options.preallocate) creation["preallocate"] = false;
-  return std::make_unique<XlaDevice>(options, Client::create(Plugin::load(path), creation));
+  return std::make_unique<XlaDevice>(options, create_client(options, path, creation));
 }
 
 }  // namespace ssd::xla

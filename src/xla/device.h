@@ -27,7 +27,8 @@ struct XlaOptions {
 // One process drives all replicas. Each keeps the parameters on its device; start() sends each its share of
 // the inputs and queues the step, finish() waits for the oldest step. After a step that failed, parameters
 // must be loaded again: they were given to the device. Throws Error when no plugin is found, when it does not
-// start, when it is for another kind of device, or when it has fewer devices than asked for.
+// start, when it is for another kind of device, when it has fewer devices than asked for, or when options of
+// a GPU are given for something else.
 //
 // Weights of inference in bf16 are rounded once, when they are loaded; save() then returns them rounded.
 std::unique_ptr<graph::Device> make_device(const XlaOptions& options);

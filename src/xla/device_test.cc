@@ -265,5 +265,37 @@ TEST_F(Cache, FlagsOfTheCompilerInTheEnvironmentMakeAnotherProgram) {
   EXPECT_EQ(files_in(folder_).size(), 2u);
 }
 
+TEST_F(Cache, AnotherBuildOfThePluginMakesAnotherProgram) {
+  SSD_NEEDS_CPU_PLUGIN();
+  run_sum(2, folder_);
+  ASSERT_EQ(files_in(folder_).size(), 1u);
+  const std::string key = key_of(files_in(folder_)[0]);
+  const std::string size = std::to_string(std::filesystem::file_size(cpu_plugin()));
+  EXPECT_NE(key.find(size + " bytes of "), std::string::npos) << key.substr(0, 400);
+  // A CPU plugin says "cpu" of every processor.
+  std::ifstream processors("/proc/cpuinfo");
+  for (std::string line; std::getline(processors, line) && !line.empty();)
+    if (line.starts_with("flags") || line.starts_with("Features")) {
+      EXPECT_NE(key.find(line), std::string::npos);
+    }
+}
+
+TEST(Device, OptionsOfAGpuAreRefusedByNameWhereThereIsNone) {
+  SSD_NEEDS_CPU_PLUGIN();
+  for (const bool preallocate : {true, false}) {
+    const std::string option = preallocate ? "--memory-fraction" : "--no-preallocate";
+    try {
+      make_device({.device = "pjrt:" + cpu_plugin(),
+                   .memory_fraction = preallocate ? 0.5 : 0,
+                   .preallocate = preallocate,
+                   .cache_folder = ""});
+      FAIL() << option << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with(option)) << error.what();
+      EXPECT_NE(std::string(error.what()).find(cpu_plugin()), std::string::npos) << error.what();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ssd::xla
