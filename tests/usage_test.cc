@@ -76,6 +76,24 @@ TEST(Usage, FakeDataRefusesWhatItWouldPassOver) {
   }
 }
 
+TEST(Usage, CompileRefusesBeforeItCompiles) {
+  const TemporaryFolder folder;
+  for (const char* output : {"--json", "--save-text", "--save-optimized", "--save-executable"}) {
+    const Outcome outcome =
+        run_program({"compile", "--target", "no such target", output, "/no/such/folder/x"});
+    EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
+    EXPECT_NE(outcome.err.find("/no/such/folder/x"), std::string::npos) << outcome.err;
+  }
+  write_file(folder / "program.mlir", "");
+  for (const std::vector<std::string>& step :
+       {std::vector<std::string>{"--backbone", "resnet18"}, {"--batch-size", "2"}, {"--precision", "f32"}}) {
+    const Outcome outcome = run_program(
+        {"compile", "--target", "v5e:2x2", "--program", folder / "program.mlir", step[0], step[1]});
+    EXPECT_EQ(outcome.exit_status, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find(step[0]), std::string::npos) << outcome.err;
+  }
+}
+
 TEST(Usage, NumbersThatWouldOverflowAreRefused) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--batch-size", "3000000000"},
                                                 {"--accumulation", "1000000"},

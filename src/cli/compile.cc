@@ -105,6 +105,9 @@ std::string json_of(const xla::CompileReport& report) {
 }
 
 void run(const Options& options, Session& session) {
+  for (const std::string& file :
+       {options.json, options.save_text, options.save_optimized, options.save_executable})
+    require_writable(file);
   const xla::CompileOptions compiler{.plugin = options.plugin};
   const std::string text = options.program.empty()
                                ? step_text(options, xla::step_target(options.target, compiler))
@@ -170,6 +173,9 @@ void add_compile(CLI::App& program, Session& session) {
   command->add_option("--save-optimized", options->save_optimized,
                       "Write what the compiler made of it there, as a serialized HloModuleProtoWithConfig");
   command->add_option("--save-executable", options->save_executable, "Write the compiled program there");
+  for (const char* of_the_step : {"--batch-size", "--backbone", "--stride-in", "--precision", "--max-boxes",
+                                  "--classes", "--sync-batch-norm"})
+    command->get_option("--program")->excludes(of_the_step);
   command->callback([options, &session] { run(*options, session); });
 }
 
