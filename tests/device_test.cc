@@ -126,6 +126,8 @@ TEST_F(Device, BenchmarksCountEveryReplica) {
                                          "1",
                                          "--precision",
                                          "bf16",
+                                         "--threads",
+                                         "2",
                                          "--benchmark-warmup",
                                          "1",
                                          "--benchmark-iterations",
@@ -133,6 +135,7 @@ TEST_F(Device, BenchmarksCountEveryReplica) {
                                          "--json",
                                          folder_ / "bench.json"});
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find("--threads 2: without effect"), std::string::npos) << outcome.err;
     const nlohmann::json result = nlohmann::json::parse(read_file(folder_ / "bench.json"));
     EXPECT_EQ(result["benchmark"], mode);
     EXPECT_EQ(result["replicas"], 2);
@@ -175,7 +178,6 @@ TEST_F(Device, ThatCannotBeHadIsOneLineThatNamesIt) {
         Case{{"pjrt:" + (folder_ / "text.so")}, 1, "text.so"}, Case{{"abacus"}, 2, "abacus"},
         Case{{device_, "--cpu-devices", "2", "--replicas", "3"}, 1, "3 replicas"},
         Case{{device_, "--memory-fraction", "0.5"}, 1, "--memory-fraction"},
-        Case{{device_, "--threads", "2"}, 2, "--threads"},
         Case{{"cpu", "--memory-fraction", "0.5"}, 2, "--memory-fraction"}}) {
     std::vector<std::string> arguments = {"bench", "infer", "--backbone", "resnet18", "--device"};
     arguments.insert(arguments.end(), wrong.device.begin(), wrong.device.end());

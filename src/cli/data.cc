@@ -9,7 +9,7 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/stop.h"
+#include "cli/stop_signals.h"
 #include "cli/validators.h"
 #include "data/cache_build.h"
 #include "data/check.h"
@@ -73,12 +73,12 @@ void make_cache(const CacheCommand& options) {
   if (!options.annotations.empty()) paths.annotations = options.annotations;
   if (!options.images.empty()) paths.images = options.images;
   CacheReport report;
-  catch_stop_signals();
+  const std::atomic<bool>& stop_requested = watch_stop_signals();
   {
     Progress progress("cache");
     report = build_cache(paths, options.out, cache, [&](std::size_t done, std::size_t total) {
       progress.show(done, total, "pictures");
-      return !stop_requested();
+      return !stop_requested;
     });
   }
   for (const std::string& message : report.unreadable) tell("left empty: {}\n", printable(message));

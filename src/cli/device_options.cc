@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "cli/output.h"
 #include "cli/validators.h"
 #include "cpu/cpu_device.h"
 #include "xla/device.h"
@@ -19,11 +20,11 @@ void check_cpu_options(const DeviceOptions& options) {
     throw UsageError("--memory-fraction, --no-preallocate: got --device cpu, expected a GPU");
 }
 
-void check_plugin_options(const DeviceOptions& options) {
+// Scripts that measure several devices give the same options to all.
+void mention_unused_options(const DeviceOptions& options) {
   if (options.threads > 0)
-    throw UsageError(
-        "--threads: got {} with --device {}, expected --device cpu: a plugin chooses its own threads",
-        options.threads, options.device);
+    tell("--threads {}: without effect on --device {}, whose plugin chooses its own threads\n",
+         options.threads, options.device);
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
     check_cpu_options(options);
     device = cpu::make_device({.threads = options.threads});
   } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
-    check_plugin_options(options);
+    mention_unused_options(options);
     device = xla::make_device({.device = options.device,
                                .replicas = options.replicas,
                                .cpu_devices = options.cpu_devices,

@@ -156,7 +156,8 @@ TEST(Coco, NamesWhatIsNoTextAtAll) {
     read_coco(testing::TempDir());
     FAIL() << "a folder was read";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("this is a folder"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("got a folder, expected a file"), std::string::npos)
+        << error.what();
   }
 }
 

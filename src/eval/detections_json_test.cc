@@ -183,10 +183,10 @@ TEST(DetectionsJson, ATextCutOffIsBrokenAtItsEnd) {
 
 TEST(DetectionsJson, SaysWhatStandsWhereAnotherKindIsExpected) {
   EXPECT_EQ(message_of(R"([{"image_id": 1, "score": "high"}])"),
-            "found.json: byte 26: detection 0: got \"high\", expected a number");
+            "found.json: byte 26 (line 1): detection 0: got \"high\", expected a number");
   EXPECT_EQ(message_of(R"([{"bbox": [1, 2, {}, 4]}])"),
-            "found.json: byte 17: detection 0: got an object, expected a number");
-  EXPECT_EQ(message_of("[[1]]"), "found.json: byte 1: detection 0: got a list, expected an object");
+            "found.json: byte 17 (line 1): detection 0: got an object, expected a number");
+  EXPECT_EQ(message_of("[[1]]"), "found.json: byte 1 (line 1): detection 0: got a list, expected an object");
   EXPECT_EQ(message_of("\x1f\x8b"), "found.json: this is gzip data, expected JSON; unpack it (gunzip)");
   EXPECT_TRUE(parse_detections("\xef\xbb\xbf[]", "x").empty());
   EXPECT_THROW(read_detections(testing::TempDir()), Error);

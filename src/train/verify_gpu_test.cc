@@ -13,7 +13,8 @@ namespace {
 TEST(Verify, TheStepAsLoweredForGpusHolds) {
   SSD_NEEDS_CPU_PLUGIN();
   const std::string prefix = std::string(SSD_SOURCE_DIR) + "/../shared/golden/resnet18";
-  if (!std::filesystem::exists(prefix + ".json")) GTEST_SKIP() << prefix << ".json is missing: no golden values";
+  if (!std::filesystem::exists(prefix + ".json"))
+    GTEST_SKIP() << prefix << ".json is missing: no golden values";
   const VerifyReport report = verify(prefix, *xla::cpu_device(1, xla::Target::gpu), {});
   EXPECT_TRUE(report.ok()) << to_text(report);
 }

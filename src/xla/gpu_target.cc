@@ -12,13 +12,13 @@ namespace {
 struct Kind {
   const char* name;
   const char* description;
-  int capability;  // CUDA's compute capability, its major number
-  int cores;       // streaming multiprocessors
-  int units;       // f32 units of each
-  double clock;    // GHz
-  std::int64_t bandwidth, memory, cache;    // bytes a second, bytes, bytes of the second level
-  std::int64_t shared_core, shared_block;   // bytes of shared memory, of a multiprocessor and of a block
-  bool accelerated;                         // has instructions of its own architecture ("sm_90a")
+  int capability;                          // CUDA's compute capability, its major number
+  int cores;                               // streaming multiprocessors
+  int units;                               // f32 units of each
+  double clock;                            // GHz
+  std::int64_t bandwidth, memory, cache;   // bytes a second, bytes, bytes of the second level
+  std::int64_t shared_core, shared_block;  // bytes of shared memory, of a multiprocessor and of a block
+  bool accelerated;                        // has instructions of its own architecture ("sm_90a")
 };
 constexpr Kind kinds[] = {
     {"a100", "NVIDIA A100-SXM4-80GB", 8, 108, 64, 1.41, 2'039'040'000'000, 85'100'068'864, 41'943'040,
@@ -63,11 +63,11 @@ std::optional<GpuTarget> gpu_target(const std::string& name) {
   for (const Kind& kind : kinds) {
     if (name.substr(0, colon) != kind.name) continue;
     const int devices = colon == std::string::npos ? 1 : devices_of(name, name.substr(colon + 1));
-    return GpuTarget{.kind = kind.description,
-                     .devices = devices,
-                     .memory = kind.memory,
-                     .topology = {{"topology", fmt::format("1x1x{}", devices)},
-                                  {"target_config", description_of(kind)}}};
+    return GpuTarget{
+        .kind = kind.description,
+        .devices = devices,
+        .memory = kind.memory,
+        .topology = {{"topology", fmt::format("1x1x{}", devices)}, {"target_config", description_of(kind)}}};
   }
   return std::nullopt;
 }
