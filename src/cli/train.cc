@@ -133,10 +133,8 @@ void print_data(const Dataset& dataset) {
   tell("{} training pictures, {} classes; left out: {} pictures without boxes, {} boxes without area\n",
        dataset.samples.size(), dataset.categories.size(), out.images_without_boxes, out.boxes_without_area);
   if (out.boxes_without_category + out.boxes_without_image > 0)
-    fmt::print(
-        stderr,
-        "also left out: {} boxes of unknown categories, {} of unknown pictures; see singleshot data check\n",
-        out.boxes_without_category, out.boxes_without_image);
+    tell("also left out: {} boxes of unknown categories, {} of unknown pictures; see singleshot data check\n",
+         out.boxes_without_category, out.boxes_without_image);
   if (out.boxes_clipped > 0)
     tell("{} boxes reached over their picture's edge and were clipped\n", out.boxes_clipped);
 }
