@@ -4,16 +4,14 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "files/checkpoint.h"
-#include "files/event_file.h"
 #include "model/ssd300.h"
 #include "train/batch_norm_statistics.h"
 #include "train/parameters.h"
-#include "train/run_log.h"
+#include "train/run_record.h"
 
 namespace ssd {
 namespace {
@@ -65,7 +63,8 @@ class Training {
         observer_(observer),
         stop_(stop),
         state_(std::move(start.state)),
-        model_(state_.model) {
+        model_(state_.model),
+        record_(options.save, state_.step) {  // before the program: compiling it may take minutes
     model_.compute = options.compute;
     state_.images_per_step = options.batch * options.accumulation * device.replicas();
     state_.samples = dataset.samples.size();
@@ -74,11 +73,6 @@ class Training {
     schedule_ = options.schedule;
     schedule_.steps_per_epoch =
         static_cast<double>(dataset.samples.size()) / static_cast<double>(state_.images_per_step);
-    if (!options.save.empty()) {  // before the program: compiling it may take minutes
-      log_.emplace(options.save, state_.step);
-      events_.emplace(options.save);
-      events_->begin_at(state_.step + 1);
-    }
     make_loader();
     make_program(start.tensors);
   }
@@ -119,7 +113,7 @@ class Training {
   }
 
   void report_bad_image(const BadImage& image) {
-    write_log({{"event", "bad_image"}, {"step", next_step_}, {"file", image.file}, {"reason", image.reason}});
+    record_.bad_image(next_step_, image);
     observer_.on_bad_image(image);
   }
 
@@ -209,7 +203,7 @@ class Training {
 
   // An evaluation that a resumed run was stopped in, or before.
   void catch_up_on_evaluation() {
-    if (state_.step == 0 || !log_ || log_->last_evaluation() >= state_.step) return;
+    if (state_.step == 0 || options_.save.empty() || record_.last_evaluation() >= state_.step) return;
     const std::uint64_t end = state_.epoch * state_.samples + state_.sample;
     const std::uint64_t begin = end - static_cast<std::uint64_t>(state_.images_per_step);
     const EpochSpan step{static_cast<std::uint32_t>(begin / state_.samples), state_.epoch};
@@ -227,18 +221,7 @@ class Training {
     report_.learning_rate = micro.learning_rate.as<float>()[0];
     state_.epoch = micro.batch->next.epoch;
     state_.sample = micro.batch->next.sample;
-    write_log({{"event", "step"},
-               {"step", report_.step},
-               {"epoch", report_.epoch},
-               {"loss", report_.loss},
-               {"loc_loss", report_.loc_loss},
-               {"conf_loss", report_.conf_loss},
-               {"positives", report_.positives},
-               {"learning_rate", report_.learning_rate}});
-    chart(report_.step, {{"train/loss", report_.loss},
-                         {"train/loc_loss", report_.loc_loss},
-                         {"train/conf_loss", report_.conf_loss},
-                         {"train/learning_rate", report_.learning_rate}});
+    record_.step(report_);
     observer_.on_step(report_);
     report_ = {};
     if (state_.step % options_.speed_interval == 0 || state_.step == options_.iterations) report_speed();
@@ -264,7 +247,7 @@ class Training {
     for (const std::uint32_t sample : micro.batch->sample_indices)
       files += (files.empty() ? "" : ", ") +
                std::filesystem::path(dataset_.samples[sample].file).filename().string();
-    write_log({{"event", "not_finite"}, {"step", micro.step + 1}, {"files", files}});
+    record_.not_finite(micro.step + 1, files);
     throw Error(
         "training: the loss of step {} is {}; its pictures: {}; last good checkpoint: {}; try a lower "
         "--learning-rate or a longer --warmup",
@@ -280,14 +263,7 @@ class Training {
     speed_since_ = Clock::now();
     speed_wait_ = wait;
     speed_step_ = state_.step;
-    write_log({{"event", "speed"},
-               {"step", speed.step},
-               {"images_per_s", speed.images_per_s},
-               {"data_wait", speed.data_wait},
-               {"seconds", speed.seconds},
-               {"bad_images", loader_->bad_images()},
-               {"replaced", loader_->replaced()}});
-    chart(speed.step, {{"speed/images_per_s", speed.images_per_s}, {"speed/data_wait", speed.data_wait}});
+    record_.speed(speed, loader_->bad_images(), loader_->replaced());
     observer_.on_speed(speed);
   }
 
@@ -340,12 +316,12 @@ class Training {
         options_.save, state_.step, {clone(tensors.weights), clone(tensors.momentum), to_json(state_)});
     if (options_.keep_checkpoints > 0)
       prune_checkpoints(options_.save, static_cast<std::size_t>(options_.keep_checkpoints));
-    write_log({{"event", "checkpoint"}, {"step", state_.step}, {"folder", folder.filename().string()}});
+    record_.checkpoint(state_.step, folder);
     observer_.on_checkpoint(state_.step, folder);
   }
 
   [[noreturn]] void fail_not_finite(std::string_view what) {
-    write_log({{"event", "not_finite"}, {"step", state_.step}});
+    record_.not_finite(state_.step);
     throw Error(
         "training: {} are not finite after step {}; last good checkpoint: {}; try a lower --learning-rate "
         "or a longer --warmup",
@@ -380,7 +356,8 @@ class Training {
            .stop = [this] { return stop_.load(); }});
       EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
       report.bad_images = bad_images;
-      report_evaluation(epoch, report);
+      record_.evaluation(state_.step, epoch, report);
+      observer_.on_evaluation(state_.step, epoch, report);
     } catch (const Error&) {
       if (!stop_) throw;
       evaluation_cut_off_ = true;
@@ -388,28 +365,6 @@ class Training {
     speed_since_ = Clock::now();  // an evaluation is not training time
     speed_step_ = state_.step;
     speed_wait_ = loader_->times().wait;
-  }
-
-  void report_evaluation(std::uint32_t epoch, const EvaluationReport& report) {
-    write_log({{"event", "evaluation"},
-               {"step", state_.step},
-               {"epoch", epoch},
-               {"report", nlohmann::ordered_json::parse(to_json(report))}});
-    chart(state_.step, {{"eval/AP", report.numbers[0]}, {"eval/AP50", report.numbers[1]}});
-    observer_.on_evaluation(state_.step, epoch, report);
-  }
-
-  void write_log(const nlohmann::ordered_json& object) {
-    // File names may hold any bytes.
-    if (log_) log_->write(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  }
-
-  // TensorBoard's curves.
-  void chart(std::int64_t step, std::initializer_list<std::pair<const char*, double>> values) {
-    if (!events_) return;
-    std::vector<Scalar> scalars;
-    for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
-    events_->add(step, scalars);
   }
 
   graph::Device& device_;
@@ -420,9 +375,8 @@ class Training {
   const std::atomic<bool>& stop_;
   RunState state_;  // after the last finished step
   model::ModelOptions model_;
+  RunRecord record_;
   Schedule schedule_;
-  std::optional<RunLog> log_;
-  std::optional<EventFile> events_;
   std::unique_ptr<Loader> loader_;
   std::deque<MicroBatch> in_flight_;  // outlives the program, which may be reading from it
   std::unique_ptr<graph::Program> program_;

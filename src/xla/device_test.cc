@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "base/error.h"
+#include "xla/compile_options.h"
 #include "xla/lower.h"
 #include "xla/plugins.h"
 #include "xla/small_ssd_for_test.h"
@@ -58,6 +60,30 @@ TEST(Step, ForGpusHasNoScatterAndOnlyBf16Convolutions) {
   EXPECT_EQ(count(text, "select_and_scatter"), 0u);
   EXPECT_EQ(count_in_bf16(text, "stablehlo.convolution("), 7u + 7u + 6u);
   EXPECT_GT(count(lower(step), "select_and_scatter"), 0u);
+  EXPECT_NE(compile_options({0}, Target::gpu).find("xla_allow_excess_precision"), std::string::npos);
+}
+
+// Only a batch norm with a residual has its ReLU's mask from its bf16 result; the others compute f32 again.
+TEST(Step, ForGpusComputesMasksOfReluAgain) {
+  const graph::Graph step = SmallSsd(1, 1, DType::bf16).step;
+  const auto from_f32 = [&](Target target, const std::string& norm) {
+    std::istringstream text(lower(step, options_for(target)));
+    for (std::string line; std::getline(text, line);)
+      if (line.ends_with("loc(\"" + norm + "/grad\")") && line.find("compare GT") != std::string::npos)
+        return line.find("xf32>, ") != std::string::npos;
+    ADD_FAILURE() << norm << " has no mask";
+    return false;
+  };
+  int plain = 0, with_residual = 0;
+  for (const graph::Node& node : step.nodes()) {
+    if (node.kind != graph::Kind::batch_norm) continue;
+    const bool residual = node.as<graph::BatchNormAttributes>().residual;
+    ++(residual ? with_residual : plain);
+    EXPECT_FALSE(from_f32(Target::tpu, node.name)) << node.name;
+    EXPECT_EQ(from_f32(Target::gpu, node.name), !residual) << node.name;
+  }
+  EXPECT_GT(plain, 0);
+  EXPECT_GT(with_residual, 0);
 }
 
 // Twenty donated steps, three in flight, each against the interpreter's step from the interpreter's state.
