@@ -6,6 +6,7 @@
 #include <zip.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <fstream>
@@ -158,21 +159,31 @@ TEST_F(DownloadTest, AKilledProcessLeavesWhatItHadForTheNext) {
   GTEST_SKIP() << "the thread sanitizer does not follow a fork";
 #else
   const std::string a = noise(1'000'000, 12);
-  TestServer server(Files{{"/a", a}});
-  const std::vector<DownloadItem> items{{server.url() + "/a", folder_ / "a", 0, ""}};
+  const auto items_at = [&](const std::string& server) {
+    return std::vector<DownloadItem>{{server + "/a", folder_ / "a", 0, ""}};
+  };
+  // Before the server has threads: one of them might hold a lock of the allocator's, for ever in the child.
+  std::array<int, 2> address{};
+  ASSERT_EQ(pipe(address.data()), 0);
   const pid_t child = fork();
   if (child == 0) {
-    download_files(items, quick(), [](const DownloadProgress& progress) {
-      if (progress.done >= 500'000) raise(SIGKILL);
-      return true;
-    });
+    std::array<char, 64> url{};
+    if (read(address[0], url.data(), url.size() - 1) > 0)
+      download_files(items_at(url.data()), quick(), [](const DownloadProgress& progress) {
+        if (progress.done >= 500'000) raise(SIGKILL);
+        return true;
+      });
     _exit(0);
   }
+  TestServer server(Files{{"/a", a}});
+  const std::string url = server.url();
+  ASSERT_EQ(write(address[1], url.data(), url.size()), static_cast<ssize_t>(url.size()));
+  for (const int end : address) close(end);
   int status = 0;
   waitpid(child, &status, 0);
   ASSERT_TRUE(WIFSIGNALED(status));
   EXPECT_FALSE(fs::exists(folder_ / "a"));
-  const auto summary = download_files(items, quick());
+  const auto summary = download_files(items_at(url), quick());
   EXPECT_EQ(content_of(folder_ / "a"), a);
   EXPECT_GE(summary.bytes_resumed, 64u << 10);  // at least the first segment was noted
   EXPECT_EQ(summary.bytes_resumed + summary.bytes_fetched, a.size());
