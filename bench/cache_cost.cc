@@ -8,8 +8,8 @@
 #include <exception>
 #include <vector>
 
-#include "data/cache.h"
-#include "data/loader.h"
+#include "data/cache/open_dataset.h"
+#include "data/loader/loader.h"
 
 namespace {
 
@@ -59,8 +59,8 @@ int main(int argc, char** argv) {
   try {
     const ssd::Dataset files = ssd::open_dataset(argv[1], "train2017");
     for (int i = 2; i < argc; ++i) {
-      const ssd::Dataset cache = ssd::open_dataset(argv[i], "train2017");
-      print(argv[i], *cache.cache, compare(files, cache));
+      const auto cache = std::make_shared<const ssd::RecordCache>(argv[i]);
+      print(argv[i], *cache, compare(files, ssd::cached_dataset(cache)));
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cache_cost: %s\n", error.what());

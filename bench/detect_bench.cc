@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 #include "boxes/default_boxes.h"
-#include "eval/detector.h"
+#include "detect/detector.h"
 
 namespace {
 

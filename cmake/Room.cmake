@@ -1,17 +1,27 @@
-# ssd_room(NAME SOURCES a.cc ... [USES room ...] [LIBRARIES target ...] [TESTS a_test.cc ...])
+# ssd_room(NAME SOURCES a.cc ... [USES room ...] [LIBRARIES target ...] [TESTS a_test.cc ...] [TEST_USES room ...])
 #
-# A library `ssd_NAME` of the folder's sources that may include only the rooms it USES, and a test program
-# `NAME_test` of its tests. Outside LIBRARIES stay private to the room.
+# A library of the folder src/NAME that may include only the rooms it USES, and a test program of its tests, which may
+# include those of TEST_USES as well. Of the room "data/loader" the library is `ssd_data_loader`, the test program
+# `data_loader_test`. LIBRARIES stay private to the room. `scripts/check-rooms` holds every #include against this.
 function(ssd_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LIBRARIES;TESTS;TEST_USES" ${ARGN})
-  add_library(ssd_${name} STATIC ${ROOM_SOURCES})
-  target_include_directories(ssd_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
-  list(TRANSFORM ROOM_USES PREPEND ssd_)
-  target_link_libraries(ssd_${name} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_LIBRARIES})
+  string(REPLACE "/" "_" target ${name})
+  ssd_room_targets(uses ${ROOM_USES})
+  add_library(ssd_${target} STATIC ${ROOM_SOURCES})
+  target_include_directories(ssd_${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(ssd_${target} PUBLIC ${uses} PRIVATE ${ROOM_LIBRARIES})
   if(ROOM_TESTS AND SSD_TESTS)
-    list(TRANSFORM ROOM_TEST_USES PREPEND ssd_)
-    ssd_test(${name}_test SOURCES ${ROOM_TESTS} LINKS ssd_${name} ${ROOM_TEST_USES} ${ROOM_LIBRARIES})
+    ssd_room_targets(test_uses ${ROOM_TEST_USES})
+    ssd_test(${target}_test SOURCES ${ROOM_TESTS} LINKS ssd_${target} ${test_uses} ${ROOM_LIBRARIES})
   endif()
+endfunction()
+
+# The libraries of some rooms: "data/loader" is ssd_data_loader.
+function(ssd_room_targets result)
+  set(targets ${ARGN})
+  list(TRANSFORM targets REPLACE "/" "_")
+  list(TRANSFORM targets PREPEND "ssd_")
+  set(${result} ${targets} PARENT_SCOPE)
 endfunction()
 
 # ssd_test(NAME SOURCES a_test.cc ... LINKS target ...): a GoogleTest program; each of its tests is a CTest test.

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/cache.h"
-#include "data/cache_checksum.h"
-#include "data/cache_format.h"
+#include "data/cache/cache.h"
+#include "data/cache/cache_format.h"
+#include "storage/checksum.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "data/coco.h"
-#include "data/dataset.h"
+#include "data/dataset/coco.h"
+#include "data/dataset/dataset.h"
 
 namespace {
 

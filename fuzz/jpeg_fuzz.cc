@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "boxes/default_boxes.h"
 #include "boxes/match.h"
-#include "data/augment.h"
+#include "data/loader/augment.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "files/safetensors.h"
+#include "weights/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "base/error.h"
-#include "files/pickle.h"
-#include "files/torch_file.h"
+#include "weights/pickle.h"
+#include "weights/torch_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));

@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "data/jpeg_encode_for_test.h"
+#include "testing/test_jpeg.h"
 
 extern char** environ;
 

@@ -51,4 +51,10 @@ Tensor to_f32(const TensorView& view) {
   throw Error("conversion to f32: got {}, expected a floating-point tensor", name_of(view.dtype));
 }
 
+TensorMap clone(const TensorMap& tensors) {
+  TensorMap copy;
+  for (const auto& [name, tensor] : tensors) copy.emplace(name, tensor.clone());
+  return copy;
+}
+
 }  // namespace ssd

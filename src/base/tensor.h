@@ -76,6 +76,7 @@ class Tensor {
 
 // Tensors by name, in name order.
 using TensorMap = std::map<std::string, Tensor>;
+TensorMap clone(const TensorMap& tensors);
 
 // The same values as f32 (from f64, f32, f16, bf16). Throws Error for integer tensors.
 Tensor to_f32(const TensorView& view);

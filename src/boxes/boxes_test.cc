@@ -6,8 +6,8 @@
 #include "boxes/candidates.h"
 #include "boxes/decode.h"
 #include "boxes/default_boxes.h"
-#include "boxes/golden_file.h"
 #include "boxes/nms.h"
+#include "testing/golden_file.h"
 
 namespace ssd {
 namespace {

@@ -1,13 +1,14 @@
 #include "boxes/default_boxes.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 
 namespace ssd {
 namespace {
 
-constexpr double figure = 300;  // pixels of the network's input
+constexpr double figure = image_size;
 constexpr std::array<double, 6> steps{8, 16, 32, 64, 100, 300};
 constexpr std::array<double, 7> scales{21, 45, 99, 153, 207, 261, 315};
 

@@ -1,22 +1,14 @@
 // The default boxes of SSD300.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
 
 #include "boxes/box.h"
+#include "boxes/ssd300.h"
 
 namespace ssd {
-
-// Boxes, feature maps (from the finest to the coarsest), the side of each map in cells, boxes per cell.
-inline constexpr std::size_t default_box_count = 8732;
-inline constexpr std::array<int, 6> map_sizes{38, 19, 10, 5, 3, 1};
-inline constexpr std::array<int, 6> boxes_per_cell{4, 6, 6, 6, 4, 4};
-// What network offsets are multiplied by (the "variances" of the SSD paper).
-inline constexpr float scale_xy = 0.1f;
-inline constexpr float scale_wh = 0.2f;
 
 // The 8732 default boxes of SSD300 v1.1 (Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section
 // 2.2, with the scales 21, 45, 99, 153, 207, 261, 315 of 300). Order: map, then box shape, then row, then

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "boxes/golden_file.h"
+#include "testing/golden_file.h"
 
 namespace ssd {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "bench/network_bench.h"
 #include "cli/device_options.h"
-#include "train/benchmark.h"
 
 namespace ssd::cli {
 

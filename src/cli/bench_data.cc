@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "base/thread_pool.h"
+#include "bench/data_bench.h"
 #include "cli/output.h"
 #include "cli/validators.h"
-#include "data/data_bench.h"
 
 namespace ssd::cli {
 

@@ -1,5 +1,5 @@
 // singleshot compile: the training step compiled for a TPU or GPU that need not be there.
-#include "xla/compile.h"
+#include "backend/pjrt/compile.h"
 
 #include <fmt/format.h>
 
@@ -8,12 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "backend/stablehlo/lower.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/validators.h"
-#include "model/ssd300.h"
-#include "xla/lower.h"
+#include "model/training_graph.h"
 
 namespace ssd::cli {
 namespace {
@@ -34,21 +34,21 @@ std::string read_text(const std::string& path) {
 }
 
 // The real data-parallel step for every device of the target.
-std::string step_text(const Options& options, const xla::StepTarget& target) {
+std::string step_text(const Options& options, const pjrt::StepTarget& target) {
   const model::ModelOptions model{.backbone = model::backbone_named(options.backbone),
                                   .stride_in = model::stride_in_named(options.stride_in),
                                   .classes = options.classes,
                                   .compute = options.precision == "bf16" ? DType::bf16 : DType::f32};
-  return xla::lower(model::training_graph(model, {.batch = options.batch,
-                                                  .max_boxes = options.max_boxes,
-                                                  .replicas = target.devices,
-                                                  .batch_norm_group = options.batch_norm_group}),
-                    xla::options_for(target.lowered_for));
+  return stablehlo::lower(model::training_graph(model, {.batch = options.batch,
+                                                        .max_boxes = options.max_boxes,
+                                                        .replicas = target.devices,
+                                                        .batch_norm_group = options.batch_norm_group}),
+                          stablehlo::options_for(target.lowered_for));
 }
 
 double mebibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
-void print(const xla::CompileReport& report) {
+void print(const pjrt::CompileReport& report) {
   fmt::print("{} ({}, {} device{}), compiled in {:.0f} s by {}\n", report.target, report.device_kind,
              report.devices, report.devices == 1 ? "" : "s", report.compile_seconds, report.plugin);
   if (report.flops > 0)
@@ -64,16 +64,16 @@ void print(const xla::CompileReport& report) {
       report.memory_limit > 0 ? fmt::format("{:.0f} MiB", mebibytes(report.memory_limit)) : "an unknown size",
       report.fits ? "fits" : "DOES NOT FIT");
   if (!report.problem.empty()) fmt::print("{}\n", report.problem);
-  for (const xla::Collective& collective : report.module.collectives)
+  for (const pjrt::Collective& collective : report.module.collectives)
     fmt::print("{} of {} tensors, {:.1f} MiB\n", collective.operation, collective.tensors,
                mebibytes(collective.bytes));
   for (const auto& [kind, count] : report.module.convolutions)
     fmt::print("{} convolutions {}\n", count, kind);
 }
 
-std::string json_of(const xla::CompileReport& report) {
+std::string json_of(const pjrt::CompileReport& report) {
   nlohmann::ordered_json collectives = nlohmann::ordered_json::array(), convolutions;
-  for (const xla::Collective& c : report.module.collectives)
+  for (const pjrt::Collective& c : report.module.collectives)
     collectives.push_back({{"operation", c.operation},
                            {"tensors", c.tensors},
                            {"elements", c.elements},
@@ -108,14 +108,14 @@ void run(const Options& options, Session& session) {
   for (const std::string& file :
        {options.json, options.save_text, options.save_optimized, options.save_executable})
     require_writable(file);
-  const xla::CompileOptions compiler{.plugin = options.plugin};
+  const pjrt::CompileOptions compiler{.plugin = options.plugin};
   const std::string text = options.program.empty()
-                               ? step_text(options, xla::step_target(options.target, compiler))
+                               ? step_text(options, pjrt::step_target(options.target, compiler))
                                : read_text(options.program);
   if (!options.save_text.empty()) write_text(options.save_text, text);
   tell("compiling {} for {}; this takes minutes\n",
        options.program.empty() ? options.backbone + "'s training step" : options.program, options.target);
-  const xla::CompileReport report = xla::compile_for_topology(options.target, text, compiler);
+  const pjrt::CompileReport report = pjrt::compile_for_topology(options.target, text, compiler);
   if (!options.save_optimized.empty()) write_text(options.save_optimized, report.optimized);
   if (!options.save_executable.empty()) {
     if (report.executable.empty())

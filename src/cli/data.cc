@@ -11,11 +11,11 @@
 #include "cli/output.h"
 #include "cli/stop_signals.h"
 #include "cli/validators.h"
-#include "data/cache_build.h"
-#include "data/check.h"
-#include "data/download_coco.h"
-#include "data/import_voc.h"
-#include "data/import_yolo.h"
+#include "data/cache/cache_build.h"
+#include "prepare/check/check.h"
+#include "prepare/download/download_coco.h"
+#include "prepare/import/import_voc.h"
+#include "prepare/import/import_yolo.h"
 
 namespace ssd::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "data/cache.h"
+#include "data/cache/open_dataset.h"
 
 namespace ssd::cli {
 namespace {
@@ -80,9 +80,8 @@ ValidationSet validation_set(const DataOptions& options) {
   const DatasetOptions all{DatasetOptions::EmptyImages::keep};
   const SplitOptions split = val_split(options);
   if (const std::string cache = cache_of(split); !cache.empty()) {
-    Dataset dataset = open_dataset(cache, split.split, all);
-    CocoFile truth = dataset.cache->annotations();
-    return {std::move(truth), std::move(dataset)};
+    const auto records = std::make_shared<const RecordCache>(cache);
+    return {records->annotations(), cached_dataset(records, all)};
   }
   const CocoPaths paths = paths_of(split);
   CocoFile truth = read_coco(paths.annotations);

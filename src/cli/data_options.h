@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "data/dataset.h"
+#include "data/dataset/dataset.h"
 #include "train/trainer.h"
 
 namespace ssd::cli {

@@ -12,12 +12,12 @@
 #include "cli/device_options.h"
 #include "cli/output.h"
 #include "cli/validators.h"
-#include "data/augment.h"
-#include "data/file_bytes.h"
-#include "data/jpeg.h"
+#include "data/loader/augment.h"
+#include "detect/predictor.h"
+#include "detect/trained_model.h"
+#include "image/jpeg.h"
 #include "report/draw.h"
-#include "train/predictor.h"
-#include "train/start.h"
+#include "storage/file_bytes.h"
 
 namespace ssd::cli {
 namespace {
@@ -64,7 +64,7 @@ class Detecting {
                     .detector = {.score = options.score,
                                  .iou = options.iou,
                                  .total = static_cast<std::size_t>(options.top)}}),
-        images_(DType::u8, {predictor_.batch(), Augmenter::kSize, Augmenter::kSize, 3}) {
+        images_(DType::u8, {predictor_.batch(), image_size, image_size, 3}) {
     predictor_.load(model_.weights);
   }
 

@@ -1,11 +1,11 @@
 #include "cli/device_options.h"
 
+#include "backend/cpu/cpu_device.h"
+#include "backend/pjrt/device.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cli/output.h"
 #include "cli/validators.h"
-#include "cpu/cpu_device.h"
-#include "xla/device.h"
 
 namespace ssd::cli {
 namespace {
@@ -72,11 +72,11 @@ std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
     device = cpu::make_device({.threads = options.threads});
   } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
     mention_unused_options(options);
-    device = xla::make_device({.device = options.device,
-                               .replicas = options.replicas,
-                               .cpu_devices = options.cpu_devices,
-                               .memory_fraction = options.memory_fraction,
-                               .preallocate = options.preallocate});
+    device = pjrt::make_device({.device = options.device,
+                                .replicas = options.replicas,
+                                .cpu_devices = options.cpu_devices,
+                                .memory_fraction = options.memory_fraction,
+                                .preallocate = options.preallocate});
   } else {
     throw UsageError("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", options.device);
   }

@@ -4,10 +4,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "backend/cpu/cpu_device.h"
+#include "backend/pjrt/plugins.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cpu/cpu_device.h"
-#include "xla/plugins.h"
 
 namespace ssd::cli {
 namespace {
@@ -16,21 +16,21 @@ std::string gibibytes(std::int64_t bytes) {
   return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
 }
 
-void print_plugin(const xla::PluginInfo& plugin) {
+void print_plugin(const pjrt::PluginInfo& plugin) {
   fmt::print("{}\n  {}\n", plugin.device, plugin.path);
   if (!plugin.problem.empty()) {
     fmt::print("  cannot be used: {}\n", plugin.problem);
     return;
   }
   fmt::print("  PJRT API {}, platform {} ({})\n", plugin.api, plugin.platform, plugin.version);
-  for (const xla::DeviceInfo& device : plugin.devices)
+  for (const pjrt::DeviceInfo& device : plugin.devices)
     fmt::print("  device {}: {}{}\n", device.id, device.kind,
                device.memory_limit > 0 ? ", " + gibibytes(device.memory_limit) : "");
 }
 
-nlohmann::ordered_json plugin_json(const xla::PluginInfo& plugin) {
+nlohmann::ordered_json plugin_json(const pjrt::PluginInfo& plugin) {
   nlohmann::ordered_json devices = nlohmann::ordered_json::array();
-  for (const xla::DeviceInfo& device : plugin.devices)
+  for (const pjrt::DeviceInfo& device : plugin.devices)
     devices.push_back({{"id", device.id},
                        {"kind", device.kind},
                        {"memory_limit", device.memory_limit},
@@ -42,16 +42,16 @@ nlohmann::ordered_json plugin_json(const xla::PluginInfo& plugin) {
 
 void run(const std::string& json) {
   const std::string cpu = cpu::make_device()->description();
-  const std::vector<xla::PluginInfo> plugins = xla::list_plugins();
+  const std::vector<pjrt::PluginInfo> plugins = pjrt::list_plugins();
   if (!json.empty()) {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     all.push_back({{"device", "cpu"}, {"description", cpu}});
-    for (const xla::PluginInfo& plugin : plugins) all.push_back(plugin_json(plugin));
+    for (const pjrt::PluginInfo& plugin : plugins) all.push_back(plugin_json(plugin));
     write_json_line(json, all);
     return;
   }
   fmt::print("cpu\n  {}\n", cpu);
-  for (const xla::PluginInfo& plugin : plugins) print_plugin(plugin);
+  for (const pjrt::PluginInfo& plugin : plugins) print_plugin(plugin);
   if (plugins.empty())
     fmt::print(
         "no PJRT plugin found: scripts/setup installs one for the CPU, --tpu and --cuda those for TPUs and "

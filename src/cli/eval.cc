@@ -13,10 +13,10 @@
 #include "cli/device_options.h"
 #include "cli/output.h"
 #include "cli/validators.h"
-#include "data/class_order.h"
+#include "data/dataset/class_order.h"
+#include "detect/trained_model.h"
 #include "eval/detections_json.h"
-#include "files/safetensors.h"
-#include "train/start.h"
+#include "weights/safetensors.h"
 
 namespace ssd::cli {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/one_line.h"
-#include "files/atomic_file.h"
+#include "storage/atomic_file.h"
 
 namespace ssd::cli {
 namespace {

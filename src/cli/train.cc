@@ -15,11 +15,11 @@
 #include "cli/stop_signals.h"
 #include "cli/train_console.h"
 #include "cli/validators.h"
-#include "data/class_order.h"
-#include "files/checkpoint.h"
-#include "files/folder_lock.h"
+#include "data/dataset/class_order.h"
+#include "storage/folder_lock.h"
 #include "train/start.h"
 #include "train/trainer.h"
+#include "weights/checkpoint.h"
 
 namespace ssd::cli {
 namespace {
@@ -56,21 +56,25 @@ RunState::Options recorded(const Options& options, const graph::Device& device) 
   const TrainerOptions& trainer = options.trainer;
   return {{"augment", options.augment},
           {"order", options.order},
-          {"batch-size", fmt::format("{}", trainer.batch)},
-          {"accumulation", fmt::format("{}", trainer.accumulation)},
+          {"batch-size", fmt::format("{}", trainer.step.batch)},
+          {"accumulation", fmt::format("{}", trainer.step.accumulation)},
           {"replicas", fmt::format("{}", device.replicas())},
-          {"batch-norm-images", fmt::format("{}", trainer.batch_norm_images)},
+          {"batch-norm-images", fmt::format("{}", trainer.evaluation.batch_norm_images)},
           {"learning-rate", fmt::format("{}", trainer.schedule.rate)},
           {"warmup", fmt::format("{}", trainer.schedule.warmup)},
           {"multistep", fmt::format("{}", fmt::join(options.multistep, " "))},
-          {"momentum", fmt::format("{}", trainer.momentum)},
-          {"weight-decay", fmt::format("{}", trainer.weight_decay)},
-          {"sync-batch-norm", fmt::format("{}", trainer.batch_norm_group)},
+          {"optimizer", trainer.optimizer.name},
+          {"momentum", fmt::format("{}", trainer.optimizer.momentum)},
+          {"weight-decay", fmt::format("{}", trainer.optimizer.weight_decay)},
+          {"beta1", fmt::format("{}", trainer.optimizer.beta1)},
+          {"beta2", fmt::format("{}", trainer.optimizer.beta2)},
+          {"epsilon", fmt::format("{}", trainer.optimizer.epsilon)},
+          {"sync-batch-norm", fmt::format("{}", trainer.step.batch_norm_group)},
           {"precision", options.device.precision}};
 }
 
 std::int64_t images_per_step(const TrainerOptions& trainer, const graph::Device& device) {
-  const std::int64_t images = trainer.batch * trainer.accumulation * device.replicas();
+  const std::int64_t images = trainer.step.batch * trainer.step.accumulation * device.replicas();
   if (images > most_images_per_step)
     throw UsageError("--batch-size, --accumulation: got {} images a step, expected at most {}", images,
                      most_images_per_step);
@@ -84,16 +88,17 @@ void complete(Options& options, const Dataset& dataset, const graph::Device& dev
   if (trainer.iterations == 0)
     trainer.iterations =
         (static_cast<std::int64_t>(dataset.samples.size()) * options.epochs + images - 1) / images;
-  trainer.schedule.rate = options.learning_rate > 0 ? options.learning_rate : recipe_rate(images);
+  trainer.schedule.rate =
+      options.learning_rate > 0 ? options.learning_rate : default_rate(trainer.optimizer, images);
   trainer.schedule.milestones = options.multistep;
-  trainer.evaluation_epochs = options.evaluation;
-  trainer.compute = precision_of(options.device);
-  trainer.threads = picture_threads(options.device, options.workers);
-  trainer.augment = augment_options(options.augment);
-  trainer.order = options.order == "sequential" ? SampleOrder::sequential
-                  : options.order == "windows"  ? SampleOrder::windows
-                                                : SampleOrder::shuffled;
-  trainer.bad_images =
+  trainer.evaluation.epochs = options.evaluation;
+  trainer.step.compute = precision_of(options.device);
+  trainer.data.threads = picture_threads(options.device, options.workers);
+  trainer.data.augment = augment_options(options.augment);
+  trainer.data.order = options.order == "sequential" ? SampleOrder::sequential
+                       : options.order == "windows"  ? SampleOrder::windows
+                                                     : SampleOrder::shuffled;
+  trainer.data.bad_images =
       options.on_bad_image == "fail" ? LoaderOptions::BadImages::fail : LoaderOptions::BadImages::replace;
   trainer.speed_interval = options.log_interval;
   trainer.recorded = recorded(options, device);
@@ -107,18 +112,18 @@ TrainingStart start_of(const Options& options, const Dataset& dataset, const gra
   if (options.resume) {
     std::vector<std::string> changed;
     if (auto start =
-            resumed_start(trainer.save, dataset,
+            resumed_start(trainer.checkpoints.run, dataset,
                           {options.fresh.model, options.fresh.seed, images, trainer.recorded}, changed)) {
       tell("resuming after step {}\n", start->state.step);
       for (const std::string& line : changed) tell("{}\n", line);
       return std::move(*start);
     }
-    tell("{}: nothing to resume yet, starting afresh\n", trainer.save.string());
-  } else if (!trainer.save.empty() && latest_checkpoint(trainer.save)) {
+    tell("{}: nothing to resume yet, starting afresh\n", trainer.checkpoints.run.string());
+  } else if (!trainer.checkpoints.run.empty() && latest_checkpoint(trainer.checkpoints.run)) {
     throw Error(
         "{}: this folder holds a run already (up to step {}); pass --resume to go on with it, or choose "
         "another --save",
-        trainer.save.string(), latest_checkpoint(trainer.save)->step);
+        trainer.checkpoints.run.string(), latest_checkpoint(trainer.checkpoints.run)->step);
   }
   int left_fresh = 0;
   TrainingStart start = fresh_start(options.fresh, dataset, left_fresh);
@@ -141,7 +146,7 @@ void print_data(const Dataset& dataset) {
 
 // What a run that had nothing left to do did not measure is null.
 void write_summary(const Options& options, const TrainingResult& result, const TrainConsole& console) {
-  const std::filesystem::path& run = options.trainer.save;
+  const std::filesystem::path& run = options.trainer.checkpoints.run;
   const auto checkpoint = run.empty() ? std::nullopt : latest_checkpoint(run);
   nlohmann::ordered_json json{{"step", result.step},
                               {"stopped", result.stopped},
@@ -161,8 +166,8 @@ void write_summary(const Options& options, const TrainingResult& result, const T
 // --fake-data: the device alone.
 void run_fake(const Options& options) {
   NetworkBenchmark fake{options.benchmark, options.device, options.backbone, options.json_summary};
-  fake.benchmark.batch = options.trainer.batch;
-  fake.benchmark.batch_norm_group = options.trainer.batch_norm_group;
+  fake.benchmark.batch = options.trainer.step.batch;
+  fake.benchmark.batch_norm_group = options.trainer.step.batch_norm_group;
   fake.benchmark.model.stride_in = model::stride_in_named(options.stride_in);
   run_network_benchmark(std::move(fake));
 }
@@ -182,7 +187,7 @@ void run(Options options) {
   if (options.fake_data) return run_fake(options);
   ignore_closed_pipes();
   require_writable(options.json_summary);
-  if (options.resume && options.trainer.save.empty())
+  if (options.resume && options.trainer.checkpoints.run.empty())
     throw UsageError("--resume: expected --save with the run's folder");
   if (!options.fresh.checkpoint.empty() && !options.fresh.backbone.empty())
     throw UsageError("--checkpoint and --backbone-path: expected one of them, a checkpoint holds a backbone");
@@ -198,7 +203,7 @@ void run(Options options) {
     if (epoch >= 0 && epoch <= last_epoch && !validation) validation = validation_to_train_with(options.data);
   if (validation) order_classes(validation->dataset, dataset.categories, validation_name(options.data));
   std::optional<FolderLock> lock;  // until the run ends
-  if (!options.trainer.save.empty()) lock.emplace(options.trainer.save);
+  if (!options.trainer.checkpoints.run.empty()) lock.emplace(options.trainer.checkpoints.run);
   TrainingStart start = start_of(options, dataset, *device);
   if (start.state.step >= options.trainer.iterations)
     tell("nothing left to do: the run is at step {} of {}\n", start.state.step, options.trainer.iterations);
@@ -206,16 +211,18 @@ void run(Options options) {
     tell("{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(), images,
          start.state.step + 1, options.trainer.iterations);
 
-  if (options.trainer.save.empty())
+  if (options.trainer.checkpoints.run.empty())
     tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
   const std::atomic<bool>& stop_requested = watch_stop_signals();
   TrainConsole console(start.state.step, options.trainer.iterations, options.log_interval);
-  const TrainingResult result = train(*device, dataset, validation ? &*validation : nullptr, std::move(start),
-                                      options.trainer, console, stop_requested);
+  SingleProcess alone;
+  const TrainingTask task{*device, dataset, validation ? &*validation : nullptr,
+                          alone,   console, stop_requested};
+  const TrainingResult result = train(task, std::move(start), options.trainer);
   if (result.bad_images > 0) tell("{} bad pictures were replaced\n", result.bad_images);
   if (result.stopped)
     tell("stopped after step {}{}\n", result.step,
-         options.trainer.save.empty() ? "" : "; --resume goes on from there");
+         options.trainer.checkpoints.run.empty() ? "" : "; --resume goes on from there");
   if (!options.json_summary.empty()) write_summary(options, result, console);
 }
 
@@ -227,10 +234,12 @@ void add_recipe_options(CLI::App& command, Options& options) {
       .add_option("--iterations", options.trainer.iterations,
                   "Steps in all, instead of --epochs; a resumed run ends at the same one")
       ->check(count_up_to(most_iterations));
-  command.add_option("--batch-size,--bs,-b", options.trainer.batch, "Images of a batch on each device")
+  command.add_option("--batch-size,--bs,-b", options.trainer.step.batch, "Images of a batch on each device")
       ->check(batch_size())
       ->capture_default_str();
-  command.add_option("--accumulation", options.trainer.accumulation, "Batches whose gradients make one step")
+  command
+      .add_option("--accumulation", options.trainer.step.accumulation,
+                  "Batches whose gradients make one step")
       ->check(count_up_to(65536))
       ->capture_default_str();
   command
@@ -242,14 +251,27 @@ void add_recipe_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command.add_option("--multistep", options.multistep, "Epochs at which the learning rate falls to a tenth")
       ->capture_default_str();
-  command.add_option("--momentum,-m", options.trainer.momentum, "Of SGD")
+  command.add_option("--optimizer", options.trainer.optimizer.name, "sgd (the recipe's) or adamw")
+      ->check(optimizer_name())
+      ->capture_default_str();
+  command.add_option("--beta1", options.trainer.optimizer.beta1, "Of AdamW: what stays of the mean gradient")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command.add_option("--weight-decay,--wd", options.trainer.weight_decay, "Of convolution weights")
+  command.add_option("--beta2", options.trainer.optimizer.beta2, "Of AdamW: what stays of the mean square")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      .add_option("--epsilon", options.trainer.optimizer.epsilon, "Of AdamW: added to the mean square's root")
+      ->check(positive_number())
+      ->capture_default_str();
+  command.add_option("--momentum,-m", options.trainer.optimizer.momentum, "Of SGD")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command.add_option("--weight-decay,--wd", options.trainer.optimizer.weight_decay, "Of convolution weights")
       ->check(number_from_zero())
       ->capture_default_str();
   command
-      .add_option("--sync-batch-norm", options.trainer.batch_norm_group,
+      .add_option("--sync-batch-norm", options.trainer.step.batch_norm_group,
                   "Devices that share batch-norm statistics")
       ->check(positive_number())
       ->capture_default_str();
@@ -285,9 +307,10 @@ void add_run_options(CLI::App& command, Options& options) {
                      "Pretrained backbone: safetensors or .pth with torchvision's names");
   command.add_option("--checkpoint", options.fresh.checkpoint,
                      "Begin from these weights: a run, a checkpoint folder, or a .pt of the reference");
-  command.add_option("--save", options.trainer.save, "Folder of the run: checkpoints/ and log.jsonl");
+  command.add_option("--save", options.trainer.checkpoints.run,
+                     "Folder of the run: checkpoints/ and log.jsonl");
   command
-      .add_option("--batch-norm-images", options.trainer.batch_norm_images,
+      .add_option("--batch-norm-images", options.trainer.evaluation.batch_norm_images,
                   "Training pictures over which batch-norm statistics are made anew for evaluations and the "
                   "last checkpoint (0: keep the running averages, as the recipe)")
       ->check(number_from_zero())
@@ -296,11 +319,11 @@ void add_run_options(CLI::App& command, Options& options) {
                    "Go on from the latest checkpoint in --save, on the next batch");
   command
       .add_option(
-          "--checkpoint-interval", options.trainer.checkpoint_interval,
+          "--checkpoint-interval", options.trainer.checkpoints.interval,
           "Steps between checkpoints [at the ends of epochs, at least 100 steps apart, and every half hour]")
       ->check(positive_number());
   command
-      .add_option("--keep-checkpoints", options.trainer.keep_checkpoints,
+      .add_option("--keep-checkpoints", options.trainer.checkpoints.keep,
                   "Latest checkpoints to keep (0: all)")
       ->check(number_from_zero())
       ->capture_default_str();

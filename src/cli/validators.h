@@ -7,6 +7,9 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "model/optimizers.h"
 
 namespace ssd::cli {
 
@@ -41,6 +44,12 @@ inline CLI::Validator batch_size() { return count_up_to(65536); }
 // 0: as many as suit.
 inline CLI::Validator thread_count() {
   return number_check("0 to 1024", [](double value) { return value >= 0 && value <= 1024; });
+}
+
+inline CLI::Validator optimizer_name() {
+  std::vector<std::string> names;
+  for (const model::Optimizer& optimizer : model::optimizers()) names.emplace_back(optimizer.name);
+  return CLI::IsMember(names);
 }
 
 inline CLI::Validator backbone_name() {

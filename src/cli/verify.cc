@@ -1,5 +1,5 @@
 // singleshot verify: a device checked against golden values.
-#include "train/verify.h"
+#include "verify/verify.h"
 
 #include <fmt/format.h>
 

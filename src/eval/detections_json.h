@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "eval/coco_eval.h"
-#include "eval/detector.h"
 
 namespace ssd {
 
@@ -21,15 +20,5 @@ std::vector<DetectedBox> parse_detections(std::string text, const std::string& n
 // One detection a line. Reading the text back gives the same numbers to the last bit. Throws Error for
 // numbers that are not finite.
 std::string write_detections(std::span<const DetectedBox> detections);
-
-// A picture and how the network's labels are called in its annotations.
-struct PictureInfo {
-  std::int64_t id = 0;
-  int width = 0, height = 0;                   // pixels
-  std::span<const std::int64_t> category_ids;  // of labels 1, 2, ...
-};
-
-// A detection in the picture's pixels and COCO's ids. Throws Error for a label without a category.
-DetectedBox to_coco(const Detection& detection, const PictureInfo& picture);
 
 }  // namespace ssd

@@ -48,8 +48,8 @@ double flops(const Graph& graph, const Node& node) {
       return 3 * elements(in(2));
     case Kind::running_statistics:
       return 6 * elements(in(0));
-    case Kind::sgd_update:
-      return 6 * elements(in(0));
+    case Kind::update:
+      return static_cast<double>(node.as<UpdateAttributes>().rule.instructions.size()) * elements(in(0));
     case Kind::all_reduce: {
       double sum = 0;
       for (const TensorType& type : node.outputs) sum += elements(type);

@@ -141,7 +141,7 @@ struct Pass {
       case Kind::head_view_grad:
       case Kind::multibox_loss_grad:
       case Kind::running_statistics:
-      case Kind::sgd_update:
+      case Kind::update:
       case Kind::all_reduce:
         if (first) throw Error("gradient of '{}': {} has no gradient", node.name, name_of(node.kind));
         return;

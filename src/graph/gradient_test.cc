@@ -68,7 +68,7 @@ struct SmallNetwork {
     const Value labels = graph.input("labels", {DType::i32, {images, boxes}});
     const Value defaults = graph.parameter("default_boxes", {DType::f32, {count, 4}});
     loss = {graph.append(Kind::multibox_loss, "loss", {{view, 0}, {view, 1}, match, truth, labels, defaults},
-                         LossAttributes{})};
+                         LossAttributes{0.1, 0.2, 3})};
     graph.output("loss", loss, false);
     fill_inputs(count);
   }

@@ -50,8 +50,8 @@ std::string_view name_of(Kind kind) {
       return "multibox_loss_grad";
     case Kind::running_statistics:
       return "running_statistics";
-    case Kind::sgd_update:
-      return "sgd_update";
+    case Kind::update:
+      return "update";
     case Kind::all_reduce:
       return "all_reduce";
   }

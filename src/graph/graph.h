@@ -14,6 +14,7 @@
 
 #include "base/dtype.h"
 #include "base/shape.h"
+#include "graph/update_rule.h"
 
 namespace ssd::graph {
 
@@ -82,9 +83,9 @@ enum class Kind {
   multibox_loss_grad,
   // (running_mean, running_variance, mean, variance (biased)) -> both running statistics after the step.
   running_statistics,
-  // (weight, gradient, momentum, learning rate ()) -> weight, momentum after the step:
-  // m' = momentum * m + (g + decay * w); w' = w - rate * m'.
-  sgd_update,
+  // (weight, gradient, a tensor a slot, learning rate ()[, number of the step ()]) -> weight and slots after
+  // the step, by the optimizer's rule (update_rule.h). The number is there where the rule uses it.
+  update,
   // (any tensors) -> each averaged over all replicas.
   all_reduce,
 };
@@ -129,21 +130,20 @@ struct HeadAttributes {
   std::int64_t classes = 81;
 };
 struct LossAttributes {
-  double scale_xy = 0.1;
-  double scale_wh = 0.2;
-  int negatives_per_positive = 3;
+  double scale_xy = 1;  // what offsets are multiplied by when they are decoded
+  double scale_wh = 1;
+  int negatives_per_positive = 0;
 };
 struct RunningAttributes {
   double momentum = 0.1;   // running = (1 - momentum) * running + momentum * batch
   std::int64_t count = 0;  // values a channel, to make the variance unbiased (but not for one value)
 };
-struct SgdAttributes {
-  double momentum = 0.9;
-  double weight_decay = 0;
+struct UpdateAttributes {
+  UpdateRule rule;
 };
 using Attributes = std::variant<std::monostate, InputAttributes, NormalizeAttributes, ConvolutionAttributes,
                                 BatchNormAttributes, PoolAttributes, HeadAttributes, LossAttributes,
-                                RunningAttributes, SgdAttributes>;
+                                RunningAttributes, UpdateAttributes>;
 
 struct Node {
   Kind kind = Kind::input;

@@ -231,12 +231,15 @@ std::vector<TensorType> infer_running_statistics(const Site& site) {
   return {per_channel, per_channel};
 }
 
-std::vector<TensorType> infer_sgd_update(const Site& site) {
-  site.expect_count(4, 4);
+std::vector<TensorType> infer_update(const Site& site) {
+  const UpdateRule& rule = site.as<UpdateAttributes>().rule;
+  const std::size_t tensors = 2 + rule.slots.size();
+  const std::size_t count = tensors + (rule.uses(UpdateRule::Op::step) ? 2 : 1);
+  site.expect_count(count, count);
   const TensorType weight = f32(site.inputs[0].shape);
-  for (std::size_t i = 0; i < 3; ++i) site.expect(i, weight);
-  site.expect(3, f32({}));
-  return {weight, weight};
+  for (std::size_t i = 0; i < tensors; ++i) site.expect(i, weight);
+  for (std::size_t i = tensors; i < count; ++i) site.expect(i, f32({}));
+  return std::vector<TensorType>(1 + rule.slots.size(), weight);
 }
 
 }  // namespace
@@ -277,8 +280,8 @@ std::vector<TensorType> infer(Kind kind, const std::string& name, const Attribut
       return infer_multibox_loss_grad(site);
     case Kind::running_statistics:
       return infer_running_statistics(site);
-    case Kind::sgd_update:
-      return infer_sgd_update(site);
+    case Kind::update:
+      return infer_update(site);
     case Kind::all_reduce:
       return inputs;
   }

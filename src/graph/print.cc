@@ -32,9 +32,7 @@ struct Describe {
   std::string operator()(const RunningAttributes& a) const {
     return fmt::format(" momentum {}, count {}", a.momentum, a.count);
   }
-  std::string operator()(const SgdAttributes& a) const {
-    return fmt::format(" momentum {}, weight decay {}", a.momentum, a.weight_decay);
-  }
+  std::string operator()(const UpdateAttributes& a) const { return " " + to_string(a.rule); }
 };
 
 std::string to_string(Value value) {

@@ -9,9 +9,11 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "graph/cost.h"
+#include "model/optimizers.h"
 #include "model/resnet.h"
 #include "model/ssd300.h"
 #include "model/state.h"
+#include "model/training_graph.h"
 
 namespace ssd::model {
 namespace {
@@ -51,8 +53,8 @@ TEST(Ssd300, HasEightThousandSevenHundredThirtyTwoDefaultBoxesForAnyBackbone) {
   for (const Backbone backbone : {Backbone::resnet18, Backbone::resnet34, Backbone::resnet50,
                                   Backbone::resnet101, Backbone::resnet152}) {
     const graph::Graph graph = inference_graph({.backbone = backbone, .classes = 4}, 2);
-    EXPECT_EQ(graph.type(graph.outputs()[0].value).shape, Shape({2, default_boxes, 4}));
-    EXPECT_EQ(graph.type(graph.outputs()[1].value).shape, Shape({2, default_boxes, 4}));
+    EXPECT_EQ(graph.type(graph.outputs()[0].value).shape, Shape({2, default_box_count, 4}));
+    EXPECT_EQ(graph.type(graph.outputs()[1].value).shape, Shape({2, default_box_count, 4}));
   }
 }
 
@@ -73,13 +75,14 @@ TEST(Ssd300, TheStrideCanSitInEitherConvolutionOfABottleneck) {
 }
 
 TEST(Ssd300, OnlyTensorsOfRankAboveOneDecay) {
-  const graph::Graph graph = training_graph({.backbone = Backbone::resnet18}, {.weight_decay = 5e-4});
+  const graph::Graph graph =
+      training_graph({.backbone = Backbone::resnet18}, {.optimizer = {.weight_decay = 5e-4}});
   int updates = 0;
   for (const graph::Node& node : graph.nodes()) {
-    if (node.kind != graph::Kind::sgd_update) continue;
+    if (node.kind != graph::Kind::update) continue;
     ++updates;
-    EXPECT_EQ(node.as<graph::SgdAttributes>().weight_decay, node.outputs[0].shape.rank() > 1 ? 5e-4 : 0.0)
-        << node.name;
+    const double decay = node.outputs[0].shape.rank() > 1 ? 5e-4 : 0.0;
+    EXPECT_EQ(node.as<graph::UpdateAttributes>().rule, optimizer_named("sgd").rule({}, decay)) << node.name;
   }
   EXPECT_GT(updates, 60);
 }
@@ -93,33 +96,37 @@ TEST(Ssd300, ReplicasMeetInOneAllReduce) {
 
 TEST(State, SurvivesTheWayToParametersAndBack) {
   const ModelOptions model{.backbone = Backbone::resnet18, .classes = 4};
-  State state{initial_weights(model, 7), {}};
+  State state{initial_weights(model, 7), {}, {}};
+  TensorMap& slot = state.slots["momentum"];
   for (const StateTensor& tensor : state_tensors(model)) {
     if (!tensor.trained) continue;
     Tensor momentum(DType::f32, tensor.shape);
-    Random random(11, 0, state.momentum.size());
+    Random random(11, 0, slot.size());
     for (float& value : momentum.as<float>()) value = static_cast<float>(random.normal());
-    state.momentum.emplace(tensor.name, std::move(momentum));
+    slot.emplace(tensor.name, std::move(momentum));
   }
-  const State back = state_of(model, training_parameters(model, state));
+  const Optimizer& sgd = optimizer_named("sgd");
+  const State back = state_of(model, training_parameters(model, state, sgd), sgd);
   const auto expect_equal = [](const TensorMap& got, const TensorMap& expected) {
     ASSERT_EQ(got.size(), expected.size());
     for (const auto& [name, tensor] : expected)
       EXPECT_EQ(0, std::memcmp(got.at(name).data(), tensor.data(), tensor.bytes())) << name;
   };
   expect_equal(back.weights, state.weights);
-  expect_equal(back.momentum, state.momentum);
+  expect_equal(back.slots.at("momentum"), slot);
 }
 
 TEST(State, TrainingParametersFitTheTrainingGraph) {
   const ModelOptions model{.backbone = Backbone::resnet34, .classes = 4};
-  const TensorMap parameters = training_parameters(model, {initial_weights(model, 1), {}});
-  const graph::Graph graph = training_graph(model, {});
-  for (const int id : graph.parameters()) {
-    const graph::Node& node = graph.nodes()[id];
-    if (node.name == "default_boxes") continue;
-    ASSERT_TRUE(parameters.contains(node.name)) << node.name;
-    EXPECT_EQ(parameters.at(node.name).shape(), node.outputs[0].shape) << node.name;
+  for (const Optimizer& optimizer : optimizers()) {
+    const TensorMap parameters = training_parameters(model, {initial_weights(model, 1), {}, {}}, optimizer);
+    const graph::Graph graph = training_graph(model, {.optimizer = {.name = std::string(optimizer.name)}});
+    for (const int id : graph.parameters()) {
+      const graph::Node& node = graph.nodes()[id];
+      if (node.name == "default_boxes") continue;
+      ASSERT_TRUE(parameters.contains(node.name)) << node.name;
+      EXPECT_EQ(parameters.at(node.name).shape(), node.outputs[0].shape) << node.name;
+    }
   }
 }
 

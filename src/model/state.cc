@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "boxes/ssd300.h"
 #include "model/resnet.h"
 #include "model/ssd300.h"
 
@@ -96,6 +97,19 @@ void add_parameters(TensorMap& parameters, const std::vector<StateTensor>& tenso
   }
 }
 
+// The way back: the parameters PREFIX + graph name that there are, under the tensors' names.
+TensorMap under_state_names(const std::vector<StateTensor>& tensors, const TensorMap& parameters,
+                            const std::string& prefix) {
+  TensorMap result;
+  for (const StateTensor& tensor : tensors) {
+    const Place place = place_of(tensor.name);
+    const auto found = parameters.find(prefix + place.parameter);
+    if (found != parameters.end())
+      result.emplace(tensor.name, rows_of(found->second, place.row, tensor.shape));
+  }
+  return result;
+}
+
 std::vector<StateTensor> only_trained(std::vector<StateTensor> tensors) {
   std::erase_if(tensors, [](const StateTensor& tensor) { return !tensor.trained; });
   return tensors;
@@ -130,39 +144,34 @@ std::vector<StateTensor> state_tensors(const ModelOptions& model) {
   return tensors;
 }
 
-TensorMap training_parameters(const ModelOptions& model, const State& state) {
-  const std::vector<StateTensor> tensors = state_tensors(model);
+TensorMap training_parameters(const ModelOptions& model, const State& state, const Optimizer& optimizer) {
+  const std::vector<StateTensor> tensors = state_tensors(model), trained = only_trained(tensors);
   TensorMap parameters;
   add_parameters(parameters, tensors, state.weights, "");
-  const std::vector<StateTensor> trained = only_trained(tensors);
-  if (!state.momentum.empty()) {
-    add_parameters(parameters, trained, state.momentum, "momentum/");
-  } else {
+  for (const std::string_view slot : optimizer.slots) {
+    const std::string prefix = fmt::format("{}/", slot);
+    if (const auto kept = state.slots.find(std::string(slot)); kept != state.slots.end()) {
+      add_parameters(parameters, trained, kept->second, prefix);
+      continue;
+    }
     for (const StateTensor& tensor : trained) {
       const std::string name = place_of(tensor.name).parameter;
-      parameters.insert_or_assign("momentum/" + name, Tensor(DType::f32, parameters.at(name).shape()));
+      parameters.insert_or_assign(prefix + name, Tensor(DType::f32, parameters.at(name).shape()));
     }
   }
   return parameters;
 }
 
 TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter) {
-  TensorMap result;
-  for (const StateTensor& tensor : state_tensors(model)) {
-    const Place place = place_of(tensor.name);
-    const auto found = by_parameter.find(place.parameter);
-    if (found != by_parameter.end())
-      result.emplace(tensor.name, rows_of(found->second, place.row, tensor.shape));
-  }
-  return result;
+  return under_state_names(state_tensors(model), by_parameter, "");
 }
 
-State state_of(const ModelOptions& model, const TensorMap& parameters) {
-  constexpr std::string_view prefix = "momentum/";
-  TensorMap momentum;
-  for (const auto& [name, tensor] : parameters)
-    if (name.starts_with(prefix)) momentum.emplace(name.substr(prefix.size()), tensor.clone());
-  return {by_state_name(model, parameters), by_state_name(model, momentum)};
+State state_of(const ModelOptions& model, const TensorMap& parameters, const Optimizer& optimizer) {
+  const std::vector<StateTensor> tensors = state_tensors(model);
+  State state{.weights = under_state_names(tensors, parameters, ""), .slots = {}, .averages = {}};
+  for (const std::string_view slot : optimizer.slots)
+    state.slots[std::string(slot)] = under_state_names(tensors, parameters, fmt::format("{}/", slot));
+  return state;
 }
 
 TensorMap inference_parameters(const ModelOptions& model, const TensorMap& weights) {

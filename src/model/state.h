@@ -5,10 +5,12 @@
 // joined along the first dimension.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/tensor.h"
+#include "model/optimizers.h"
 #include "model/options.h"
 
 namespace ssd::model {
@@ -26,19 +28,25 @@ std::vector<StateTensor> state_tensors(const ModelOptions& model);
 // Whether the tensor of this name is a running average: running_mean, running_var.
 bool is_statistic(const std::string& name);
 
+// What training has come to.
 struct State {
-  TensorMap weights;   // the state_dict
-  TensorMap momentum;  // of the trained tensors, under the same names
+  TensorMap weights;  // the state_dict
+  // The optimizer's, by the slot's name (optimizers.h): of the trained tensors, under the same names.
+  std::map<std::string, TensorMap> slots;
+  // By name, of some or all of the weights' tensors. "running": the running statistics, where those among the
+  // weights have been re-estimated.
+  std::map<std::string, TensorMap> averages;
 };
 
-// Parameters of a training graph: weights, running statistics, momentum (zero where `state.momentum` is
-// empty). default_boxes is for the caller to add. Throws Error when a tensor is missing or has another shape.
-TensorMap training_parameters(const ModelOptions& model, const State& state);
+// Parameters of a training graph: weights, running statistics, the optimizer's slots (zero where `state` has
+// none of that name). default_boxes is for the caller to add. Throws Error when a tensor is missing or has
+// another shape.
+TensorMap training_parameters(const ModelOptions& model, const State& state, const Optimizer& optimizer);
 // Tensors by graph parameter (weights, gradients, ...) under their state_dict names: heads.K is split into
 // loc.K and conf.K, other names stay.
 TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter);
 // The way back from training_parameters.
-State state_of(const ModelOptions& model, const TensorMap& parameters);
+State state_of(const ModelOptions& model, const TensorMap& parameters, const Optimizer& optimizer);
 
 // Parameters of the inference graph: each batch norm folded into its convolution, computed in double:
 // w' = w * scale / sqrt(variance + eps), b' = shift - mean * scale / sqrt(variance + eps).

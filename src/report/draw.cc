@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "files/atomic_file.h"
+#include "storage/atomic_file.h"
 
 namespace ssd {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "files/temporary_folder.h"
+#include "testing/temporary_folder.h"
 
 // Fontconfig keeps its caches until the process ends, which the leak sanitizer counts as a leak.
 extern "C" const char* __lsan_default_suppressions();

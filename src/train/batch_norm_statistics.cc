@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "data/loader.h"
+#include "data/loader/loader.h"
+#include "model/parameters.h"
 #include "model/ssd300.h"
-#include "train/parameters.h"
 
 namespace ssd {
 namespace {
@@ -51,7 +51,7 @@ void reestimate_batch_norm(TensorMap& weights, graph::Device& device, const mode
   graph.replicas = device.replicas();
   append_outputs(graph);
   const auto program = device.compile({graph});
-  program->load(initial_parameters(model, weights));
+  program->load(model::initial_parameters(model, weights));
   const std::int64_t batch = images_of_replica * device.replicas();
   Loader loader(dataset, {.mode = LoaderOptions::Mode::train,
                           .batch_size = static_cast<int>(batch),

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/tensor.h"
-#include "data/dataset.h"
+#include "data/dataset/dataset.h"
 #include "graph/device.h"
 #include "model/options.h"
 

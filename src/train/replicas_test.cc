@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/cpu_device.h"
-#include "model/ssd300.h"
-#include "model/state.h"
+#include "backend/cpu/cpu_device.h"
+#include "data/cache/open_dataset.h"
+#include "model/formula_weights.h"
+#include "model/training_program.h"
+#include "testing/graph_feeds.h"
 #include "train/batch_norm_statistics.h"
-#include "train/formula_weights.h"
-#include "train/parameters.h"
-#include "xla/for_test.h"
 
 namespace ssd {
 namespace {
@@ -20,7 +19,7 @@ constexpr std::int64_t replicas = 8, max_boxes = 3;
 // Smooth made-up pictures, and default boxes here and there matched with one of three boxes each.
 struct Batch {
   Tensor images{DType::u8, {replicas, 300, 300, 3}};
-  Tensor match{DType::i32, {replicas, model::default_boxes}};
+  Tensor match{DType::i32, {replicas, default_box_count}};
   Tensor boxes{DType::f32, {replicas, max_boxes, 4}};
   Tensor labels{DType::i32, {replicas, max_boxes}};
 
@@ -41,25 +40,18 @@ struct Batch {
     for (std::int32_t& label : labels.as<std::int32_t>())
       label = 1 + static_cast<std::int32_t>(random.below(80));
   }
-
-  const Tensor* parts[4] = {&images, &match, &boxes, &labels};
 };
 
-// Images `from` to `to` as one step's inputs; the gradients are multiplied by `scale`.
-std::vector<TensorView> inputs_of(const Batch& batch, std::int64_t from, std::int64_t to, const Tensor& rate,
-                                  const Tensor& scale) {
-  std::vector<TensorView> inputs;
-  for (const Tensor* part : batch.parts) {
-    Shape shape = part->shape();
-    const std::size_t image_bytes = part->bytes() / static_cast<std::size_t>(shape[0]);
+// Images `from` to `to` as one micro-batch's inputs; the gradients are multiplied by `scale`.
+model::TrainingInputs inputs_of(const Batch& batch, std::int64_t from, std::int64_t to, const Tensor& rate,
+                                const Tensor& scale) {
+  const auto part = [&](const Tensor& whole) -> TensorView {
+    Shape shape = whole.shape();
+    const std::size_t image_bytes = whole.bytes() / static_cast<std::size_t>(shape[0]);
     shape[0] = to - from;
-    inputs.push_back(
-        {part->dtype(), shape,
-         static_cast<const std::byte*>(part->data()) + static_cast<std::size_t>(from) * image_bytes});
-  }
-  inputs.push_back(rate);
-  inputs.push_back(scale);
-  return inputs;
+    return {whole.dtype(), shape, whole.data() + static_cast<std::size_t>(from) * image_bytes};
+  };
+  return {part(batch.images), part(batch.match), part(batch.boxes), part(batch.labels), rate, scale, {}};
 }
 
 double distance(const Tensor& a, const Tensor& b) {
@@ -75,50 +67,38 @@ double distance(const Tensor& a, const Tensor& b) {
 TEST(Replicas, StepAsTheCpuDoesWithTheirMeanGradient) {
   SSD_NEEDS_CPU_PLUGIN();
   const model::ModelOptions model{.backbone = model::Backbone::resnet18};
-  const TensorMap weights = initial_parameters(model, formula_weights(model));
+  const model::State weights{.weights = model::formula_weights(model), .slots = {}, .averages = {}};
   const Batch batch;
   Tensor rate(DType::f32, Shape{}), one(DType::f32, Shape{}), share(DType::f32, Shape{});
   rate.as<float>()[0] = 1e-3f;
   one.as<float>()[0] = 1;
   share.as<float>()[0] = 1.0f / replicas;
 
-  const auto plugin = xla::cpu_device(replicas);
-  const auto split = plugin->compile(
-      {model::training_graph(model, {.batch = 1, .max_boxes = max_boxes, .replicas = replicas})});
-  split->load(weights);
-  const std::vector<Tensor> outputs = split->run(inputs_of(batch, 0, replicas, rate, one));
-  const TensorMap got = split->save();
+  const auto plugin = pjrt::cpu_device(replicas);
+  model::TrainingProgram split(*plugin, model, {.batch = 1, .max_boxes = max_boxes, .replicas = replicas});
+  split.load(weights);
+  split.start(0, inputs_of(batch, 0, replicas, rate, one));
+  const model::TrainingOutputs outputs = split.finish();
+  const model::State got = split.save();
 
   // The CPU takes one image after the other, with statistics of its own for each, and adds up the gradients.
-  std::vector<graph::Graph> graphs;
-  for (const auto part : {model::Accumulation::first, model::Accumulation::middle, model::Accumulation::last})
-    graphs.push_back(
-        model::training_graph(model, {.batch = 1, .max_boxes = max_boxes, .accumulation = part}));
   const auto cpu = cpu::make_device();
-  const auto accumulated = cpu->compile(std::move(graphs));
-  TensorMap state = clone(weights);
-  for (const auto& [name, tensor] : weights)
-    if (name.starts_with("momentum/"))
-      state["gradient/" + name.substr(9)] = Tensor(DType::f32, tensor.shape());
-  accumulated->load(state);
-  for (std::int64_t image = 0; image < replicas; ++image) {
-    accumulated->start(image == 0             ? 0
-                       : image + 1 < replicas ? 1
-                                              : 2,
-                       inputs_of(batch, image, image + 1, rate, share));
-    const std::vector<Tensor> own = accumulated->finish();
-    const double loc = static_cast<double>(own[1].as<float>()[0]),
-                 conf = static_cast<double>(own[2].as<float>()[0]);
-    EXPECT_NEAR(static_cast<double>(outputs[1].as<float>()[image]), loc, 1e-3 * loc) << image;
-    EXPECT_NEAR(static_cast<double>(outputs[2].as<float>()[image]), conf, 1e-3 * conf) << image;
+  model::TrainingProgram accumulated(*cpu, model, {.batch = 1, .max_boxes = max_boxes}, replicas);
+  accumulated.load(weights);
+  for (int image = 0; image < replicas; ++image) {
+    accumulated.start(image, inputs_of(batch, image, image + 1, rate, share));
+    const model::TrainingOutputs own = accumulated.finish();
+    const double loc = static_cast<double>(own.loc_loss.as<float>()[0]),
+                 conf = static_cast<double>(own.conf_loss.as<float>()[0]);
+    EXPECT_NEAR(static_cast<double>(outputs.loc_loss.as<float>()[image]), loc, 1e-3 * loc) << image;
+    EXPECT_NEAR(static_cast<double>(outputs.conf_loss.as<float>()[image]), conf, 1e-3 * conf) << image;
   }
-  const TensorMap expected = accumulated->save();
+  const model::State expected = accumulated.save();
   int compared = 0;
-  for (const auto& [name, tensor] : expected) {
-    // The momentum after the first step is the mean gradient, and the decay of weights.
-    if (!name.starts_with("momentum/")) continue;
-    EXPECT_LT(distance(got.at(name), tensor), 0.01) << name;
-    EXPECT_LT(distance(got.at(name.substr(9)), expected.at(name.substr(9))), 1e-5) << name;
+  // The momentum after the first step is the mean gradient, and the decay of weights.
+  for (const auto& [name, tensor] : expected.slots.at("momentum")) {
+    EXPECT_LT(distance(got.slots.at("momentum").at(name), tensor), 0.01) << name;
+    EXPECT_LT(distance(got.weights.at(name), expected.weights.at(name)), 1e-5) << name;
     ++compared;
   }
   EXPECT_GT(compared, 80);
@@ -130,7 +110,7 @@ TEST(Replicas, AllCountInBatchNormStatistics) {
   const Dataset dataset = open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "train2017");
   const model::ModelOptions model{.backbone = model::Backbone::resnet18, .classes = 4};
   TensorMap got = model::initial_weights(model, 1), expected = model::initial_weights(model, 1);
-  const auto plugin = xla::cpu_device(2);
+  const auto plugin = pjrt::cpu_device(2);
   const auto cpu = cpu::make_device();
   reestimate_batch_norm(got, *plugin, model, dataset, {.images = 4, .batch = 2});
   reestimate_batch_norm(expected, *cpu, model, dataset, {.images = 4, .batch = 2});

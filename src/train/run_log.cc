@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "files/atomic_file.h"
+#include "storage/atomic_file.h"
 
 namespace ssd {
 namespace {

@@ -10,9 +10,11 @@
 #include <string>
 #include <utility>
 
-#include "files/event_file.h"
+#include "detect/evaluation.h"
+#include "train/event_file.h"
 #include "train/run_log.h"
-#include "train/trainer.h"
+#include "train/speed_meter.h"
+#include "train/step_pipeline.h"
 
 namespace ssd {
 

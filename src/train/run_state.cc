@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "detect/trained_model.h"
 
 namespace ssd {
 namespace {
@@ -28,6 +29,7 @@ std::string to_json(const RunState& state) {
       {"images_per_step", state.images_per_step},
       {"samples", state.samples},
       {"data", {{"samples", state.data.samples}, {"pictures", state.data.pictures}}},
+      {"owed_evaluation", state.owed_evaluation ? nlohmann::ordered_json(*state.owed_evaluation) : nullptr},
       {"options", state.options},
       {"categories", std::move(categories)}};
   return json.dump(1) + "\n";
@@ -37,13 +39,12 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
   try {
     const auto root = nlohmann::json::parse(json);
     if (const int version = root.at("format"); version != format_version)
-      throw Error("got format {}, expected {}; this checkpoint is of another version", version,
+      throw Error("{}: got format {}, expected {}; this checkpoint is of another version", name, version,
                   format_version);
     RunState state;
-    const auto& network = root.at("model");
-    state.model.backbone = model::backbone_named(network.at("backbone").get<std::string>());
-    state.model.stride_in = model::stride_in_named(network.at("stride_in").get<std::string>());
-    state.model.classes = network.at("classes");
+    NetworkDescription network = parse_network(json, name);
+    state.model = network.model;
+    state.categories = std::move(network.categories);
     root.at("step").get_to(state.step);
     root.at("epoch").get_to(state.epoch);
     root.at("sample").get_to(state.sample);
@@ -54,14 +55,13 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
       root.at("data").at("samples").get_to(state.data.samples);
       root.at("data").at("pictures").get_to(state.data.pictures);
     }
+    state.tells_owed_evaluation = root.contains("owed_evaluation");
+    if (state.tells_owed_evaluation && !root.at("owed_evaluation").is_null())
+      state.owed_evaluation = root.at("owed_evaluation").get<std::uint32_t>();
     if (root.contains("options")) root.at("options").get_to(state.options);
-    for (const auto& category : root.at("categories"))
-      state.categories.push_back({category.at("id"), category.at("name")});
     return state;
   } catch (const nlohmann::json::exception& error) {
     throw Error("{}: not a checkpoint's state: {}", name, error.what());
-  } catch (const Error& error) {  // a name of the network
-    throw Error("{}: {}", name, error.what());
   }
 }
 

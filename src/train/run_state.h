@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "data/coco.h"
-#include "data/dataset_identity.h"
+#include "data/dataset/coco.h"
+#include "data/dataset/dataset_identity.h"
 #include "model/options.h"
 
 namespace ssd {
@@ -22,6 +23,11 @@ struct RunState {
   std::int64_t images_per_step = 0;  // a resumed run must have the same
   std::uint64_t samples = 0;         // in the training set; likewise
   DatasetIdentity data;              // likewise; not known of runs of version 0.1
+
+  // The epoch, counted from 0, whose evaluation is to follow the step and has not been made yet. Checkpoints
+  // of versions before 0.2 do not tell: there the run's log does.
+  std::optional<std::uint32_t> owed_evaluation;
+  bool tells_owed_evaluation = true;
 
   // Command-line options, by name, that shape the steps: "learning-rate", "augment".
   using Options = std::map<std::string, std::string>;

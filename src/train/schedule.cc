@@ -10,8 +10,8 @@ double Schedule::rate_at(std::int64_t step) const {
   return current;
 }
 
-double recipe_rate(std::int64_t images_per_step) {
-  return 2.6e-3 * static_cast<double>(images_per_step) / 32;
+double default_rate(const model::OptimizerOptions& optimizer, std::int64_t images_per_step) {
+  return model::optimizer_named(optimizer.name).rate_per_32 * static_cast<double>(images_per_step) / 32;
 }
 
 }  // namespace ssd

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/optimizers.h"
+
 namespace ssd {
 
 // Linear warm-up from 0 over the first `warmup` steps, then `rate`, multiplied by `factor` at each milestone.
@@ -18,7 +20,7 @@ struct Schedule {
   double rate_at(std::int64_t step) const;
 };
 
-// The recipe's rate: 2.6e-3 for every 32 images of a step.
-double recipe_rate(std::int64_t images_per_step);
+// The optimizer's own, which grows with the images of a step; the recipe's: 2.6e-3 for every 32.
+double default_rate(const model::OptimizerOptions& optimizer, std::int64_t images_per_step);
 
 }  // namespace ssd

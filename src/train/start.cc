@@ -5,43 +5,16 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "files/checkpoint.h"
-#include "files/weights.h"
+#include "weights/checkpoint.h"
+#include "weights/weights.h"
 
 namespace ssd {
 namespace {
-
-// Floating-point tensors as f32, without wrapper prefixes and without counters.
-TensorMap network_weights(const std::filesystem::path& path) {
-  TensorMap weights;
-  for (auto& [name, tensor] : strip_wrapper_prefixes(read_weights(path)))
-    if (!name.ends_with("num_batches_tracked")) weights.emplace(name, to_f32(tensor));
-  return weights;
-}
-
-// The folder of a checkpoint: `path` itself, or the latest of a run.
-std::optional<std::filesystem::path> checkpoint_folder(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return std::nullopt;
-  if (std::filesystem::exists(path / "state.json")) return path;
-  if (const auto latest = latest_checkpoint(path)) return latest->path;
-  throw Error(
-      "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
-      "file",
-      path.string());
-}
 
 bool same_classes(const std::vector<CocoCategory>& a, const std::vector<CocoCategory>& b) {
   return std::ranges::equal(a, b, [](const CocoCategory& one, const CocoCategory& other) {
     return one.id == other.id && one.name == other.name;
   });
-}
-
-// The last checkpoint of a run keeps them beside the momentum (trainer.cc).
-void take_back_running_averages(model::State& tensors) {
-  for (auto& [name, tensor] : tensors.weights) {
-    if (!model::is_statistic(name)) continue;
-    if (auto kept = tensors.momentum.extract(name)) tensor = std::move(kept.mapped());
-  }
 }
 
 void expect_same(const std::string& name, std::string_view option, std::string_view was,
@@ -93,43 +66,6 @@ void check_options(const RunState& state, const ResumeOptions& asked, const std:
 
 }  // namespace
 
-model::ModelOptions recognise_model(const TensorMap& weights, const std::string& name) {
-  for (const model::Backbone backbone :
-       {model::Backbone::resnet18, model::Backbone::resnet34, model::Backbone::resnet50,
-        model::Backbone::resnet101, model::Backbone::resnet152}) {
-    model::ModelOptions options{.backbone = backbone};
-    const auto bias = weights.find("conf.0.bias");
-    if (bias == weights.end()) break;
-    options.classes = bias->second.elements() / 4;  // the first level has four default boxes a cell
-    try {
-      model::check_weights(options, weights);
-      return options;
-    } catch (const Error&) {
-      // Another backbone, then.
-    }
-  }
-  throw Error("{}: not the weights of an SSD300 v1.1 with a ResNet backbone (18, 34, 50, 101 or 152)", name);
-}
-
-TrainedModel read_model(const std::filesystem::path& path) {
-  TrainedModel result;
-  if (const auto folder = checkpoint_folder(path)) {
-    const Checkpoint checkpoint = read_checkpoint(*folder);
-    const RunState state = parse_run_state(checkpoint.state_json, (*folder / "state.json").string());
-    result.model = state.model;
-    result.knows_stride = true;
-    result.categories = state.categories;
-    for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
-    model::check_weights(result.model, result.weights);
-    return result;
-  }
-  result.weights = network_weights(path);
-  result.model = recognise_model(result.weights, path.string());
-  for (std::int64_t label = 1; label < result.model.classes; ++label)
-    result.categories.push_back({label, fmt::format("class {}", label)});
-  return result;
-}
-
 TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, int& left_fresh) {
   TrainingStart start;
   start.state.model = options.model;
@@ -167,8 +103,8 @@ std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, con
   if (!latest) return std::nullopt;
   Checkpoint checkpoint = read_checkpoint(latest->path);
   const std::string name = (latest->path / "state.json").string();
-  TrainingStart start{parse_run_state(checkpoint.state_json, name),
-                      {std::move(checkpoint.model), std::move(checkpoint.optimizer)}};
+  RunState of_checkpoint = parse_run_state(checkpoint.state_json, name);
+  TrainingStart start{std::move(of_checkpoint), resumable_state(std::move(checkpoint))};
   const RunState& state = start.state;
   check_data(state, dataset, name);
   if (state.images_per_step != asked.images_per_step)
@@ -179,7 +115,6 @@ std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, con
         name, state.images_per_step, asked.images_per_step);
   check_network(state, asked, name);
   check_options(state, asked, name, changed);
-  take_back_running_averages(start.tensors);
   return start;
 }
 

@@ -1,31 +1,15 @@
-// Where a training run begins, and what a trained network is made of.
+// Where a training run begins.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
 
-#include "data/dataset.h"
+#include "data/dataset/dataset.h"
+#include "detect/trained_model.h"
 #include "train/trainer.h"
 
 namespace ssd {
-
-// Weights with the network and the classes they belong to.
-struct TrainedModel {
-  model::ModelOptions model;
-  bool knows_stride = false;  // whether model.stride_in was recorded; tensors do not tell
-  std::vector<CocoCategory> categories;
-  TensorMap weights;
-};
-
-// Reads a checkpoint folder, or a run's folder (its latest checkpoint), or a file of the reference (.pt) or
-// of safetensors, whose backbone and number of classes are told from its tensors and whose categories are
-// numbered.
-TrainedModel read_model(const std::filesystem::path& path);
-
-// The backbone and the number of classes of a state_dict. The stride's place cannot be told. Throws Error,
-// with `name` in front, when it is none of SSD300 v1.1.
-model::ModelOptions recognise_model(const TensorMap& weights, const std::string& name);
 
 struct FreshOptions {
   model::ModelOptions model;  // classes are set from the data

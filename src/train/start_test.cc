@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "data/dataset_identity.h"
-#include "files/checkpoint.h"
-#include "files/temporary_folder.h"
+#include "data/cache/open_dataset.h"
+#include "data/dataset/dataset_identity.h"
+#include "testing/temporary_folder.h"
+#include "weights/checkpoint.h"
 
 namespace ssd {
 namespace {

@@ -4,18 +4,18 @@
 #include <cstring>
 #include <fstream>
 
+#include "backend/cpu/cpu_device.h"
 #include "base/error.h"
-#include "cpu/cpu_device.h"
-#include "files/checkpoint.h"
-#include "files/temporary_folder.h"
+#include "detect/predictor.h"
+#include "model/formula_weights.h"
 #include "model/state.h"
+#include "testing/temporary_folder.h"
 #include "train/batch_norm_statistics.h"
-#include "train/formula_weights.h"
-#include "train/predictor.h"
 #include "train/run_log.h"
 #include "train/run_state.h"
 #include "train/schedule.h"
 #include "train/start.h"
+#include "weights/checkpoint.h"
 
 namespace ssd {
 namespace {
@@ -31,7 +31,7 @@ TEST(Schedule, WarmsUpLinearlyAndFallsAtTheMilestones) {
   EXPECT_DOUBLE_EQ(schedule.rate_at(567), 0.02);
 }
 
-TEST(Schedule, TheRecipesRateIsForThirtyTwoImages) { EXPECT_DOUBLE_EQ(recipe_rate(64), 5.2e-3); }
+TEST(Schedule, TheRecipesRateIsForThirtyTwoImages) { EXPECT_DOUBLE_EQ(default_rate({}, 64), 5.2e-3); }
 
 TEST(RunState, SurvivesTheWayToJsonAndBack) {
   const RunState state{
@@ -82,7 +82,7 @@ TEST(RunLog, DropsLinesOfStepsThatWillBeDoneAgain) {
 }
 
 TEST(FormulaWeights, AreUniformAndDependOnTheName) {
-  const std::vector<double> values = formula_values("loc.0.weight", 100000);
+  const std::vector<double> values = model::formula_values("loc.0.weight", 100000);
   double sum = 0, squares = 0;
   for (const double value : values) {
     ASSERT_GE(value, -1);
@@ -92,14 +92,14 @@ TEST(FormulaWeights, AreUniformAndDependOnTheName) {
   }
   EXPECT_NEAR(sum / 1e5, 0, 0.01);
   EXPECT_NEAR(squares / 1e5, 1.0 / 3, 0.01);
-  EXPECT_NE(values[0], formula_values("loc.1.weight", 1)[0]);
+  EXPECT_NE(values[0], model::formula_values("loc.1.weight", 1)[0]);
 }
 
 TEST(RecogniseModel, TellsBackboneAndClassesFromTheTensors) {
   for (const model::Backbone backbone :
        {model::Backbone::resnet18, model::Backbone::resnet34, model::Backbone::resnet50}) {
     const model::ModelOptions options{.backbone = backbone, .classes = 4};
-    const model::ModelOptions got = recognise_model(formula_weights(options), "weights.pt");
+    const model::ModelOptions got = recognise_model(model::formula_weights(options), "weights.pt");
     EXPECT_EQ(got.backbone, backbone);
     EXPECT_EQ(got.classes, 4);
   }

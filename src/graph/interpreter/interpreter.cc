@@ -74,8 +74,8 @@ Arrays evaluate(const Node& node, const Inputs& in, const Feeds& feeds) {
       return eval_multibox_loss_grad(node.as<LossAttributes>(), in);
     case Kind::running_statistics:
       return eval_running_statistics(node.as<RunningAttributes>(), in);
-    case Kind::sgd_update:
-      return eval_sgd_update(node.as<SgdAttributes>(), in);
+    case Kind::update:
+      return eval_update(node.as<UpdateAttributes>(), in);
     case Kind::batch_norm:
     case Kind::batch_norm_grad:
     case Kind::all_reduce:

@@ -45,6 +45,54 @@ std::vector<double> channel_sums(const std::vector<Inputs>& in, const F& f) {
   return sums;
 }
 
+// The values of a rule for element i.
+std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, std::size_t i) {
+  using Op = UpdateRule::Op;
+  const std::size_t slots = rule.slots.size();
+  std::vector<double> v;
+  for (const UpdateRule::Instruction& one : rule.instructions) {
+    switch (one.op) {
+      case Op::weight:
+        v.push_back(in[0]->values[i]);
+        break;
+      case Op::gradient:
+        v.push_back(in[1]->values[i]);
+        break;
+      case Op::slot:
+        v.push_back(in[2 + static_cast<std::size_t>(one.a)]->values[i]);
+        break;
+      case Op::learning_rate:
+        v.push_back(in[2 + slots]->values[0]);
+        break;
+      case Op::step:
+        v.push_back(in[3 + slots]->values[0]);
+        break;
+      case Op::constant:
+        v.push_back(one.number);
+        break;
+      case Op::add:
+        v.push_back(v[one.a] + v[one.b]);
+        break;
+      case Op::subtract:
+        v.push_back(v[one.a] - v[one.b]);
+        break;
+      case Op::multiply:
+        v.push_back(v[one.a] * v[one.b]);
+        break;
+      case Op::divide:
+        v.push_back(v[one.a] / v[one.b]);
+        break;
+      case Op::square_root:
+        v.push_back(std::sqrt(v[one.a]));
+        break;
+      case Op::one_minus_power:
+        v.push_back(1 - std::pow(one.number, v[one.a]));
+        break;
+    }
+  }
+  return v;
+}
+
 }  // namespace
 
 Arrays eval_normalize(const NormalizeAttributes& a, const Inputs& in) {
@@ -211,15 +259,15 @@ Arrays eval_running_statistics(const RunningAttributes& a, const Inputs& in) {
   return {mean, variance};
 }
 
-Arrays eval_sgd_update(const SgdAttributes& a, const Inputs& in) {
-  Array weight = *in[0], momentum = *in[2];
-  const double rate = in[3]->values[0];
-  for (std::size_t i = 0; i < weight.values.size(); ++i) {
-    momentum.values[i] =
-        a.momentum * momentum.values[i] + in[1]->values[i] + a.weight_decay * weight.values[i];
-    weight.values[i] -= rate * momentum.values[i];
+Arrays eval_update(const UpdateAttributes& a, const Inputs& in) {
+  const UpdateRule& rule = a.rule;
+  Arrays after(1 + rule.slots.size(), Array(in[0]->shape));
+  for (std::size_t i = 0; i < in[0]->values.size(); ++i) {
+    const std::vector<double> values = evaluate(rule, in, i);
+    after[0].values[i] = values[rule.weight];
+    for (std::size_t s = 0; s < rule.slots.size(); ++s) after[1 + s].values[i] = values[rule.slots[s]];
   }
-  return {weight, momentum};
+  return after;
 }
 
 std::vector<Arrays> eval_all_reduce(const std::vector<Inputs>& in) {

@@ -21,7 +21,7 @@ Arrays eval_head_view_grad(const HeadAttributes& attributes, const Inputs& in);
 Arrays eval_multibox_loss(const LossAttributes& attributes, const Inputs& in);
 Arrays eval_multibox_loss_grad(const LossAttributes& attributes, const Inputs& in);
 Arrays eval_running_statistics(const RunningAttributes& attributes, const Inputs& in);
-Arrays eval_sgd_update(const SgdAttributes& attributes, const Inputs& in);
+Arrays eval_update(const UpdateAttributes& attributes, const Inputs& in);
 Arrays eval_add(const Inputs& in);
 
 // Over all replicas of a group at once: `in` and the result have one entry a replica.

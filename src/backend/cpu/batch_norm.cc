@@ -1,0 +1,216 @@
+#include "backend/cpu/batch_norm.h"
+
+#include <omp.h>
+
+#include <cmath>
+
+#include "backend/cpu/batch_norm_kernels.h"
+
+namespace ssd::cpu {
+namespace {
+
+// The planes of a blocked activation and the scratch that holds two sums a channel of each.
+struct Planes {
+  std::int64_t images = 0;
+  std::int64_t blocks = 0;
+  std::int64_t cells = 0;
+  std::int64_t block = 0;
+
+  explicit Planes(const Layout& x)
+      : images(x.type.shape[0]),
+        blocks(x.blocks(x.type.shape[3])),
+        cells(x.type.shape[1] * x.type.shape[2]),
+        block(x.block) {}
+
+  std::int64_t offset(std::int64_t image, std::int64_t b) const {
+    return (image * blocks + b) * cells * block;
+  }
+  std::size_t sums_bytes() const {
+    return static_cast<std::size_t>(2 * blocks * images * block) * sizeof(double);
+  }
+  PlaneSums sums(std::byte* scratch, std::int64_t image, std::int64_t b) const {
+    auto* at = reinterpret_cast<double*>(scratch) + (b * images + image) * 2 * block;
+    return {at, at + block};
+  }
+  // The sums over all images, in their order: the same bits for any number of threads.
+  PlaneSums total(std::byte* scratch, std::int64_t b) const {
+    const PlaneSums all = sums(scratch, 0, b);
+    for (std::int64_t image = 1; image < images; ++image) {
+      const PlaneSums one = sums(scratch, image, b);
+      for (std::int64_t c = 0; c < block; ++c) {
+        all.first[c] += one.first[c];
+        all.second[c] += one.second[c];
+      }
+    }
+    return all;
+  }
+  double count() const { return static_cast<double>(images * cells); }
+
+  // Runs measure(image, b) for all planes, then combine(b) for all blocks, then apply(image, b) for all
+  // planes. Where there are blocks enough, a thread does all three for one block while it is in the cache.
+  template <typename Measure, typename Combine, typename Apply>
+  void run(const Measure& measure, const Combine& combine, const Apply& apply) const {
+    if (blocks >= omp_get_max_threads()) {
+#pragma omp parallel for schedule(static)
+      for (std::int64_t b = 0; b < blocks; ++b) {
+        for (std::int64_t image = 0; image < images; ++image) measure(image, b);
+        combine(b);
+        for (std::int64_t image = 0; image < images; ++image) apply(image, b);
+      }
+      return;
+    }
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images * blocks; ++i) measure(i % images, i / images);
+    for (std::int64_t b = 0; b < blocks; ++b) combine(b);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images * blocks; ++i) apply(i % images, i / images);
+  }
+};
+
+class BatchNorm final : public Executor {
+ public:
+  explicit BatchNorm(const Task& task)
+      : planes_(task.in(0)), attributes_(task.node->as<graph::BatchNormAttributes>()) {}
+
+  std::size_t scratch_bytes() const override {
+    return planes_.sums_bytes() + static_cast<std::size_t>(planes_.blocks * planes_.block) * sizeof(float);
+  }
+  bool in_place(std::size_t output, std::size_t input) const override {
+    return output == 0 && (input == 0 || input == 3);
+  }
+
+  void run(const Operands& operands) override {
+    const auto* x = operands.in<float>(0);
+    const auto* scale = operands.in<float>(1);
+    const auto* shift = operands.in<float>(2);
+    const float* residual = attributes_.residual ? operands.in<float>(3) : nullptr;
+    auto* y = operands.out<float>(0);
+    auto* mean = operands.out<float>(1);
+    auto* variance = operands.out<float>(2);
+    std::byte* sums = operands.scratch;
+    auto* factor = reinterpret_cast<float*>(operands.scratch + planes_.sums_bytes());
+    const Planes& p = planes_;
+
+    // The origin of the sums is the first cell: near enough to the mean, and known before the pass.
+    const auto measure = [&](std::int64_t image, std::int64_t b) {
+      sum_statistics(
+          {.x = x + p.offset(image, b), .origin = x + p.offset(0, b), .cells = p.cells, .block = p.block},
+          p.sums(sums, image, b));
+    };
+    const auto combine = [&](std::int64_t b) {
+      const PlaneSums total = p.total(sums, b);
+      for (std::int64_t c = 0; c < p.block; ++c) {
+        const std::int64_t channel = b * p.block + c;
+        const double difference = total.first[c] / p.count();
+        const double spread = std::fmax(total.second[c] / p.count() - difference * difference, 0.0);
+        // fmax would hide what is not a number.
+        const double v = std::isnan(difference) ? difference : spread;
+        mean[channel] = static_cast<float>(static_cast<double>(x[p.offset(0, b) + c]) + difference);
+        variance[channel] = static_cast<float>(v);
+        factor[channel] = static_cast<float>(scale[channel] / std::sqrt(v + attributes_.epsilon));
+      }
+    };
+    const auto apply = [&](std::int64_t image, std::int64_t b) {
+      const std::int64_t offset = p.offset(image, b), channel = b * p.block;
+      normalize_plane({.x = x + offset,
+                       .residual = residual == nullptr ? nullptr : residual + offset,
+                       .y = y + offset,
+                       .mean = mean + channel,
+                       .factor = factor + channel,
+                       .shift = shift + channel,
+                       .cells = p.cells,
+                       .block = p.block,
+                       .relu = attributes_.relu});
+    };
+    p.run(measure, combine, apply);
+  }
+
+ private:
+  Planes planes_;
+  graph::BatchNormAttributes attributes_;
+};
+
+class BatchNormGrad final : public Executor {
+ public:
+  explicit BatchNormGrad(const Task& task)
+      : planes_(task.in(0)),
+        attributes_(task.node->as<graph::BatchNormAttributes>()),
+        summed_(task.summed_gradient) {}
+
+  std::size_t scratch_bytes() const override { return planes_.sums_bytes() + 3 * vector_bytes(); }
+  // dx from any of dy, x and the second dy; the residual's gradient from either dy.
+  bool in_place(std::size_t output, std::size_t input) const override {
+    if (output == 0) return input == 0 || input == 1 || input == 6;
+    return output == 3 && (input == 0 || input == 6);
+  }
+
+  void run(const Operands& operands) override {
+    const auto* scale = operands.in<float>(3);
+    const auto* variance = operands.in<float>(5);
+    auto* dx = operands.out<float>(0);
+    auto* dscale = operands.out<float>(1);
+    auto* dshift = operands.out<float>(2);
+    std::byte* sums = operands.scratch;
+    auto* factor = reinterpret_cast<float*>(sums + planes_.sums_bytes());
+    auto* g_mean = factor + planes_.blocks * planes_.block;
+    auto* slope = g_mean + planes_.blocks * planes_.block;
+    const Planes& p = planes_;
+
+    const auto measure = [&](std::int64_t image, std::int64_t b) {
+      sum_gradients(plane(operands, image, b), p.sums(sums, image, b));
+    };
+    const auto combine = [&](std::int64_t b) {
+      const PlaneSums total = p.total(sums, b);
+      for (std::int64_t c = 0; c < p.block; ++c) {
+        const std::int64_t channel = b * p.block + c;
+        const double inverse = 1 / std::sqrt(static_cast<double>(variance[channel]) + attributes_.epsilon);
+        dshift[channel] = static_cast<float>(total.first[c]);
+        dscale[channel] = static_cast<float>(total.second[c] * inverse);
+        factor[channel] = static_cast<float>(scale[channel] * inverse);
+        g_mean[channel] = static_cast<float>(total.first[c] / p.count());
+        slope[channel] = static_cast<float>(total.second[c] / p.count() * inverse * inverse);
+      }
+    };
+    const auto apply = [&](std::int64_t image, std::int64_t b) {
+      GradientPlane from = plane(operands, image, b);
+      if (from.g != nullptr)
+        from = {.dy = from.g, .x = from.x, .mean = from.mean, .cells = p.cells, .block = p.block};
+      const std::int64_t channel = b * p.block;
+      input_gradient_plane(from,
+                           {.factor = factor + channel, .g_mean = g_mean + channel, .slope = slope + channel},
+                           dx + p.offset(image, b));
+    };
+    p.run(measure, combine, apply);
+  }
+
+ private:
+  std::size_t vector_bytes() const {
+    return static_cast<std::size_t>(planes_.blocks * planes_.block) * sizeof(float);
+  }
+
+  // The residual's gradient is g itself, which the second pass then reads.
+  GradientPlane plane(const Operands& operands, std::int64_t image, std::int64_t b) const {
+    const std::int64_t offset = planes_.offset(image, b);
+    return {.dy = operands.in<float>(0) + offset,
+            .more_dy = summed_ ? operands.in<float>(6) + offset : nullptr,
+            .x = operands.in<float>(1) + offset,
+            .y = attributes_.relu ? operands.in<float>(2) + offset : nullptr,
+            .g = attributes_.residual ? operands.out<float>(3) + offset : nullptr,
+            .mean = operands.in<float>(4) + b * planes_.block,
+            .cells = planes_.cells,
+            .block = planes_.block};
+  }
+
+  Planes planes_;
+  graph::BatchNormAttributes attributes_;
+  bool summed_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_batch_norm(const Task& task) { return std::make_unique<BatchNorm>(task); }
+std::unique_ptr<Executor> make_batch_norm_grad(const Task& task) {
+  return std::make_unique<BatchNormGrad>(task);
+}
+
+}  // namespace ssd::cpu

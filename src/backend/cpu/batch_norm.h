@@ -1,0 +1,13 @@
+// Batch norm in training mode and its gradient (Ioffe and Szegedy 2015), with the sum and the ReLU around it.
+#pragma once
+
+#include <memory>
+
+#include "backend/cpu/executor.h"
+
+namespace ssd::cpu {
+
+std::unique_ptr<Executor> make_batch_norm(const Task& task);
+std::unique_ptr<Executor> make_batch_norm_grad(const Task& task);
+
+}  // namespace ssd::cpu

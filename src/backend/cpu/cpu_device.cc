@@ -1,0 +1,50 @@
+#include "backend/cpu/cpu_device.h"
+
+#include "backend/cpu/onednn.h"
+#include "backend/cpu/program.h"
+#include "base/error.h"
+#include "base/thread_pool.h"
+
+namespace ssd::cpu {
+namespace {
+
+class CpuDevice final : public graph::Device {
+ public:
+  explicit CpuDevice(int threads) : threads_(threads) {}
+
+  std::string name() const override { return "cpu"; }
+  std::string description() const override {
+    return fmt::format("{} thread{}, {}", threads_, threads_ == 1 ? "" : "s", onednn_description());
+  }
+  int replicas() const override { return 1; }
+  void require(DType compute) const override {
+    if (compute != DType::f32)
+      throw Error("cpu: got precision {}, expected f32; use --precision f32, or a device that has {}",
+                  name_of(compute), name_of(compute));
+  }
+  std::unique_ptr<graph::Program> compile(std::vector<graph::Graph> graphs) override {
+    return std::make_unique<CpuProgram>(std::move(graphs),
+                                        CpuProgram::Options{.threads = threads_, .block = preferred_block()});
+  }
+
+ private:
+  int threads_;
+};
+
+const CpuProgram& own(const graph::Program& program) {
+  const auto* own = dynamic_cast<const CpuProgram*>(&program);
+  if (own == nullptr) throw Error("cpu: got another device's program; profile it there");
+  return *own;
+}
+
+}  // namespace
+
+std::unique_ptr<graph::Device> make_device(const CpuOptions& options) {
+  if (options.threads < 0) throw Error("threads: got {}, expected 1 or more, or 0 for all", options.threads);
+  return std::make_unique<CpuDevice>(options.threads == 0 ? available_processors() : options.threads);
+}
+
+std::vector<NodeTime> profile_of(const graph::Program& program) { return own(program).profile(); }
+std::size_t arena_bytes_of(const graph::Program& program) { return own(program).arena_bytes(); }
+
+}  // namespace ssd::cpu

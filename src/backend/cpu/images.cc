@@ -1,0 +1,207 @@
+#include "backend/cpu/images.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "backend/cpu/pool_kernels.h"
+
+namespace ssd::cpu {
+namespace {
+
+// A byte has 256 values: the result of each is looked up.
+class Normalize final : public Executor {
+ public:
+  explicit Normalize(const Task& task) : out_(task.out(0)) {
+    const auto& attributes = task.node->as<graph::NormalizeAttributes>();
+    for (std::size_t c = 0; c < 3; ++c)
+      for (std::size_t byte = 0; byte < 256; ++byte)
+        table_[c][byte] = static_cast<float>((static_cast<double>(byte) / 255 - attributes.mean[c]) /
+                                             attributes.standard_deviation[c]);
+  }
+
+  void run(const Operands& operands) override {
+    const auto* pixels = operands.in<std::uint8_t>(0);
+    auto* y = operands.out<float>(0);
+    const Shape& shape = out_.type.shape;
+    const std::int64_t rows = shape[0] * shape[1], columns = shape[2], cells = shape[1] * shape[2];
+#pragma omp parallel for schedule(static)
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::int64_t image = row / shape[1], first = row % shape[1] * columns;
+      const std::uint8_t* from = pixels + row * columns * 3;
+      if (out_.form == Form::planar)
+        for (std::int64_t c = 0; c < 3; ++c) {
+          float* to = y + (image * 3 + c) * cells + first;
+          for (std::int64_t j = 0; j < columns; ++j) to[j] = table_[c][from[j * 3 + c]];
+        }
+      else
+        for (std::int64_t j = 0; j < columns; ++j) {
+          float* to = y + (image * cells + first + j) * out_.block;
+          std::fill_n(to, out_.block, 0.0f);
+          for (std::int64_t c = 0; c < 3; ++c) to[c] = table_[c][from[j * 3 + c]];
+        }
+    }
+  }
+
+ private:
+  Layout out_;
+  std::array<std::array<float, 256>, 3> table_;
+};
+
+struct Pooling {
+  PoolPlane plane;
+  std::int64_t planes = 0;
+  std::int64_t in_size = 0;   // elements of a plane of x
+  std::int64_t out_size = 0;  // and of y
+
+  Pooling(const Layout& x, const Layout& y, const graph::PoolAttributes& attributes)
+      : plane{.rows = x.type.shape[1],
+              .columns = x.type.shape[2],
+              .out_rows = y.type.shape[1],
+              .out_columns = y.type.shape[2],
+              .window = attributes.window,
+              .stride = attributes.stride,
+              .padding = attributes.padding,
+              .block = x.block},
+        planes(x.type.shape[0] * x.blocks(x.type.shape[3])),
+        in_size(plane.rows * plane.columns * x.block),
+        out_size(plane.out_rows * plane.out_columns * x.block) {}
+};
+
+class MaxPool final : public Executor {
+ public:
+  explicit MaxPool(const Task& task)
+      : pooling_(task.in(0), task.out(0), task.node->as<graph::PoolAttributes>()) {}
+
+  void run(const Operands& operands) override {
+    const Pooling& p = pooling_;
+    const auto* x = operands.in<float>(0);
+    auto* y = operands.out<float>(0);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < p.planes; ++i) pool_plane(p.plane, x + i * p.in_size, y + i * p.out_size);
+  }
+
+ private:
+  Pooling pooling_;
+};
+
+class MaxPoolGrad final : public Executor {
+ public:
+  explicit MaxPoolGrad(const Task& task)
+      : pooling_(task.in(1), task.in(0), task.node->as<graph::PoolAttributes>()) {}
+
+  void run(const Operands& operands) override {
+    const Pooling& p = pooling_;
+    const auto *dy = operands.in<float>(0), *x = operands.in<float>(1), *y = operands.in<float>(2);
+    auto* dx = operands.out<float>(0);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < p.planes; ++i)
+      pool_gradient_plane(p.plane, x + i * p.in_size, y + i * p.out_size, dy + i * p.out_size,
+                          dx + i * p.in_size);
+  }
+
+ private:
+  Pooling pooling_;
+};
+
+// Where the values of default boxes lie in the maps: part k (4 coordinates, then K logits) of box b of a cell
+// is channel k * boxes + b of the level's map.
+class HeadPlaces {
+ public:
+  HeadPlaces(const graph::HeadAttributes& attributes, std::int64_t images, std::int64_t block)
+      : levels_(attributes.levels), classes_(attributes.classes), images_(images), block_(block) {
+    for (const graph::HeadLevel& level : levels_) {
+      firsts_.push_back(defaults_);
+      defaults_ += level.height * level.width * level.boxes;
+    }
+  }
+
+  std::int64_t levels() const { return static_cast<std::int64_t>(levels_.size()); }
+
+  // Calls body(index in the level's map, index in loc or conf) for one level: parts 0 .. 3 through `loc`, the
+  // others through `conf`. In parallel over images and boxes.
+  template <typename Loc, typename Conf>
+  void for_each(std::size_t level, const Loc& loc, const Conf& conf) const {
+    const auto [height, width, boxes] = levels_[level];
+    const std::int64_t cells = height * width, per_box = boxes;
+    const std::int64_t map = channel_blocks(level) * cells * block_, first = firsts_[level];
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images_ * per_box; ++i) {
+      const std::int64_t image = i / per_box, b = i % per_box;
+      const auto at = [&](std::int64_t part, std::int64_t cell) {
+        const std::int64_t channel = part * per_box + b;
+        return image * map + ((channel / block_) * cells + cell) * block_ + channel % block_;
+      };
+      for (std::int64_t cell = 0; cell < cells; ++cell) {
+        const std::int64_t box = image * defaults_ + first + b * cells + cell;
+        for (std::int64_t k = 0; k < 4; ++k) loc(at(k, cell), box * 4 + k);
+        for (std::int64_t k = 0; k < classes_; ++k) conf(at(4 + k, cell), box * classes_ + k);
+      }
+    }
+  }
+  // Elements of a level's map, with padding.
+  std::int64_t map_elements(std::size_t level) const {
+    return images_ * channel_blocks(level) * levels_[level].height * levels_[level].width * block_;
+  }
+  bool padded(std::size_t level) const { return channels(level) % block_ != 0; }
+
+ private:
+  std::int64_t channels(std::size_t level) const { return levels_[level].boxes * (4 + classes_); }
+  std::int64_t channel_blocks(std::size_t level) const { return (channels(level) + block_ - 1) / block_; }
+
+  std::vector<graph::HeadLevel> levels_;
+  std::int64_t classes_, images_, block_;
+  std::int64_t defaults_ = 0;
+  std::vector<std::int64_t> firsts_;  // first default box of a level
+};
+
+class HeadView final : public Executor {
+ public:
+  explicit HeadView(const Task& task)
+      : places_(task.node->as<graph::HeadAttributes>(), task.out(0).type.shape[0], task.in(0).block) {}
+
+  void run(const Operands& operands) override {
+    auto *loc = operands.out<float>(0), *conf = operands.out<float>(1);
+    for (std::size_t level = 0; level < operands.inputs.size(); ++level) {
+      const auto* map = operands.in<float>(level);
+      places_.for_each(
+          level, [=](std::int64_t from, std::int64_t to) { loc[to] = map[from]; },
+          [=](std::int64_t from, std::int64_t to) { conf[to] = map[from]; });
+    }
+  }
+
+ private:
+  HeadPlaces places_;
+};
+
+class HeadViewGrad final : public Executor {
+ public:
+  explicit HeadViewGrad(const Task& task)
+      : places_(task.node->as<graph::HeadAttributes>(), task.in(0).type.shape[0], task.out(0).block) {}
+
+  void run(const Operands& operands) override {
+    const auto *loc = operands.in<float>(0), *conf = operands.in<float>(1);
+    for (std::size_t level = 0; level < operands.outputs.size(); ++level) {
+      auto* map = operands.out<float>(level);
+      if (places_.padded(level)) std::fill_n(map, places_.map_elements(level), 0.0f);
+      places_.for_each(
+          level, [=](std::int64_t to, std::int64_t from) { map[to] = loc[from]; },
+          [=](std::int64_t to, std::int64_t from) { map[to] = conf[from]; });
+    }
+  }
+
+ private:
+  HeadPlaces places_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_normalize(const Task& task) { return std::make_unique<Normalize>(task); }
+std::unique_ptr<Executor> make_max_pool(const Task& task) { return std::make_unique<MaxPool>(task); }
+std::unique_ptr<Executor> make_max_pool_grad(const Task& task) { return std::make_unique<MaxPoolGrad>(task); }
+std::unique_ptr<Executor> make_head_view(const Task& task) { return std::make_unique<HeadView>(task); }
+std::unique_ptr<Executor> make_head_view_grad(const Task& task) {
+  return std::make_unique<HeadViewGrad>(task);
+}
+
+}  // namespace ssd::cpu

@@ -1,0 +1,286 @@
+#include "backend/cpu/onednn.h"
+
+#include <cstring>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+
+#include "base/error.h"
+
+namespace ssd::cpu {
+namespace {
+
+using dnnl::memory;
+using graph::ConvolutionAttributes;
+using graph::Kind;
+
+// oneDNN's objects are handles to shared, immutable state; one engine and stream serve the process.
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+dnnl::stream& stream() {
+  static dnnl::stream in_order(engine());
+  return in_order;
+}
+
+memory::desc desc_of(const Layout& layout) {
+  using Tag = memory::format_tag;
+  const Shape& s = layout.type.shape;
+  const bool wide = layout.block == 16;
+  const auto make = [](memory::dims dims, Tag tag) {
+    return memory::desc(dims, memory::data_type::f32, tag);
+  };
+  switch (layout.form) {
+    case Form::dense:
+      return make({s.elements()}, Tag::a);
+    case Form::planar:
+      return make({s[0], s[3], s[1], s[2]}, Tag::nchw);
+    case Form::blocked:
+      return make({s[0], s[3], s[1], s[2]}, wide ? Tag::nChw16c : Tag::nChw8c);
+    case Form::weight:
+      return make({s[0], s[1], s[2], s[3]}, wide ? Tag::OIhw16i16o : Tag::OIhw8i8o);
+    case Form::thin_weight:
+      return make({s[0], s[1], s[2], s[3]}, wide ? Tag::Ohwi16o : Tag::Ohwi8o);
+  }
+  return {};
+}
+
+memory::desc any_layout(const memory::desc& desc) {
+  return memory::desc(desc.get_dims(), desc.get_data_type(), memory::format_tag::any);
+}
+
+// Geometry as oneDNN wants it. x, weight and y are the forward convolution's, whichever way it is computed.
+struct Geometry {
+  memory::desc x, weight, y;
+  std::optional<memory::desc> bias;
+  memory::dims strides, dilation, padding;
+
+  Geometry(const ConvolutionAttributes& a, const Layout& x_layout, const Layout& w_layout,
+           const Layout& y_layout)
+      : x(desc_of(x_layout)),
+        weight(desc_of(w_layout)),
+        y(desc_of(y_layout)),
+        strides{a.stride, a.stride},
+        dilation{0, 0},
+        padding{a.padding, a.padding} {}
+};
+
+memory::desc vector_desc(std::int64_t count) {
+  return memory::desc({count}, memory::data_type::f32, memory::format_tag::a);
+}
+
+dnnl::primitive_attr attributes(const dnnl::post_ops& post_ops = {}) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  attr.set_post_ops(post_ops);
+  return attr;
+}
+
+dnnl::convolution_forward::primitive_desc forward_desc(
+    const Geometry& g, const dnnl::primitive_attr& attr,
+    dnnl::prop_kind kind = dnnl::prop_kind::forward_training) {
+  const auto direct = dnnl::algorithm::convolution_direct;
+  if (g.bias)
+    return {engine(),   kind,      direct,    g.x, any_layout(g.weight), *g.bias, g.y, g.strides,
+            g.dilation, g.padding, g.padding, attr};
+  return {engine(),   kind,      direct,    g.x, any_layout(g.weight), g.y, g.strides,
+          g.dilation, g.padding, g.padding, attr};
+}
+
+// A convolution primitive and its weight, reordered where the primitive wants another layout than ours.
+class OnednnConvolution : public Executor {
+ public:
+  std::size_t scratch_bytes() const override { return primitive_scratch_ + weight_scratch_; }
+
+ protected:
+  // The primitive's scratchpad comes first, then the weight in the primitive's layout.
+  void adopt(const dnnl::primitive& primitive, const memory::desc& scratchpad) {
+    primitive_ = primitive;
+    bind(DNNL_ARG_SCRATCHPAD, scratchpad);
+    primitive_scratch_ = rounded(scratchpad.get_size());
+  }
+  void adopt_weight(int argument, const memory::desc& ours, const memory::desc& theirs) {
+    weight_argument_ = argument;
+    bind(argument, theirs);
+    if (theirs == ours) return;
+    weight_scratch_ = rounded(theirs.get_size());
+    ours_ = memory(ours, engine(), nullptr);
+    theirs_ = memory(theirs, engine(), nullptr);
+    const bool gradient = argument == DNNL_ARG_DIFF_WEIGHTS;
+    dnnl::primitive_attr attr;
+    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    reorder_ = gradient
+                   ? dnnl::reorder(dnnl::reorder::primitive_desc(engine(), theirs, engine(), ours, attr))
+                   : dnnl::reorder(dnnl::reorder::primitive_desc(engine(), ours, engine(), theirs, attr));
+  }
+  void bind(int argument, const memory::desc& desc) {
+    arguments_[argument] = memory(desc, engine(), nullptr);
+  }
+  void point(int argument, const void* data) {
+    arguments_.at(argument).set_data_handle(const_cast<void*>(data));
+  }
+
+  // Reads the weight, or writes it when it is the gradient.
+  void execute(const Operands& operands, const void* weight) {
+    point(DNNL_ARG_SCRATCHPAD, operands.scratch);
+    std::byte* reordered = operands.scratch + primitive_scratch_;
+    point(weight_argument_, weight_scratch_ ? reordered : weight);
+    if (weight_scratch_ && weight_argument_ == DNNL_ARG_WEIGHTS) reorder(weight, reordered, true);
+    primitive_.execute(stream(), arguments_);
+    if (weight_scratch_ && weight_argument_ == DNNL_ARG_DIFF_WEIGHTS) reorder(weight, reordered, false);
+  }
+
+ private:
+  static std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+  void reorder(const void* ours, void* theirs, bool to_theirs) {
+    ours_.set_data_handle(const_cast<void*>(ours));
+    theirs_.set_data_handle(theirs);
+    if (to_theirs)
+      reorder_.execute(stream(), ours_, theirs_);
+    else
+      reorder_.execute(stream(), theirs_, ours_);
+  }
+
+  dnnl::primitive primitive_;
+  std::unordered_map<int, memory> arguments_;
+  dnnl::reorder reorder_;
+  memory ours_, theirs_;
+  int weight_argument_ = 0;
+  std::size_t primitive_scratch_ = 0, weight_scratch_ = 0;
+};
+
+// convolution and fused_convolution. The residual is summed into the destination, which holds it beforehand.
+class Forward final : public OnednnConvolution {
+ public:
+  explicit Forward(const Task& task)
+      : bias_(task.inputs.size() > 2), residual_(task.inputs.size() > 3), bytes_(task.out(0).bytes()) {
+    const auto& a = task.node->as<ConvolutionAttributes>();
+    Geometry g(a, task.in(0), task.in(1), task.out(0));
+    if (bias_) g.bias = vector_desc(task.in(2).type.shape[0]);
+    dnnl::post_ops post_ops;
+    const bool fused = task.node->kind == Kind::fused_convolution;
+    if (residual_) post_ops.append_sum();
+    if (fused && a.relu) post_ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+    const auto kind = fused ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+    const auto desc = forward_desc(g, attributes(post_ops), kind);
+    adopt(dnnl::convolution_forward(desc), desc.scratchpad_desc());
+    adopt_weight(DNNL_ARG_WEIGHTS, g.weight, desc.weights_desc());
+    bind(DNNL_ARG_SRC, g.x);
+    bind(DNNL_ARG_DST, g.y);
+    if (bias_) bind(DNNL_ARG_BIAS, *g.bias);
+  }
+
+  bool in_place(std::size_t, std::size_t input) const override { return residual_ && input == 3; }
+  void run(const Operands& operands) override {
+    if (residual_ && operands.inputs[3] != operands.outputs[0])
+      std::memcpy(operands.outputs[0], operands.inputs[3], bytes_);
+    point(DNNL_ARG_SRC, operands.inputs[0]);
+    point(DNNL_ARG_DST, operands.outputs[0]);
+    if (bias_) point(DNNL_ARG_BIAS, operands.inputs[2]);
+    execute(operands, operands.inputs[1]);
+  }
+
+ private:
+  bool bias_, residual_;
+  std::size_t bytes_;
+};
+
+class GradInput final : public OnednnConvolution {
+ public:
+  explicit GradInput(const Task& task) {
+    const auto& a = task.node->as<ConvolutionAttributes>();
+    const Geometry g(a, task.out(0), task.in(1), task.in(0));
+    const dnnl::convolution_backward_data::primitive_desc desc(
+        engine(), dnnl::algorithm::convolution_direct, g.x, any_layout(g.weight), g.y, g.strides, g.dilation,
+        g.padding, g.padding, forward_desc(g, attributes()), attributes());
+    adopt(dnnl::convolution_backward_data(desc), desc.scratchpad_desc());
+    adopt_weight(DNNL_ARG_WEIGHTS, g.weight, desc.weights_desc());
+    bind(DNNL_ARG_DIFF_SRC, g.x);
+    bind(DNNL_ARG_DIFF_DST, g.y);
+  }
+
+  void run(const Operands& operands) override {
+    point(DNNL_ARG_DIFF_DST, operands.inputs[0]);
+    point(DNNL_ARG_DIFF_SRC, operands.outputs[0]);
+    execute(operands, operands.inputs[1]);
+  }
+};
+
+class GradWeight final : public OnednnConvolution {
+ public:
+  explicit GradWeight(const Task& task) {
+    const auto& a = task.node->as<ConvolutionAttributes>();
+    bias_ = a.bias;
+    Geometry g(a, task.in(0), task.out(0), task.in(1));
+    if (bias_) g.bias = vector_desc(task.out(1).type.shape[0]);
+    const auto hint = forward_desc(g, attributes());
+    using Desc = dnnl::convolution_backward_weights::primitive_desc;
+    const auto direct = dnnl::algorithm::convolution_direct;
+    const Desc desc = bias_ ? Desc(engine(), direct, g.x, any_layout(g.weight), *g.bias, g.y, g.strides,
+                                   g.dilation, g.padding, g.padding, hint, attributes())
+                            : Desc(engine(), direct, g.x, any_layout(g.weight), g.y, g.strides, g.dilation,
+                                   g.padding, g.padding, hint, attributes());
+    adopt(dnnl::convolution_backward_weights(desc), desc.scratchpad_desc());
+    adopt_weight(DNNL_ARG_DIFF_WEIGHTS, g.weight, desc.diff_weights_desc());
+    bind(DNNL_ARG_SRC, g.x);
+    bind(DNNL_ARG_DIFF_DST, g.y);
+    if (bias_) bind(DNNL_ARG_DIFF_BIAS, *g.bias);
+  }
+
+  void run(const Operands& operands) override {
+    point(DNNL_ARG_SRC, operands.inputs[0]);
+    point(DNNL_ARG_DIFF_DST, operands.inputs[1]);
+    if (bias_) point(DNNL_ARG_DIFF_BIAS, operands.outputs[1]);
+    execute(operands, operands.outputs[0]);
+  }
+
+ private:
+  bool bias_ = false;
+};
+
+const char* name_of(dnnl::cpu_isa isa) {
+  switch (isa) {
+    case dnnl::cpu_isa::sse41:
+      return "SSE4.1";
+    case dnnl::cpu_isa::avx:
+      return "AVX";
+    case dnnl::cpu_isa::avx2:
+    case dnnl::cpu_isa::avx2_vnni:
+    case dnnl::cpu_isa::avx2_vnni_2:
+      return "AVX2";
+    default:  // those after it: all AVX-512, and the list grows with the library
+      return isa == dnnl::cpu_isa::isa_default ? "baseline" : "AVX-512";
+  }
+}
+
+bool has_avx512() {
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  return std::string(name_of(isa)) == "AVX-512";
+}
+
+}  // namespace
+
+std::int64_t preferred_block() { return has_avx512() ? 16 : 8; }
+
+std::string onednn_description() {
+  const dnnl_version_t* version = dnnl::version();
+  return fmt::format("oneDNN {}.{}.{}, {}", version->major, version->minor, version->patch,
+                     name_of(dnnl::get_effective_cpu_isa()));
+}
+
+std::unique_ptr<Executor> make_onednn_convolution(const Task& task) try {
+  switch (task.node->kind) {
+    case Kind::convolution_grad_input:
+      return std::make_unique<GradInput>(task);
+    case Kind::convolution_grad_weight:
+      return std::make_unique<GradWeight>(task);
+    default:  // the two forward kinds
+      return std::make_unique<Forward>(task);
+  }
+} catch (const dnnl::error& error) {
+  throw Error("{} '{}': oneDNN refuses: {} (status {}); report it with `singleshot devices`",
+              graph::name_of(task.node->kind), task.node->name, error.what(), static_cast<int>(error.status));
+}
+
+}  // namespace ssd::cpu

@@ -1,0 +1,20 @@
+// Convolutions by oneDNN: the executors, and what its code for this processor asks of the layouts.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/cpu/executor.h"
+
+namespace ssd::cpu {
+
+// B of the blocked layout: the channels of one vector of the widest instructions that oneDNN will use.
+std::int64_t preferred_block();
+// "oneDNN 3.2.1, AVX2".
+std::string onednn_description();
+
+// For tasks of the kinds convolution, fused_convolution, convolution_grad_input and convolution_grad_weight.
+// Throws Error when oneDNN refuses.
+std::unique_ptr<Executor> make_onednn_convolution(const Task& task);
+
+}  // namespace ssd::cpu

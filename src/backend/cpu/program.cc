@@ -1,0 +1,195 @@
+#include "backend/cpu/program.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <set>
+
+#include "backend/cpu/denormals.h"
+#include "base/error.h"
+#include "graph/cost.h"
+
+namespace ssd::cpu {
+namespace {
+
+using graph::Graph;
+using graph::Kind;
+using graph::Node;
+using graph::Value;
+
+void check(const Graph& graph) {
+  if (graph.replicas != 1)
+    throw Error("cpu: got a graph of {} replicas, expected 1; run one process a replica", graph.replicas);
+  for (const Node& node : graph.nodes()) {
+    for (const graph::TensorType& type : node.outputs)
+      if (type.dtype == DType::bf16)
+        throw Error("cpu: '{}' is {}, expected f32; use --precision f32", node.name, to_string(type));
+    const auto* norm = std::get_if<graph::BatchNormAttributes>(&node.attributes);
+    if (norm != nullptr && norm->group != 1)
+      throw Error("cpu: '{}' shares statistics among {} replicas, expected 1", node.name, norm->group);
+  }
+}
+
+std::set<std::string> updated_parameters(const std::vector<Graph>& graphs) {
+  std::set<std::string> names;
+  for (const Graph& graph : graphs)
+    for (const graph::Update& update : graph.updates()) names.insert(graph.nodes()[update.parameter].name);
+  return names;
+}
+
+Tensor memory_of(std::size_t bytes) { return Tensor(DType::u8, {static_cast<std::int64_t>(bytes)}); }
+
+}  // namespace
+
+CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : threads_(options.threads) {
+  omp_set_num_threads(threads_);  // primitives are made for so many threads
+  const std::set<std::string> updated = updated_parameters(graphs);
+  std::size_t arena = 0;
+  for (Graph& graph : graphs) {
+    check(graph);
+    auto compiled = std::make_unique<Compiled>();
+    compiled->graph = std::move(graph);
+    compiled->schedule = schedule(compiled->graph, options.block, updated);
+    for (const Task& task : compiled->schedule.tasks) compiled->executors.push_back(make_executor(task));
+    compiled->placement = place(compiled->graph, compiled->schedule, compiled->executors);
+    compiled->seconds.resize(compiled->executors.size());
+    arena = std::max(arena, compiled->placement.arena.bytes);
+    add_parameters(*compiled);
+    graphs_.push_back(std::move(compiled));
+  }
+  arena_ = memory_of(arena);
+  for (auto& compiled : graphs_) bind(*compiled);
+}
+
+void CpuProgram::add_parameters(const Compiled& compiled) {
+  for (const int id : compiled.graph.parameters()) {
+    const Layout& layout = compiled.schedule.layouts[id][0];
+    const std::string& name = compiled.graph.nodes()[id].name;
+    const auto [place, first] = parameters_.try_emplace(name);
+    if (first)
+      place->second = {layout, memory_of(layout.bytes())};
+    else if (!(place->second.layout == layout))
+      throw Error("cpu: parameter '{}': got {} in one graph, expected {} as in another", name,
+                  to_string(layout.type), to_string(place->second.layout.type));
+  }
+}
+
+std::byte* CpuProgram::address(const Compiled& compiled, Value value) {
+  value = compiled.schedule.resolve(compiled.graph, value);
+  const Place place = compiled.placement.places[value.node][value.output];
+  if (place.parameter >= 0) return parameters_.at(compiled.graph.nodes()[place.parameter].name).memory.data();
+  return arena_.data() + compiled.placement.arena.offsets[place.slot];
+}
+
+void CpuProgram::bind(Compiled& compiled) {
+  for (std::size_t t = 0; t < compiled.schedule.tasks.size(); ++t) {
+    const Task& task = compiled.schedule.tasks[t];
+    Operands operands;
+    for (const Value input : task.inputs) operands.inputs.push_back(address(compiled, input));
+    for (int o = 0; o < static_cast<int>(task.output_layouts.size()); ++o)
+      operands.outputs.push_back(address(compiled, {task.id, o}));
+    const int scratch = compiled.placement.scratch[t];
+    if (scratch >= 0) operands.scratch = arena_.data() + compiled.placement.arena.offsets[scratch];
+    compiled.operands.push_back(std::move(operands));
+  }
+}
+
+void CpuProgram::load(const TensorMap& parameters) {
+  for (auto& [name, parameter] : parameters_) {
+    const auto found = parameters.find(name);
+    if (found == parameters.end()) throw Error("cpu: parameter '{}' is missing", name);
+    const graph::TensorType type{found->second.dtype(), found->second.shape()};
+    if (!(type == parameter.layout.type))
+      throw Error("cpu: parameter '{}': got {}, expected {}", name, to_string(type),
+                  to_string(parameter.layout.type));
+    pack(parameter.layout, found->second.data(), parameter.memory.data());
+  }
+  for (auto& compiled : graphs_)
+    for (auto& executor : compiled->executors) executor->reload();
+}
+
+TensorMap CpuProgram::save() {
+  TensorMap result;
+  for (const auto& [name, parameter] : parameters_) {
+    Tensor tensor(parameter.layout.type.dtype, parameter.layout.type.shape);
+    unpack(parameter.layout, parameter.memory.data(), tensor.data());
+    result.emplace(name, std::move(tensor));
+  }
+  return result;
+}
+
+void CpuProgram::start(int graph, const std::vector<TensorView>& inputs) {
+  omp_set_num_threads(threads_);
+  const FlushDenormals flush;
+  Compiled& compiled = *graphs_.at(static_cast<std::size_t>(graph));
+  feed(compiled, inputs);
+  execute(compiled);
+  finished_.push_back(outputs_of(compiled));
+  // Only now may parameters change: outputs may be parameters.
+  for (const graph::Update& copy : compiled.placement.copies) {
+    const graph::TensorType& type = compiled.graph.type(copy.value);
+    const Layout& layout = compiled.schedule.layouts[copy.parameter][0];
+    const std::size_t bytes = layout.form == Form::dense
+                                  ? static_cast<std::size_t>(type.shape.elements()) * size_of(type.dtype)
+                                  : layout.bytes();
+    std::memcpy(address(compiled, {copy.parameter, 0}), address(compiled, copy.value), bytes);
+  }
+}
+
+void CpuProgram::feed(const Compiled& compiled, const std::vector<TensorView>& inputs) {
+  const std::vector<int>& ids = compiled.graph.inputs();
+  if (inputs.size() != ids.size()) throw Error("cpu: got {} inputs, expected {}", inputs.size(), ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Node& node = compiled.graph.nodes()[ids[i]];
+    const graph::TensorType type{inputs[i].dtype, inputs[i].shape};
+    if (!(type == node.outputs[0]))
+      throw Error("cpu: input '{}': got {}, expected {}", node.name, to_string(type),
+                  to_string(node.outputs[0]));
+    pack(compiled.schedule.layouts[ids[i]][0], inputs[i].data, address(compiled, {ids[i], 0}));
+  }
+}
+
+void CpuProgram::execute(Compiled& compiled) {
+  using Clock = std::chrono::steady_clock;
+  auto before = Clock::now();
+  for (std::size_t t = 0; t < compiled.executors.size(); ++t) {
+    compiled.executors[t]->run(compiled.operands[t]);
+    const auto after = Clock::now();
+    compiled.seconds[t] += std::chrono::duration<double>(after - before).count();
+    before = after;
+  }
+  ++compiled.steps;
+}
+
+std::vector<Tensor> CpuProgram::outputs_of(const Compiled& compiled) {
+  std::vector<Tensor> outputs;
+  for (const graph::Output& output : compiled.graph.outputs()) {
+    const Layout& layout = compiled.schedule.layouts[output.value.node][output.value.output];
+    Tensor tensor(layout.type.dtype, layout.type.shape);
+    unpack(layout, address(compiled, output.value), tensor.data());
+    outputs.push_back(std::move(tensor));
+  }
+  return outputs;
+}
+
+std::vector<Tensor> CpuProgram::finish() {
+  if (finished_.empty()) throw Error("cpu: finish() without a step in flight; call start() first");
+  std::vector<Tensor> outputs = std::move(finished_.front());
+  finished_.pop_front();
+  return outputs;
+}
+
+std::vector<NodeTime> CpuProgram::profile() const {
+  std::vector<NodeTime> times;
+  for (const auto& compiled : graphs_)
+    for (std::size_t t = 0; t < compiled->seconds.size(); ++t) {
+      const Task& task = compiled->schedule.tasks[t];
+      times.push_back({task.node->name, task.node->kind, compiled->seconds[t],
+                       graph::cost(compiled->graph, task.id).flops * compiled->steps});
+    }
+  return times;
+}
+
+}  // namespace ssd::cpu

@@ -1,0 +1,63 @@
+// Compiled graphs and the parameters they share.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/cpu_device.h"
+#include "backend/cpu/placement.h"
+#include "graph/device.h"
+
+namespace ssd::cpu {
+
+class CpuProgram final : public graph::Program {
+ public:
+  struct Options {
+    int threads = 1;
+    std::int64_t block = 8;  // B of the blocked layouts: 8 or 16
+  };
+  // Throws Error when a graph asks for what this device cannot do, or when graphs disagree about a parameter.
+  CpuProgram(std::vector<graph::Graph> graphs, const Options& options);
+
+  void load(const TensorMap& parameters) override;
+  TensorMap save() override;
+  void start(int graph, const std::vector<TensorView>& inputs) override;
+  std::vector<Tensor> finish() override;
+  int depth() const override { return 1; }
+
+  std::vector<NodeTime> profile() const;
+  std::size_t arena_bytes() const { return arena_.bytes(); }
+
+ private:
+  struct Parameter {
+    Layout layout;
+    Tensor memory;
+  };
+  struct Compiled {
+    graph::Graph graph;
+    Schedule schedule;
+    std::vector<std::unique_ptr<Executor>> executors;  // as many as tasks
+    Placement placement;
+    std::vector<Operands> operands;  // of each task
+    std::vector<double> seconds;     // each task took so far
+    int steps = 0;
+  };
+
+  void add_parameters(const Compiled& compiled);
+  void bind(Compiled& compiled);
+  std::byte* address(const Compiled& compiled, graph::Value value);
+  void feed(const Compiled& compiled, const std::vector<TensorView>& inputs);
+  void execute(Compiled& compiled);
+  std::vector<Tensor> outputs_of(const Compiled& compiled);
+
+  int threads_;
+  std::vector<std::unique_ptr<Compiled>> graphs_;
+  std::map<std::string, Parameter> parameters_;
+  Tensor arena_;
+  std::deque<std::vector<Tensor>> finished_;
+};
+
+}  // namespace ssd::cpu

@@ -1,0 +1,156 @@
+#include "bench/network_bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "base/random.h"
+#include "boxes/ssd300.h"
+#include "graph/cost.h"
+#include "model/formula_weights.h"
+#include "model/ssd300.h"
+#include "model/state.h"
+#include "model/training_program.h"
+
+namespace ssd {
+namespace {
+
+constexpr std::int64_t boxes_per_image = 64;
+
+// Inputs of a training graph (of all replicas), or of an inference graph: noise for pictures, three positives
+// in a thousand default boxes.
+struct MadeUpBatch {
+  Tensor images, match, boxes, labels, rate, scale, step;
+
+  MadeUpBatch(std::int64_t n, std::int64_t classes)
+      : images(DType::u8, {n, image_size, image_size, 3}),
+        match(DType::i32, {n, default_box_count}),
+        boxes(DType::f32, {n, boxes_per_image, 4}),
+        labels(DType::i32, {n, boxes_per_image}),
+        rate(DType::f32, {}),
+        scale(DType::f32, {}),
+        step(DType::f32, {}) {
+    Random random(1, 0, 0);
+    for (std::uint8_t& pixel : images.as<std::uint8_t>()) pixel = static_cast<std::uint8_t>(random.next());
+    for (std::int32_t& index : match.as<std::int32_t>())
+      index = random.coin(0.003) ? static_cast<std::int32_t>(random.below(boxes_per_image)) : -1;
+    for (float& value : boxes.as<float>()) value = static_cast<float>(random.uniform(0.2, 0.8));
+    for (std::int32_t& label : labels.as<std::int32_t>())
+      label = static_cast<std::int32_t>(1 + random.below(static_cast<std::uint64_t>(classes - 1)));
+    rate.as<float>()[0] = 1e-4f;
+    scale.as<float>()[0] = 1;
+    step.as<float>()[0] = 1;
+  }
+
+  model::TrainingInputs training() const { return {images, match, boxes, labels, rate, scale, step}; }
+};
+
+// Steps of one kind on a device. A step reads the batch, which outlives it.
+class Steps {
+ public:
+  virtual ~Steps() = default;
+  virtual void start() = 0;
+  virtual void finish() = 0;
+  virtual int depth() const = 0;
+};
+
+class TrainingSteps : public Steps {
+ public:
+  TrainingSteps(graph::Device& device, const BenchmarkOptions& options, const MadeUpBatch& batch)
+      : batch_(batch), program_(device, options.model, training_options(options, device.replicas())) {
+    program_.load({.weights = model::formula_weights(options.model), .slots = {}, .averages = {}});
+  }
+  static model::TrainingOptions training_options(const BenchmarkOptions& options, int replicas) {
+    return {.batch = options.batch,
+            .max_boxes = boxes_per_image,
+            .replicas = replicas,
+            .batch_norm_group = options.batch_norm_group};
+  }
+  void start() override { program_.start(0, batch_.training()); }
+  void finish() override { program_.finish(); }
+  int depth() const override { return program_.depth(); }
+
+ private:
+  const MadeUpBatch& batch_;
+  model::TrainingProgram program_;
+};
+
+class InferenceSteps : public Steps {
+ public:
+  InferenceSteps(graph::Device& device, const BenchmarkOptions& options, const MadeUpBatch& batch)
+      : batch_(batch) {
+    graph::Graph graph = model::inference_graph(options.model, options.batch);
+    graph.replicas = device.replicas();
+    program_ = device.compile({std::move(graph)});
+    program_->load(model::inference_parameters(options.model, model::formula_weights(options.model)));
+  }
+  void start() override { program_->start(0, {batch_.images}); }
+  void finish() override { program_->discard(); }
+  int depth() const override { return program_->depth(); }
+
+ private:
+  const MadeUpBatch& batch_;
+  std::unique_ptr<graph::Program> program_;
+};
+
+std::unique_ptr<Steps> make_steps(graph::Device& device, const BenchmarkOptions& options,
+                                  const MadeUpBatch& batch) {
+  if (options.mode == BenchmarkMode::train) return std::make_unique<TrainingSteps>(device, options, batch);
+  return std::make_unique<InferenceSteps>(device, options, batch);
+}
+
+double flops_per_image(const BenchmarkOptions& options, int replicas) {
+  const graph::Graph graph =
+      options.mode == BenchmarkMode::train
+          ? model::training_graph(options.model, TrainingSteps::training_options(options, replicas))
+          : model::inference_graph(options.model, options.batch);
+  return graph::cost(graph).flops / static_cast<double>(options.batch);
+}
+
+}  // namespace
+
+double BenchmarkResult::average() const {
+  double seconds = 0;  // a picture, summed over iterations of equal size
+  for (const double rate : images_per_s) seconds += 1 / rate;
+  return static_cast<double>(images_per_s.size()) / seconds;
+}
+double BenchmarkResult::minimum() const {
+  return *std::min_element(images_per_s.begin(), images_per_s.end());
+}
+double BenchmarkResult::maximum() const {
+  return *std::max_element(images_per_s.begin(), images_per_s.end());
+}
+double BenchmarkResult::median() const {
+  std::vector<double> sorted = images_per_s;
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options,
+                          const std::function<void(int, int)>& progress) {
+  using Clock = std::chrono::steady_clock;
+  const std::int64_t images = options.batch * device.replicas();
+  // Before the steps, which may be reading from it when one of them throws.
+  const MadeUpBatch batch(images, options.model.classes);
+  const std::unique_ptr<Steps> steps = make_steps(device, options, batch);
+
+  BenchmarkResult result;
+  result.flops_per_image = flops_per_image(options, device.replicas());
+  const int total = options.warmup + options.iterations;
+  int started = 0;
+  Clock::time_point last = Clock::now();
+  for (int done = 0; done < total; ++done) {
+    for (; started < total && started - done < steps->depth(); ++started) steps->start();
+    steps->finish();
+    const Clock::time_point now = Clock::now();
+    const double seconds = std::chrono::duration<double>(now - last).count();
+    last = now;
+    if (done >= options.warmup) result.images_per_s.push_back(static_cast<double>(images) / seconds);
+    if (progress) progress(done + 1, total);
+  }
+  return result;
+}
+
+}  // namespace ssd

@@ -1,0 +1,222 @@
+#include "data/dataset/coco.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace ssd {
+namespace {
+
+std::string message_of(std::string_view json) {
+  try {
+    parse_coco(json, "a.json");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+constexpr std::string_view small = R"({
+  "info": {"year": 2017, "list": [1, [2, {}]]},
+  "annotations": [
+    {"id": 7, "image_id": 3.0, "category_id": 90, "bbox": [1, 2.5, 30, 40.25], "area": 17.5, "iscrowd": 1,
+     "segmentation": {"counts": [1, 2, 3], "size": [4, 5]}},
+    {"segmentation": [[1.0, 2.0]], "bbox": [0, 0, 4, 5], "category_id": 1, "image_id": 3, "id": 8}
+  ],
+  "images": [{"file_name": "folder/\u00e9t\u00e9.jpg", "height": 480, "width": 640, "id": 3, "license": null}],
+  "categories": [{"supercategory": "indoor", "id": 90, "name": "tooth\"brush"}, {"id": 1, "name": "person"}]
+})";
+
+TEST(Coco, ReadsAllThreeListsInAnyOrder) {
+  const CocoFile coco = parse_coco(small, "a.json");
+  ASSERT_EQ(coco.images.size(), 1u);
+  EXPECT_EQ(coco.images[0].id, 3);
+  EXPECT_EQ(coco.images[0].file_name, "folder/été.jpg");
+  EXPECT_EQ(coco.images[0].width, 640);
+  EXPECT_EQ(coco.images[0].height, 480);
+  ASSERT_EQ(coco.annotations.size(), 2u);
+  EXPECT_EQ(coco.annotations[0].id, 7);
+  EXPECT_EQ(coco.annotations[0].image_id, 3);
+  EXPECT_EQ(coco.annotations[0].category_id, 90);
+  EXPECT_EQ(coco.annotations[0].bbox, (std::array{1.0, 2.5, 30.0, 40.25}));
+  EXPECT_EQ(coco.annotations[0].area, 17.5);
+  EXPECT_TRUE(coco.annotations[0].iscrowd);
+  EXPECT_EQ(coco.annotations[1].area, 20.0);
+  EXPECT_FALSE(coco.annotations[1].iscrowd);
+  ASSERT_EQ(coco.categories.size(), 2u);
+  EXPECT_EQ(coco.categories[0].name, "tooth\"brush");
+  EXPECT_EQ(coco.categories[1].id, 1);
+}
+
+TEST(Coco, NumbersOfAnyLengthAreRight) {
+  Random random(5, 0, 0);
+  for (int i = 0; i < 300; ++i) {
+    const double value =
+        i % 2 == 0 ? random.uniform() : static_cast<double>(static_cast<float>(random.uniform()));
+    for (const int digits : {19, 20, 21, 25, 40, 60}) {
+      const std::string text = fmt::format("{:.{}f}", value, digits);
+      const double expected = std::strtod(text.c_str(), nullptr);
+      const CocoFile coco = parse_coco(
+          fmt::format(R"({{"annotations": [{{"id": 7.{1:0<{2}}, "image_id": 1, "category_id": 2, "area": {0},
+                           "bbox": [{0}, {0}, {0}, {0}]}}], "images": [], "categories": []}})",
+                      text, "", digits),
+          "a.json");
+      const CocoAnnotation& annotation = coco.annotations.at(0);
+      EXPECT_EQ(annotation.id, 7);
+      EXPECT_EQ(annotation.area, expected) << text;
+      EXPECT_EQ(annotation.bbox, (std::array{expected, expected, expected, expected})) << text;
+    }
+  }
+}
+
+TEST(Coco, RefusesFlagsThatAreNeitherYesNorNo) {
+  EXPECT_EQ(message_of(R"({"annotations": [{"id": 1, "iscrowd": 0.5}]})"),
+            "a.json: byte 17 (line 1): annotation 0: iscrowd: got 0.5, expected 0 or 1");
+}
+
+TEST(Coco, AnEvaluationNeedsIdsAlone) {
+  constexpr std::string_view bare =
+      R"({"images": [{"id": 3}, {"id": 4, "width": null, "height": 0, "file_name": 5}],
+      "annotations": [], "categories": [{"id": 7}, {"name": null, "id": 8}, {"id": 9, "name": ""}]})";
+  const CocoFile coco = parse_coco(bare, "a.json", CocoFields::ids);
+  ASSERT_EQ(coco.images.size(), 2u);
+  EXPECT_EQ(coco.images[1].id, 4);
+  ASSERT_EQ(coco.categories.size(), 3u);
+  EXPECT_EQ(coco.categories[0].name, "7");
+  EXPECT_EQ(coco.categories[1].name, "8");
+  EXPECT_EQ(coco.categories[2].name, "");
+  EXPECT_EQ(message_of(bare), "a.json: byte 12 (line 1): image 0 has no \"file_name\"");
+  for (const std::string_view text : {R"({"images": [{}]})", R"({"categories": [{"name": "bat"}]})"})
+    EXPECT_THROW(parse_coco(text, "a.json", CocoFields::ids), Error) << text;
+}
+
+TEST(Coco, WritesWhatItReadsBack) {
+  const CocoFile once = parse_coco(small, "a.json");
+  const std::string text = write_coco(once);
+  const CocoFile twice = parse_coco(text, "b.json");
+  EXPECT_EQ(write_coco(twice), text);
+  EXPECT_EQ(twice.images[0].file_name, once.images[0].file_name);
+  EXPECT_EQ(twice.categories[0].name, once.categories[0].name);
+  EXPECT_EQ(twice.annotations[0].bbox, once.annotations[0].bbox);
+  EXPECT_EQ(twice.annotations[0].iscrowd, true);
+}
+
+TEST(Coco, NamesFilePositionAndFieldOfWhatIsWrong) {
+  EXPECT_EQ(
+      message_of("{\"images\": [],\n \"annotations\": [{\"id\": 1, \"image_id\": 2, \"category_id\": 3}]}"),
+      "a.json: byte 32 (line 2): annotation 0 has no \"bbox\"");
+  EXPECT_EQ(message_of(R"({"images": [{"id": 1.5}]})"),
+            "a.json: byte 12 (line 1): image 0: id: got 1.5, expected a whole number");
+  EXPECT_EQ(message_of(R"({"images": [{"id": 1, "width": 0}]})"),
+            "a.json: byte 12 (line 1): image 0: width: got 0 pixels, expected 1 or more");
+  EXPECT_EQ(
+      message_of(R"({"annotations": [{"id": 1, "bbox": [1, 2, 3]}]})"),
+      "a.json: byte 17 (line 1): annotation 0: bbox: got 3 numbers, expected 4 (left, top, width, height)");
+  EXPECT_EQ(message_of(R"({"images": [], "annotations": []})"),
+            "a.json: the list \"categories\" is missing; give a COCO instances file (images, annotations, "
+            "categories)");
+  const std::string mistyped =
+      message_of(R"({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": 5}]})");
+  EXPECT_NE(mistyped.find("byte"), std::string::npos) << mistyped;
+  EXPECT_NE(mistyped.find("category 1: name"), std::string::npos) << mistyped;
+}
+
+TEST(Coco, SaysWhatStandsWhereAnotherKindIsExpected) {
+  EXPECT_EQ(message_of(R"({"images": [{"id": "x\ny"}]})"),
+            "a.json: byte 19 (line 1): image 0: id: got \"x\\ny\", expected a whole number");
+  EXPECT_EQ(message_of(R"({"images": [], "annotations": [{"id": 1, "bbox": [1, 2, null, 4]}]})"),
+            "a.json: byte 56 (line 1): annotation 0: bbox: got null, expected a number");
+  EXPECT_EQ(message_of(R"({"categories": [{"id": 2, "name": 5}]})"),
+            "a.json: byte 34 (line 1): category 0: name: got 5, expected a text");
+  EXPECT_EQ(message_of(R"({"images": {"a": 1}})"),
+            "a.json: byte 11 (line 1): got an object, expected a list");
+  EXPECT_EQ(message_of(R"({"images": [[]]})"),
+            "a.json: byte 12 (line 1): image 0 got a list, expected an object");
+  EXPECT_EQ(
+      message_of(" []"),
+      "a.json: byte 1 (line 1): got a list, expected an object with images, annotations and categories");
+  EXPECT_TRUE(message_of(R"({"images": [{"id": 01}]})").ends_with("got 01, expected a whole number"));
+}
+
+TEST(Coco, TakesAByteOrderMarkAndCountsIt) {
+  EXPECT_EQ(parse_coco("\xef\xbb\xbf" + std::string(small), "a.json").images.size(), 1u);
+  EXPECT_EQ(message_of("\xef\xbb\xbf{\"images\": [{\"id\": 1.5}]}"),
+            "a.json: byte 15 (line 1): image 0: id: got 1.5, expected a whole number");
+}
+
+TEST(Coco, NamesWhatIsNoTextAtAll) {
+  EXPECT_EQ(message_of("\x1f\x8b\x08"), "a.json: this is gzip data, expected JSON; unpack it (gunzip)");
+  for (const std::string_view text : {"\xff\xfe{", "\xfe\xff"})
+    EXPECT_TRUE(message_of(text).starts_with("a.json: this is UTF-16, expected UTF-8"));
+  try {
+    read_coco(testing::TempDir());
+    FAIL() << "a folder was read";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("got a folder, expected a file"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Coco, RefusesWhatIsNotJson) {
+  for (const std::string_view text :
+       {"", "[]", "42", "{", "{\"images\": [", "{\"images\": [}", "{\"images\" []}",
+        "{\"images\": [{\"id\": 1", "\xff\xfe", "{\"images\": [{\"id\": NaN}]}"})
+    EXPECT_TRUE(message_of(text).starts_with("a.json: ")) << text << " gave " << message_of(text);
+  const std::string whole(small);
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_NE(message_of(whole.substr(0, size)), "no error") << size << " bytes of " << whole.size();
+  EXPECT_NE(message_of(whole + "x"), "no error");
+  EXPECT_THROW(read_coco("no/such/file.json"), Error);
+}
+
+TEST(Coco, SaysWhereTheTextItselfIsBroken) {
+  EXPECT_TRUE(message_of("{\"images\": [],\n \"x\": \"caf\xe9\"}").starts_with("a.json: byte 25 (line 2): "))
+      << message_of("{\"images\": [],\n \"x\": \"caf\xe9\"}");
+  EXPECT_TRUE(message_of("{\"images\": [], \"x").starts_with("a.json: byte 17 (line 1, the end): "));
+  EXPECT_TRUE(message_of("{\"a\": \"b\nc\"}").starts_with("a.json: byte 8 (line 1): "));
+  const std::string whole(small);
+  for (std::size_t size = 0; size + 1 < whole.size(); ++size) {
+    const std::string message = message_of(whole.substr(0, size));
+    EXPECT_NE(message.find(": byte "), std::string::npos) << message;
+    if (size > 0 && whole[size - 1] == '}') continue;  // that could be the end
+    EXPECT_TRUE(message.starts_with(fmt::format("a.json: byte {} (line ", size))) << message;
+    EXPECT_NE(message.find(", the end): "), std::string::npos) << message;
+  }
+}
+
+TEST(Coco, WritesNamesThatAreNoUtf8AsLatin1) {
+  CocoFile coco;
+  coco.categories = {{.id = 1, .name = "caf\xe9"}};
+  EXPECT_EQ(parse_coco(write_coco(coco), "a.json").categories.at(0).name, "caf\u00e9");
+}
+
+TEST(Coco, ReadsTheRealSubset) {
+  const std::filesystem::path folder = SSD_SOURCE_DIR "/../shared/data/coco-subset/annotations";
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP() << "shared/data/coco-subset is not beside the source tree";
+  const CocoFile train = read_coco(folder / "instances_train2017.json");
+  const CocoFile val = read_coco(folder / "instances_val2017.json");
+  // Counted with Python's json module.
+  EXPECT_EQ(train.images.size(), 240u);
+  EXPECT_EQ(train.annotations.size(), 1913u);
+  EXPECT_EQ(val.images.size(), 100u);
+  EXPECT_EQ(val.annotations.size(), 892u);
+  EXPECT_EQ(train.categories.size(), 80u);
+  EXPECT_EQ(train.categories[79].id, 90);
+  EXPECT_EQ(train.categories[79].name, "toothbrush");
+  double area = 0;
+  std::size_t crowds = 0;
+  for (const CocoAnnotation& annotation : train.annotations) {
+    area += annotation.area;
+    crowds += annotation.iscrowd;
+  }
+  EXPECT_EQ(crowds, 21u);
+  EXPECT_NEAR(area, 21416276.788899988, 1e-3);
+}
+
+}  // namespace
+}  // namespace ssd

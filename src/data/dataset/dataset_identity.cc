@@ -1,0 +1,43 @@
+#include "data/dataset/dataset_identity.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <filesystem>
+#include <span>
+
+#include "storage/checksum.h"
+
+namespace ssd {
+namespace {
+
+template <typename T>
+void append(std::string& bytes, const T& value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+std::string hash_of(const std::vector<Sample>& samples) {
+  std::uint64_t hash = 0;
+  for (const Sample& sample : samples) {
+    std::string bytes;
+    append(bytes, hash);
+    append(bytes, sample.image_id);
+    append(bytes, sample.width);
+    append(bytes, sample.height);
+    for (const LabeledBox& box : sample.boxes) {
+      for (const float edge : {box.box.left, box.box.top, box.box.right, box.box.bottom}) append(bytes, edge);
+      append(bytes, box.label);
+    }
+    bytes += std::filesystem::path(sample.file).filename().string();
+    hash = xxh64(std::as_bytes(std::span(bytes)));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace
+
+DatasetIdentity identity_of(const Dataset& dataset) {
+  return {hash_of(dataset.samples), dataset.images->pixels()};
+}
+
+}  // namespace ssd

@@ -1,0 +1,25 @@
+#include "data/dataset/image_store.h"
+
+#include "data/dataset/dataset.h"
+#include "storage/file_bytes.h"
+
+namespace ssd {
+namespace {
+
+class FileStore : public ImageStore {
+ public:
+  PictureSource load(const Sample& sample, std::vector<std::byte>& buffer) const override {
+    return {PictureSource::Encoding::jpeg, read_file(sample.file, buffer), sample.width, sample.height};
+  }
+  std::string pixels() const override { return "files"; }
+  std::string description() const override { return "JPEG files"; }
+};
+
+}  // namespace
+
+std::shared_ptr<const ImageStore> file_store() {
+  static const auto store = std::make_shared<const FileStore>();
+  return store;
+}
+
+}  // namespace ssd

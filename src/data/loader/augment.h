@@ -1,0 +1,83 @@
+// From a stored picture to a network input: the front door of the image path.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/random.h"
+#include "boxes/labeled_box.h"
+#include "boxes/ssd300.h"
+#include "data/loader/random_crop.h"
+#include "image/image_source.h"
+#include "image/jpeg.h"
+#include "image/orientation.h"
+#include "image/resize.h"
+
+namespace ssd {
+
+struct AugmentOptions {
+  bool crop = true;
+  bool flip = true;  // with probability 1/2
+  bool colour =
+      true;  // hue -0.5..0.5 degrees, saturation 0.5..1.5, brightness 0.875..1.125, contrast 0.5..1.5
+};
+
+// Seconds of this thread.
+struct StageTimes {
+  double decode = 0;
+  double resize = 0;  // crop and flip included
+  double colour = 0;
+};
+
+// Makes network inputs, image after image, without allocating memory once it has seen the largest picture
+// (but for what libjpeg takes and gives back). One a thread. All methods throw Error, without the file's
+// name, for pictures that cannot be read; the next call is then as good as the first.
+class Augmenter {
+ public:
+  static constexpr std::size_t kBytes =
+      3u * image_size * image_size;  // of the square output: RGB, row after row
+
+  explicit Augmenter(const AugmentOptions& options = {}) : options_(options) {}
+
+  // A training sample: crop (chosen first; only what it needs is decoded), flip, resize, colour. `boxes` are
+  // relative (ltrb, 0..1) to the annotated picture, `kept` to the output; it may end up empty. Draws from
+  // `random` alone.
+  void train(const PictureSource& source, std::span<const LabeledBox> boxes, Random& random,
+             std::span<std::uint8_t> image, std::vector<LabeledBox>& kept);
+
+  struct Size {
+    int width = 0;
+    int height = 0;
+  };
+  // The whole picture, turned as for `train`; gives the size of the (turned) original.
+  Size evaluate(const PictureSource& source, std::span<std::uint8_t> image);
+
+  StageTimes& times() { return times_; }
+
+ private:
+  // What of the turned picture to show.
+  struct View {
+    PixelRect rect;
+    bool flip = false;
+  };
+
+  // Reads the header; the size of the turned picture.
+  Size open(const PictureSource& source);
+  void render(const PictureSource& source, const View& view, std::span<std::uint8_t> image);
+  void render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image);
+  void render_raw(const PictureSource& source, const PixelRect& stored, const ResizeOptions& options,
+                  std::span<std::uint8_t> image);
+
+  AugmentOptions options_;
+  StageTimes times_;
+  JpegDecoder decoder_;
+  Resizer resizer_;
+  Size turned_;
+  Turn turn_;
+  std::vector<std::uint8_t> untransposed_;
+};
+
+}  // namespace ssd

@@ -1,0 +1,174 @@
+#include "detect/evaluation.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "eval/detections_json.h"
+
+namespace ssd {
+namespace {
+
+nlohmann::ordered_json numbers_json(const CocoNumbers& numbers) {
+  nlohmann::ordered_json json;
+  for (std::size_t i = 0; i < numbers.size(); ++i) json[std::string(coco_number_names[i])] = numbers[i];
+  return json;
+}
+
+// The categories' names in the order of `ids`, each with its id where that alone tells two apart.
+std::vector<std::string> category_names(const CocoFile& coco, const std::vector<std::int64_t>& ids) {
+  std::map<std::int64_t, std::string> name_of;
+  for (const CocoCategory& category : coco.categories) name_of[category.id] = category.name;
+  std::map<std::string, int> uses;
+  for (const auto& [id, name] : name_of) ++uses[name];
+  std::vector<std::string> names;
+  for (const std::int64_t id : ids) {
+    std::string name = name_of.at(id);
+    // Again, should the longer name be another category's.
+    for (const bool shared = uses[name] > 1; shared && uses.contains(name);) name += fmt::format(" ({})", id);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// Batches whose pictures the device may still read: what is left of them when an evaluation ends early is
+// waited for, since the predictor goes on living.
+class InFlight {
+ public:
+  explicit InFlight(Predictor& predictor) : predictor_(predictor) {}
+  ~InFlight() {
+    while (!batches_.empty()) {
+      try {
+        predictor_.discard();
+      } catch (const std::exception&) {  // a step that failed is over as well
+      }
+      batches_.pop_front();
+    }
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  void start(Loader::BatchPointer batch) {
+    predictor_.start(batch->images);
+    batches_.push_back(std::move(batch));
+  }
+  // The oldest batch and its detections.
+  std::pair<Loader::BatchPointer, std::vector<std::vector<Detection>>> finish(ThreadPool& pool) {
+    Loader::BatchPointer batch = std::move(batches_.front());
+    batches_.pop_front();
+    auto detections = predictor_.finish(batch->valid, &pool);
+    return {std::move(batch), std::move(detections)};
+  }
+  bool empty() const { return batches_.empty(); }
+  bool full() const { return static_cast<int>(batches_.size()) >= predictor_.depth(); }
+
+ private:
+  Predictor& predictor_;
+  std::deque<Loader::BatchPointer> batches_;
+};
+
+// The detections of all processes on rank 0, by rank.
+std::vector<DetectedBox> gathered(const std::vector<DetectedBox>& own, Communicator& communicator) {
+  static_assert(std::is_trivially_copyable_v<DetectedBox>);
+  const std::string bytes(reinterpret_cast<const char*>(own.data()), own.size() * sizeof(DetectedBox));
+  std::vector<DetectedBox> all;
+  for (const std::string& part : communicator.gather(bytes)) {
+    const std::size_t before = all.size();
+    all.resize(before + part.size() / sizeof(DetectedBox));
+    std::copy(part.begin(), part.end(), reinterpret_cast<char*>(all.data() + before));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset,
+                                    const DetectSetOptions& options) {
+  Loader loader(dataset, {.mode = LoaderOptions::Mode::evaluate,
+                          .batch_size = static_cast<int>(predictor.batch()),
+                          .threads = options.threads,
+                          .buffers = predictor.depth() + 2,
+                          .rank = options.communicator ? options.communicator->rank() : 0,
+                          .world = options.communicator ? options.communicator->size() : 1,
+                          .bad_images = options.bad_images,
+                          .on_bad_image = options.on_bad_image});
+  ThreadPool pool(options.threads);
+  InFlight in_flight(predictor);
+  std::vector<DetectedBox> boxes;
+  std::vector<std::int64_t> category_ids;
+  for (const CocoCategory& category : dataset.categories) category_ids.push_back(category.id);
+  std::uint64_t done = 0;
+  const auto finish_oldest = [&] {
+    const auto [pointer, detections] = in_flight.finish(pool);
+    const Batch& batch = *pointer;
+    for (std::size_t i = 0; i < detections.size(); ++i) {
+      if (batch.sample_indices[i] == Batch::no_sample) continue;
+      const Sample& sample = dataset.samples[batch.sample_indices[i]];
+      for (const Detection& detection : detections[i])
+        boxes.push_back(to_coco(detection, {sample.image_id, sample.width, sample.height, category_ids}));
+    }
+    done += static_cast<std::uint64_t>(batch.valid);
+    if (options.progress) options.progress(done, dataset.samples.size());
+    if (options.stop && options.stop()) throw Error("evaluation: stopped before its end");
+  };
+  while (Loader::BatchPointer batch = loader.next()) {
+    in_flight.start(std::move(batch));
+    if (in_flight.full()) finish_oldest();
+  }
+  while (!in_flight.empty()) finish_oldest();
+  if (loader.bad_images() == dataset.samples.size())
+    throw Error("{}: none of the {} pictures could be read; is the picture folder right?",
+                dataset.samples.front().file, dataset.samples.size());
+  return options.communicator ? gathered(boxes, *options.communicator) : boxes;
+}
+
+EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
+                                     ThreadPool* pool) {
+  std::vector<std::int64_t> images, categories;
+  std::vector<GroundTruthBox> boxes;
+  for (const CocoImage& image : ground_truth.images) images.push_back(image.id);
+  for (const CocoCategory& category : ground_truth.categories) categories.push_back(category.id);
+  for (const CocoAnnotation& a : ground_truth.annotations)
+    boxes.push_back({a.id, a.image_id, a.category_id, a.bbox, a.area, a.iscrowd});
+
+  EvaluationReport report{.images = images.size(), .detections = detections.size()};
+  report.arrays = evaluate_coco({images, categories, boxes, detections}, pool);
+  report.numbers = summarize(report.arrays);
+  const std::vector<std::int64_t> with_boxes = images_with_objects(images, boxes);
+  report.images_with_boxes = with_boxes.size();
+  report.numbers_with_boxes = summarize(evaluate_coco({with_boxes, categories, boxes, detections}, pool));
+  const std::vector<double> precision = average_precision_of_categories(report.arrays);
+  const std::vector<std::string> names = category_names(ground_truth, report.arrays.category_ids);
+  for (std::size_t k = 0; k < precision.size(); ++k) report.categories.push_back({names[k], precision[k]});
+  return report;
+}
+
+std::string to_text(const EvaluationReport& report) {
+  std::string text = fmt::format("{:<6} {:>10} {:>18}\n", "", fmt::format("{} images", report.images),
+                                 fmt::format("{} with boxes", report.images_with_boxes));
+  for (std::size_t i = 0; i < coco_number_count; ++i)
+    text += fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", coco_number_names[i], report.numbers[i],
+                        report.numbers_with_boxes[i]);
+  if (report.bad_images > 0)
+    text += fmt::format("{} pictures could not be read and count as without detections\n", report.bad_images);
+  return text;
+}
+
+std::string to_json(const EvaluationReport& report) {
+  auto categories = nlohmann::ordered_json::object();
+  for (const CategoryPrecision& category : report.categories)
+    categories[category.name] = category.average_precision;
+  return nlohmann::ordered_json{{"images", report.images},
+                                {"images_with_boxes", report.images_with_boxes},
+                                {"bad_images", report.bad_images},
+                                {"detections", report.detections},
+                                {"numbers", numbers_json(report.numbers)},
+                                {"numbers_with_boxes", numbers_json(report.numbers_with_boxes)},
+                                {"categories", std::move(categories)}}
+      .dump();
+}
+
+}  // namespace ssd

@@ -1,0 +1,33 @@
+#include "detect/predictor.h"
+
+#include "model/ssd300.h"
+#include "model/state.h"
+
+namespace ssd {
+
+Predictor::Predictor(graph::Device& device, const model::ModelOptions& model, const Options& options)
+    : model_(model), detector_(options.detector), batch_(options.batch * device.replicas()) {
+  graph::Graph graph = model::inference_graph(model, options.batch);
+  graph.replicas = device.replicas();
+  std::vector<graph::Graph> graphs;
+  graphs.push_back(std::move(graph));
+  program_ = device.compile(std::move(graphs));
+}
+
+void Predictor::load(const TensorMap& weights) {
+  program_->load(model::inference_parameters(model_, weights));
+}
+
+void Predictor::start(const Tensor& images) { program_->start(0, {images}); }
+
+std::vector<std::vector<Detection>> Predictor::finish(int valid, ThreadPool* pool) {
+  const std::vector<Tensor> outputs = program_->finish();
+  // Only the pictures that are there: the first `valid` of the batch.
+  const auto first = [&](const Tensor& tensor) {
+    const Shape& shape = tensor.shape();
+    return TensorView{tensor.dtype(), {valid, shape[1], shape[2]}, tensor.data()};
+  };
+  return detect({first(outputs[0]), first(outputs[1])}, detector_, pool);
+}
+
+}  // namespace ssd

@@ -1,0 +1,46 @@
+// A trained network that looks at pictures.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "detect/detector.h"
+#include "graph/device.h"
+#include "model/options.h"
+
+namespace ssd {
+
+// Inference on a device, followed by post-processing on the host. Batches are of a fixed size; a smaller last
+// one is padded by the caller.
+class Predictor {
+ public:
+  struct Options {
+    std::int64_t batch = 8;  // pictures a replica
+    DetectorOptions detector;
+  };
+  Predictor(graph::Device& device, const model::ModelOptions& model, const Options& options);
+
+  // Takes weights by state_dict names; batch norms are folded on the way.
+  void load(const TensorMap& weights);
+
+  // Pictures a batch, over all replicas.
+  std::int64_t batch() const { return batch_; }
+
+  // Starts on images u8 (batch, 300, 300, 3), which must stay unchanged until their result was taken.
+  void start(const Tensor& images);
+  // The detections of the oldest batch in flight, `valid` pictures of it.
+  std::vector<std::vector<Detection>> finish(int valid, ThreadPool* pool = nullptr);
+  // Waits for the oldest batch in flight without its detections.
+  void discard() { program_->discard(); }
+  // How many batches may be in flight.
+  int depth() const { return program_->depth(); }
+
+ private:
+  model::ModelOptions model_;
+  DetectorOptions detector_;
+  std::int64_t batch_;
+  std::unique_ptr<graph::Program> program_;
+};
+
+}  // namespace ssd

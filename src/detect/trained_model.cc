@@ -1,0 +1,93 @@
+#include "detect/trained_model.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/error.h"
+#include "model/state.h"
+#include "weights/checkpoint.h"
+#include "weights/weights.h"
+
+namespace ssd {
+namespace {
+
+// Floating-point tensors as f32, without wrapper prefixes and without counters.
+TensorMap network_weights(const std::filesystem::path& path) {
+  TensorMap weights;
+  for (auto& [name, tensor] : strip_wrapper_prefixes(read_weights(path)))
+    if (!name.ends_with("num_batches_tracked")) weights.emplace(name, to_f32(tensor));
+  return weights;
+}
+
+// The folder of a checkpoint: `path` itself, or the latest of a run.
+std::optional<std::filesystem::path> checkpoint_folder(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return std::nullopt;
+  if (std::filesystem::exists(path / "state.json")) return path;
+  if (const auto latest = latest_checkpoint(path)) return latest->path;
+  throw Error(
+      "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
+      "file",
+      path.string());
+}
+
+}  // namespace
+
+NetworkDescription parse_network(const std::string& state_json, const std::string& name) {
+  try {
+    const auto root = nlohmann::json::parse(state_json);
+    NetworkDescription result;
+    const auto& network = root.at("model");
+    result.model.backbone = model::backbone_named(network.at("backbone").get<std::string>());
+    result.model.stride_in = model::stride_in_named(network.at("stride_in").get<std::string>());
+    result.model.classes = network.at("classes");
+    for (const auto& category : root.at("categories"))
+      result.categories.push_back({category.at("id"), category.at("name")});
+    return result;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error("{}: not a checkpoint's state: {}", name, error.what());
+  } catch (const Error& error) {  // a name of the network
+    throw Error("{}: {}", name, error.what());
+  }
+}
+
+model::ModelOptions recognise_model(const TensorMap& weights, const std::string& name) {
+  for (const model::Backbone backbone :
+       {model::Backbone::resnet18, model::Backbone::resnet34, model::Backbone::resnet50,
+        model::Backbone::resnet101, model::Backbone::resnet152}) {
+    model::ModelOptions options{.backbone = backbone};
+    const auto bias = weights.find("conf.0.bias");
+    if (bias == weights.end()) break;
+    options.classes = bias->second.elements() / 4;  // the first level has four default boxes a cell
+    try {
+      model::check_weights(options, weights);
+      return options;
+    } catch (const Error&) {
+      // Another backbone, then.
+    }
+  }
+  throw Error("{}: not the weights of an SSD300 v1.1 with a ResNet backbone (18, 34, 50, 101 or 152)", name);
+}
+
+TrainedModel read_model(const std::filesystem::path& path) {
+  TrainedModel result;
+  if (const auto folder = checkpoint_folder(path)) {
+    const Checkpoint checkpoint = read_checkpoint(*folder);
+    const NetworkDescription network =
+        parse_network(checkpoint.state_json, (*folder / "state.json").string());
+    result.model = network.model;
+    result.knows_stride = true;
+    result.categories = network.categories;
+    for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
+    model::check_weights(result.model, result.weights);
+    return result;
+  }
+  result.weights = network_weights(path);
+  result.model = recognise_model(result.weights, path.string());
+  for (std::int64_t label = 1; label < result.model.classes; ++label)
+    result.categories.push_back({label, fmt::format("class {}", label)});
+  return result;
+}
+
+}  // namespace ssd

@@ -1,0 +1,336 @@
+#include "image/jpeg.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cctype>
+#include <csetjmp>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+// After cstdio, whose FILE it needs
+#include <jpeglib.h>
+// After jpeglib.h, which says what the library was built with
+#include <jerror.h>
+
+#include "base/error.h"
+
+namespace ssd {
+
+// What libjpeg works on. Its callbacks find their way back by `client_data`.
+struct JpegDecoder::State {
+  jpeg_decompress_struct info{};
+  jpeg_error_mgr errors{};
+  jpeg_source_mgr source{};
+  jpeg_progress_mgr progress{};
+  std::jmp_buf escape;
+  std::array<char, JMSG_LENGTH_MAX> message{};
+  const char* reason = "";  // set before each jump
+  std::span<const std::byte> bytes;
+  bool hit_end = false;  // libjpeg asked for more than there is
+  int max_scans = 0;
+  int row_offset = 0;  // bytes before the part's first column in a decoded row
+  std::vector<std::uint8_t> memory;
+  std::array<JSAMPROW, kRows> decoded{};
+  std::array<const std::uint8_t*, kRows> handed_out{};
+
+  // Nobody on the way may own anything: a jump calls no destructors. `why` must stay.
+  [[noreturn]] void leave(const char* why) {
+    reason = why;
+    std::longjmp(escape, 1);
+  }
+};
+
+namespace {
+
+template <typename State>
+State& state_of(j_common_ptr info) {
+  return *static_cast<State*>(info->client_data);
+}
+
+template <typename State>
+[[noreturn]] void leave_with_message(State& state) {
+  state.errors.format_message(reinterpret_cast<j_common_ptr>(&state.info), state.message.data());
+  state.leave(state.message.data());
+}
+
+template <typename State>
+void on_error(j_common_ptr info) {
+  leave_with_message(state_of<State>(info));
+}
+
+// Warnings that leave wrong pixels behind end the decoding; those about odd, but harmless files do not. A
+// scan of a progressive file may end early: what it leaves out is detail, and encoders do leave it out.
+template <typename State>
+bool spoils_pixels(const State& state, int code) {
+  if (code == JWRN_HIT_MARKER) return state.hit_end || !state.info.progressive_mode;
+  return code == JWRN_HUFF_BAD_CODE || code == JWRN_MUST_RESYNC || code == JWRN_ARITH_BAD_CODE ||
+         code == JWRN_NOT_SEQUENTIAL;
+}
+
+template <typename State>
+void on_message(j_common_ptr info, int level) {
+  State& state = state_of<State>(info);
+  if (level >= 0 || !spoils_pixels(state, info->err->msg_code)) return;
+  if (state.hit_end) state.leave("the end of the data before the end of the picture");
+  leave_with_message(state);
+}
+
+template <typename State>
+void on_progress(j_common_ptr info) {
+  State& state = state_of<State>(info);
+  if (state.info.input_scan_number > state.max_scans) {
+    state.leave("more scans than a picture of this size may have");
+  }
+}
+
+void ignore(j_decompress_ptr) {}
+
+// An end-of-image marker in place of what is missing lets libjpeg come to an end.
+template <typename State>
+boolean on_end_of_data(j_decompress_ptr info) {
+  static constexpr std::array<JOCTET, 2> kEndOfImage = {0xff, JPEG_EOI};
+  state_of<State>(reinterpret_cast<j_common_ptr>(info)).hit_end = true;
+  info->src->next_input_byte = kEndOfImage.data();
+  info->src->bytes_in_buffer = kEndOfImage.size();
+  return TRUE;
+}
+
+template <typename State>
+void on_skip(j_decompress_ptr info, long count) {
+  if (count <= 0) return;
+  if (static_cast<std::size_t>(count) > info->src->bytes_in_buffer) {
+    on_end_of_data<State>(info);
+    return;
+  }
+  info->src->next_input_byte += count;
+  info->src->bytes_in_buffer -= static_cast<std::size_t>(count);
+}
+
+// Runs calls of libjpeg; what it has to complain about becomes an Error. `call` must own nothing: a complaint
+// jumps out of it.
+template <typename State, typename Call>
+void guarded(State& state, Call call) {
+  if (setjmp(state.escape) != 0) {
+    const std::size_t left = state.hit_end ? 0 : state.source.bytes_in_buffer;
+    throw Error(
+        "JPEG data: got {} at byte {} of {}, expected a whole picture that libjpeg-turbo can read; "
+        "replace the file or save it anew",
+        state.reason, state.bytes.size() - left, state.bytes.size());
+  }
+  call();
+}
+
+#if JPEG_LIB_VERSION >= 70
+int smallest_block(const jpeg_decompress_struct& info) { return info.min_DCT_h_scaled_size; }
+int block_of(const jpeg_component_info& component) { return component.DCT_h_scaled_size; }
+#else
+int smallest_block(const jpeg_decompress_struct& info) { return info.min_DCT_scaled_size; }
+int block_of(const jpeg_component_info& component) { return component.DCT_scaled_size; }
+#endif
+
+// libjpeg-turbo 2.1 mistakes the width of a cropped component that the inverse transform enlarges on one part
+// of the way and interpolation on the other, as 4x2 sampling at half the size.
+bool crops_columns_rightly(const jpeg_decompress_struct& info) {
+  for (const jpeg_component_info& c :
+       std::span(info.comp_info, static_cast<std::size_t>(info.num_components))) {
+    const bool enlarged = block_of(c) != smallest_block(info);
+    const bool interpolated = c.h_samp_factor * block_of(c) != info.max_h_samp_factor * smallest_block(info);
+    if (enlarged && interpolated) return false;
+  }
+  return true;
+}
+
+// What the file is instead of a JPEG; null where its first bytes do not tell.
+const char* other_format(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\x89PNG")) return "PNG";
+  if (text.starts_with("GIF8")) return "GIF";
+  if (text.starts_with("BM")) return "BMP";
+  if (text.starts_with("RIFF") && text.size() > 8 && text.substr(8).starts_with("WEBP")) return "WebP";
+  if (text.starts_with(std::string_view("II*\0", 4)) || text.starts_with(std::string_view("MM\0*", 4)))
+    return "TIFF";
+  if (text.size() > 8 && text.substr(4).starts_with("ftyp")) return "HEIC or AVIF";
+  return nullptr;
+}
+
+// CMYK to RGB in place. `inverted`: full ink is 0, as in Adobe's files.
+void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
+  const unsigned flip = inverted ? 0u : 255u;
+  for (int x = 0; x < width; ++x) {
+    const std::uint8_t* from = row + 4 * x;
+    const unsigned black = from[3] ^ flip;
+    std::uint8_t* to = row + 3 * x;
+    for (int c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(((from[c] ^ flip) * black + 127) / 255);
+  }
+}
+
+}  // namespace
+
+JpegDecoder::JpegDecoder(const JpegLimits& limits) : limits_(limits), state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.info.err = jpeg_std_error(&s.errors);
+  s.errors.error_exit = on_error<State>;
+  s.errors.emit_message = on_message<State>;
+  s.info.client_data = &s;
+  s.source.init_source = ignore;
+  s.source.fill_input_buffer = on_end_of_data<State>;
+  s.source.skip_input_data = on_skip<State>;
+  s.source.resync_to_restart = jpeg_resync_to_restart;
+  s.source.term_source = ignore;
+  s.progress.progress_monitor = on_progress<State>;
+}
+
+JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->info); }
+
+const JpegInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
+  State& s = *state_;
+  rows_left_ = 0;
+  if (const char* other = other_format(bytes))
+    throw Error("this is a {} picture, expected a JPEG; convert it to JPEG", other);
+  s.bytes = bytes;
+  s.hit_end = false;
+  s.source.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
+  s.source.bytes_in_buffer = bytes.size();
+  // Made anew each time: one that is used again keeps its tables for a file without any of its own.
+  jpeg_destroy_decompress(&s.info);
+  guarded(s, [this, &s] {
+    jpeg_create_decompress(&s.info);
+    s.info.mem->max_memory_to_use = static_cast<long>(limits_.memory);
+    s.info.src = &s.source;
+    s.info.progress = &s.progress;
+    jpeg_save_markers(&s.info, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(&s.info, TRUE);
+  });
+  check_header();
+  info_ = {static_cast<int>(s.info.image_width), static_cast<int>(s.info.image_height), s.info.num_components,
+           1};
+  for (const jpeg_marker_struct* m = s.info.marker_list; m != nullptr && info_.orientation == 1;
+       m = m->next) {
+    info_.orientation = exif_orientation(std::as_bytes(std::span(m->data, m->data_length)));
+  }
+  return info_;
+}
+
+void JpegDecoder::check_header() {
+  State& s = *state_;
+  const std::int64_t pixels = std::int64_t{s.info.image_width} * s.info.image_height;
+  if (pixels > limits_.pixels) {
+    throw Error("JPEG size: got {}x{} pixels, expected at most {} in all; scale the picture down",
+                s.info.image_width, s.info.image_height, limits_.pixels);
+  }
+  // Every block of a Huffman-coded picture takes a bit at least; an arithmetic coder can do with far less.
+  const std::int64_t pixels_a_byte = std::int64_t{8} * DCTSIZE2 * (s.info.arith_code ? 64 : 1);
+  if (pixels > pixels_a_byte * static_cast<std::int64_t>(s.bytes.size())) {
+    throw Error("JPEG data: got {} bytes, expected at least {} for {}x{} pixels; replace the file",
+                s.bytes.size(), pixels / pixels_a_byte, s.info.image_width, s.info.image_height);
+  }
+  if (s.info.num_components != 1 && s.info.num_components != 3 && s.info.num_components != 4) {
+    throw Error("JPEG colours: got {} components, expected 1, 3 or 4; save the picture as RGB",
+                s.info.num_components);
+  }
+  s.max_scans = static_cast<int>(std::min<std::int64_t>(limits_.scans, limits_.scanned_pixels / pixels));
+  s.info.out_color_space = s.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+}
+
+void JpegDecoder::start(const JpegPart& part) {
+  State& s = *state_;
+  s.info.scale_num = 1;
+  s.info.scale_denom = static_cast<unsigned>(part.denominator);
+  guarded(s, [&s] { jpeg_start_decompress(&s.info); });
+  // A file of several scans has been read to its end by now; where that came early, scans are missing.
+  if (s.hit_end && jpeg_has_multiple_scans(&s.info)) {
+    guarded(s, [&s] { s.leave("the end of the data before the last scan"); });
+  }
+  const PixelRect& rect = part.rect;
+  const int width = static_cast<int>(s.info.output_width);
+  assert(rect.left >= 0 && rect.top >= 0 && rect.width() > 0 && rect.height() > 0 && rect.right <= width &&
+         rect.bottom <= static_cast<int>(s.info.output_height));
+
+  // Chroma is interpolated between neighbours, so the outermost columns need one more sample on each side.
+  const int margin = crops_columns_rightly(s.info) ? s.info.max_h_samp_factor : width;
+  JDIMENSION first = static_cast<JDIMENSION>(std::max(0, rect.left - margin));
+  const int last = std::min(width, rect.right + margin);
+  JDIMENSION columns = static_cast<JDIMENSION>(last) - first;
+  if (columns < s.info.output_width) {
+    guarded(s, [&s, &first, &columns] { jpeg_crop_scanline(&s.info, &first, &columns); });
+  }
+  const std::size_t bytes = s.info.output_width * static_cast<std::size_t>(s.info.output_components);
+  if (s.memory.size() < bytes * kRows) s.memory.resize(bytes * kRows);
+  for (std::size_t i = 0; i < kRows; ++i) s.decoded[i] = s.memory.data() + bytes * i;
+  s.row_offset = 3 * (rect.left - static_cast<int>(first));
+  if (rect.top > 0) skip(rect.top);
+  rows_left_ = rect.height();
+}
+
+void JpegDecoder::skip(int rows) {
+  State& s = *state_;
+  guarded(s, [&s, rows] { jpeg_skip_scanlines(&s.info, static_cast<JDIMENSION>(rows)); });
+}
+
+std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
+  State& s = *state_;
+  const int count = std::min(kRows, rows_left_);
+  guarded(s, [&s, count] {
+    JDIMENSION done = 0;
+    while (done < static_cast<JDIMENSION>(count)) {
+      done += jpeg_read_scanlines(&s.info, s.decoded.data() + done, static_cast<JDIMENSION>(count) - done);
+    }
+  });
+  // The arithmetic decoder makes something of any data, even of none.
+  if (s.hit_end && s.info.arith_code)
+    guarded(s, [&s] { s.leave("the end of the data before the end of the picture"); });
+  if (s.info.out_color_space == JCS_CMYK) {
+    const bool inverted = s.info.saw_Adobe_marker;
+    for (int i = 0; i < count; ++i)
+      cmyk_to_rgb(s.decoded[i], static_cast<int>(s.info.output_width), inverted);
+  }
+  for (int i = 0; i < count; ++i) s.handed_out[i] = s.decoded[i] + s.row_offset;
+  rows_left_ -= count;
+  return {s.handed_out.data(), static_cast<std::size_t>(count)};
+}
+
+Picture decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) {
+  JpegDecoder decoder(limits);
+  const JpegInfo& info = decoder.open(bytes);
+  Picture picture{info.width, info.height, {}};
+  const std::size_t row_bytes = 3 * static_cast<std::size_t>(info.width);
+  decoder.start({.rect = {0, 0, info.width, info.height}});
+  picture.rgb.resize(row_bytes * static_cast<std::size_t>(info.height));
+  std::uint8_t* to = picture.rgb.data();
+  while (decoder.rows_left() > 0) {
+    for (const std::uint8_t* row : decoder.read_rows()) to = std::copy_n(row, row_bytes, to);
+  }
+  return picture;
+}
+
+JpegInfo read_jpeg_header(std::span<const std::byte> bytes) { return JpegDecoder().open(bytes); }
+
+bool is_jpeg_name(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 5> endings = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"};
+  return std::ranges::find(endings, extension) != endings.end();
+}
+
+Picture turned(Picture stored, const Turn& turn) {
+  if (turn == Turn{}) return stored;
+  Picture out{stored.width, stored.height, {}};
+  if (turn.transpose) std::swap(out.width, out.height);
+  out.rgb.resize(stored.rgb.size());
+  std::uint8_t* to = out.rgb.data();
+  for (int y = 0; y < out.height; ++y) {
+    for (int x = 0; x < out.width; ++x, to += 3) {
+      int column = turn.flip_x ? out.width - 1 - x : x;
+      int row = turn.flip_y ? out.height - 1 - y : y;
+      if (turn.transpose) std::swap(column, row);
+      const std::size_t pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(stored.width) +
+                                static_cast<std::size_t>(column);
+      std::copy_n(stored.rgb.data() + 3 * pixel, 3, to);
+    }
+  }
+  return out;
+}
+
+}  // namespace ssd

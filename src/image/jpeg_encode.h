@@ -1,0 +1,16 @@
+// Encoding pictures as JPEG.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "image/jpeg.h"
+
+namespace ssd {
+
+// The picture as a baseline JPEG file (YCbCr, chroma at half the resolution both ways, optimised Huffman
+// tables), quality 1 to 100. Replaces what `out` held. Throws Error for pictures with no pixels or a side
+// over 65,500.
+void encode_jpeg(const Picture& picture, int quality, std::vector<std::byte>& out);
+
+}  // namespace ssd

@@ -1,0 +1,316 @@
+#include "image/jpeg.h"
+
+#include <cairo.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "testing/test_jpeg.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kOddFiles = fs::path(SSD_SOURCE_DIR) / ".." / "shared" / "data" / "odd-jpegs";
+
+std::vector<fs::path> odd_files() {
+  std::vector<fs::path> files;
+  if (!fs::exists(kOddFiles)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(kOddFiles)) {
+    if (entry.path().extension() == ".jpg" || entry.path().extension() == ".mpo")
+      files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Picture read_png(const fs::path& path) {
+  cairo_surface_t* surface = cairo_image_surface_create_from_png(path.c_str());
+  EXPECT_EQ(cairo_surface_status(surface), CAIRO_STATUS_SUCCESS) << path;
+  Picture picture{cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface), {}};
+  for (int y = 0; y < picture.height; ++y) {
+    const unsigned char* row =
+        cairo_image_surface_get_data(surface) + y * cairo_image_surface_get_stride(surface);
+    for (int x = 0; x < picture.width; ++x) {
+      for (const int c : {2, 1, 0}) picture.rgb.push_back(row[4 * x + c]);  // little-endian xRGB
+    }
+  }
+  cairo_surface_destroy(surface);
+  return picture;
+}
+
+Picture crop(const Picture& picture, const PixelRect& rect) {
+  Picture out{rect.width(), rect.height(), {}};
+  for (int y = rect.top; y < rect.bottom; ++y) {
+    const auto* row = picture.rgb.data() + 3 * (static_cast<std::ptrdiff_t>(y) * picture.width + rect.left);
+    out.rgb.insert(out.rgb.end(), row, row + 3 * rect.width());
+  }
+  return out;
+}
+
+Picture decode_part(JpegDecoder& decoder, std::span<const std::byte> bytes, const JpegPart& part) {
+  decoder.open(bytes);
+  decoder.start(part);
+  Picture out{part.rect.width(), part.rect.height(), {}};
+  while (decoder.rows_left() > 0) {
+    for (const auto* row : decoder.read_rows()) out.rgb.insert(out.rgb.end(), row, row + 3 * out.width);
+  }
+  return out;
+}
+
+PixelRect random_rect(int width, int height, Random& random) {
+  const auto side = [&](int length) {
+    const int begin = static_cast<int>(random.below(static_cast<std::uint64_t>(length)));
+    const int end = begin + 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(length - begin)));
+    return std::pair(begin, end);
+  };
+  const auto [left, right] = side(width);
+  const auto [top, bottom] = side(height);
+  return {left, top, right, bottom};
+}
+
+void expect_parts_equal_whole(std::span<const std::byte> bytes, const std::string& name, int parts = 12) {
+  JpegDecoder decoder;
+  Random random(9, 0, 0);
+  for (const int denominator : {1, 2, 4, 8}) {
+    const JpegInfo info = decoder.open(bytes);
+    const int width = (info.width + denominator - 1) / denominator;
+    const int height = (info.height + denominator - 1) / denominator;
+    const Picture whole = decode_part(decoder, bytes, {{0, 0, width, height}, denominator});
+    for (int i = 0; i < parts; ++i) {
+      const PixelRect rect = random_rect(width, height, random);
+      const Picture part = decode_part(decoder, bytes, {rect, denominator});
+      ASSERT_EQ(part.rgb, crop(whole, rect).rgb)
+          << name << " 1/" << denominator << " " << rect.left << "," << rect.top << "," << rect.right << ","
+          << rect.bottom << " of " << width << "x" << height;
+    }
+  }
+}
+
+TEST(Jpeg, PartsEqualTheWhole) {
+  const Picture picture = test_picture(167, 131);
+  for (const bool progressive : {false, true}) {
+    for (const auto& [h, v] : {std::pair(1, 1), {2, 1}, {1, 2}, {2, 2}, {4, 1}, {1, 4}, {4, 2}}) {
+      for (const int restart : {0, 2}) {
+        const EncodeOptions options{
+            .h_samples = h, .v_samples = v, .progressive = progressive, .restart_rows = restart};
+        expect_parts_equal_whole(encode_jpeg(picture, options), std::to_string(h) + "x" + std::to_string(v) +
+                                                                    (progressive ? " progressive" : ""));
+      }
+    }
+  }
+  expect_parts_equal_whole(encode_jpeg(picture, {.components = 1}), "gray");
+  expect_parts_equal_whole(encode_jpeg(picture, {.components = 4}), "CMYK");
+  for (const int size : {1, 2, 3, 7, 8, 9, 17}) {
+    expect_parts_equal_whole(encode_jpeg(test_picture(size, size)), std::to_string(size));
+  }
+}
+
+TEST(Jpeg, PartsEqualTheWholeInOddFiles) {
+  const auto files = odd_files();
+  if (files.empty()) GTEST_SKIP() << kOddFiles << " is missing";
+  for (const fs::path& file : files) {
+    const auto bytes = read_file_for_test(file);
+    try {
+      const Picture picture = decode_jpeg(bytes);
+      if (picture.rgb.size() > 3'000'000) continue;  // photos of the common kind, for their EXIF
+    } catch (const Error&) {
+      continue;
+    }
+    expect_parts_equal_whole(bytes, file.filename(), 3);
+  }
+}
+
+TEST(Jpeg, GivesBackWhatWasEncoded) {
+  const Picture picture = test_picture(80, 60);
+  for (const int components : {3, 4}) {
+    const auto bytes =
+        encode_jpeg(picture, {.quality = 98, .components = components, .h_samples = 1, .v_samples = 1});
+    const Picture out = decode_jpeg(bytes);
+    ASSERT_EQ(out.rgb.size(), picture.rgb.size());
+    double error = 0;
+    for (std::size_t i = 0; i < out.rgb.size(); ++i) error += std::abs(out.rgb[i] - picture.rgb[i]);
+    EXPECT_LT(error / static_cast<double>(out.rgb.size()), 1.5) << components;
+  }
+}
+
+TEST(Jpeg, ReadsHeaders) {
+  const auto bytes = encode_jpeg(test_picture(33, 21), {.components = 1, .orientation = 6});
+  const JpegInfo info = read_jpeg_header(bytes);
+  EXPECT_EQ(info.width, 33);
+  EXPECT_EQ(info.height, 21);
+  EXPECT_EQ(info.components, 1);
+  EXPECT_EQ(info.orientation, 6);
+}
+
+// The files that came with somebody else's decoding equal it, but for the format that is out of scope.
+TEST(Jpeg, DecodesOddFilesAsTheirSourcesDo) {
+  if (!fs::exists(kOddFiles)) GTEST_SKIP() << kOddFiles << " is missing";
+  int compared = 0;
+  for (const fs::path& file : odd_files()) {
+    const fs::path reference = fs::path(file).replace_extension(".reference.png");
+    if (!fs::exists(reference)) continue;
+    const auto bytes = read_file_for_test(file);
+    if (file.filename() == "jpeg_lossless_sel1.jpg") {
+      EXPECT_THROW(decode_jpeg(bytes), Error);
+      continue;
+    }
+    const Picture got = decode_jpeg(bytes);
+    const Picture expected = read_png(reference);
+    ASSERT_EQ(got.width, expected.width) << file;
+    ASSERT_EQ(got.height, expected.height) << file;
+    double sum = 0;
+    int worst = 0;
+    for (std::size_t i = 0; i < got.rgb.size(); ++i) {
+      const int difference = std::abs(got.rgb[i] - expected.rgb[i]);
+      sum += difference;
+      worst = std::max(worst, difference);
+    }
+    EXPECT_LE(sum / static_cast<double>(got.rgb.size()), 0.5) << file;
+    EXPECT_LE(worst, 8) << file;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 13);
+}
+
+TEST(Jpeg, RefusesDamagedOddFilesAndReadsTheOthers) {
+  if (!fs::exists(kOddFiles)) GTEST_SKIP() << kOddFiles << " is missing";
+  const std::set<std::string> damaged = {"truncated_jpeg.jpg",
+                                         "broken-adobe-marker-bad-length.jpg",
+                                         "broken-bogus-segment-length.jpg",
+                                         "broken-sos-before-sof.jpg",
+                                         "dc-predictor-overflow.jpg",
+                                         "empty.jpg",
+                                         "jpeg_lossless_sel1.jpg",
+                                         "max_size.jpg",
+                                         "missing-frame-image-1410.jpg",
+                                         "missing-sos.jpg",
+                                         "null_height.jpg"};
+  const auto files = odd_files();
+  EXPECT_EQ(files.size(), 52u);
+  for (const fs::path& file : files) {
+    const auto bytes = read_file_for_test(file);
+    if (damaged.contains(file.filename())) {
+      EXPECT_THROW(decode_jpeg(bytes), Error) << file;
+    } else {
+      EXPECT_NO_THROW(decode_jpeg(bytes)) << file;
+    }
+  }
+}
+
+TEST(Jpeg, RefusesTruncatedFiles) {
+  for (const int kind : {0, 1, 2}) {
+    const auto whole =
+        encode_jpeg(test_picture(120, 90), {.progressive = kind == 1, .arithmetic = kind == 2});
+    EXPECT_NO_THROW(decode_jpeg(whole));
+    for (std::size_t percent = 0; percent < 99; ++percent) {
+      const std::span cut(whole.data(), whole.size() * percent / 100);
+      EXPECT_THROW(decode_jpeg(cut), Error) << percent << "%";
+    }
+  }
+}
+
+TEST(Jpeg, SurvivesDamage) {  // and is as good as new after each
+  const Picture picture = test_picture(60, 50);
+  JpegDecoder decoder;
+  Random random(4, 0, 0);
+  for (const bool progressive : {false, true}) {
+    const auto whole = encode_jpeg(picture, {.progressive = progressive, .restart_rows = 1});
+    const PixelRect rect = {3, 5, 50, 45};
+    const auto expected = decode_part(decoder, whole, {rect}).rgb;
+    for (int i = 0; i < 500; ++i) {
+      auto broken = whole;
+      for (int k = 0; k < 3; ++k)
+        broken[random.below(broken.size())] = static_cast<std::byte>(random.below(256));
+      try {
+        const JpegInfo info = decoder.open(broken);
+        if (info.width <= 2000 && info.height <= 2000) {
+          decode_part(decoder, broken, {{0, 0, info.width, info.height}});
+        }
+      } catch (const Error& error) {
+        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+      }
+    }
+    EXPECT_EQ(decode_part(decoder, whole, {rect}).rgb, expected);
+  }
+}
+
+// The file without its segments of a kind that come before the first scan.
+std::vector<std::byte> without_segments(const std::vector<std::byte>& file, int marker) {
+  std::vector<std::byte> out(file.begin(), file.begin() + 2);
+  for (std::size_t at = 2; at + 3 < file.size();) {
+    const int code = std::to_integer<int>(file[at + 1]);
+    const bool scan = code == 0xda;
+    const std::size_t length =
+        std::to_integer<std::size_t>(file[at + 2]) << 8 | std::to_integer<std::size_t>(file[at + 3]);
+    const std::size_t end = scan ? file.size() : at + 2 + length;
+    if (code != marker)
+      out.insert(out.end(), file.begin() + static_cast<std::ptrdiff_t>(at),
+                 file.begin() + static_cast<std::ptrdiff_t>(end));
+    at = end;
+  }
+  return out;
+}
+
+TEST(Jpeg, TakesNoTablesFromThePictureBefore) {
+  const PixelRect rect = {0, 0, 60, 50};
+  const auto whole = encode_jpeg(test_picture(60, 50));
+  const auto before = encode_jpeg(test_picture(60, 50, 2), {.quality = 40, .progressive = true});
+  const auto usual_codes = without_segments(whole, 0xc4);  // as frames of motion JPEG have it
+  const auto no_quantization = without_segments(whole, 0xdb);
+  ASSERT_LT(usual_codes.size() + 400, whole.size());
+  ASSERT_LT(no_quantization.size() + 100, whole.size());
+  JpegDecoder decoder;
+  decode_part(decoder, before, {rect});
+  EXPECT_EQ(decode_part(decoder, usual_codes, {rect}).rgb, decode_jpeg(whole).rgb);
+  decode_part(decoder, before, {rect});
+  EXPECT_THROW(decode_part(decoder, no_quantization, {rect}), Error);
+}
+
+TEST(Jpeg, HasLimits) {
+  const auto bytes = encode_jpeg(test_picture(100, 80), {.progressive = true});
+  EXPECT_THROW(decode_jpeg(bytes, {.pixels = 7999}), Error);
+  EXPECT_THROW(decode_jpeg(bytes, {.scans = 3}), Error);
+  EXPECT_THROW(decode_jpeg(bytes, {.scanned_pixels = 3 * 8000}), Error);
+  auto huge = encode_jpeg(test_picture(100, 80));
+  const auto start_of_frame = std::ranges::search(huge, std::array{std::byte{0xff}, std::byte{0xc0}});
+  ASSERT_FALSE(start_of_frame.empty());
+  for (const int at : {5, 7}) start_of_frame.begin()[at] = std::byte{0x1f};  // 8,000 pixels each way
+  EXPECT_THROW(read_jpeg_header(huge), Error);
+  EXPECT_NO_THROW(decode_jpeg(bytes, {.pixels = 8000, .scans = 20, .scanned_pixels = 20 * 8000}));
+}
+
+TEST(Jpeg, SaysWhatIsWrong) {
+  const auto whole = encode_jpeg(test_picture(64, 64));
+  try {
+    decode_jpeg(std::span(whole.data(), whole.size() / 2));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("the end of the data before the end of the picture at byte"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Jpeg, NamesOtherFormats) {
+  const auto message = [](std::string_view text) -> std::string {
+    try {
+      read_jpeg_header(std::as_bytes(std::span(text)));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  EXPECT_EQ(message("\x89PNG\r\n\x1a\n"), "this is a PNG picture, expected a JPEG; convert it to JPEG");
+  EXPECT_TRUE(message("RIFF1234WEBPVP8 ").starts_with("this is a WebP"));
+  EXPECT_TRUE(message("RIFF").starts_with("JPEG data: "));
+  EXPECT_TRUE(message("BMW").starts_with("this is a BMP"));
+}
+
+}  // namespace
+}  // namespace ssd

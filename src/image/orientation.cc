@@ -1,0 +1,31 @@
+#include "image/orientation.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace ssd {
+namespace {
+
+bool same_aspect(int width, int height, int other_width, int other_height) {
+  const double ratio =
+      static_cast<double>(width) * other_height / (static_cast<double>(height) * other_width);
+  return std::abs(ratio - 1) <= 0.02;
+}
+
+}  // namespace
+
+Turn turn_for_annotation(const JpegInfo& info, int annotated_width, int annotated_height) {
+  const Turn turn = turn_of_orientation(info.orientation);
+  if (annotated_width <= 0 || annotated_height <= 0) return turn;
+  if (info.width == annotated_width && info.height == annotated_height) return {};
+  const bool swaps = turn.transpose;
+  if (swaps && info.height == annotated_width && info.width == annotated_height) return turn;
+  if (same_aspect(info.width, info.height, annotated_width, annotated_height)) return {};
+  if (swaps && same_aspect(info.height, info.width, annotated_width, annotated_height)) return turn;
+  throw Error(
+      "picture size: got {}x{} (EXIF orientation {}), expected {}x{} as annotated; correct the annotation",
+      info.width, info.height, info.orientation, annotated_width, annotated_height);
+}
+
+}  // namespace ssd

@@ -1,0 +1,55 @@
+#include "model/optimizers.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace ssd::model {
+namespace {
+
+using graph::UpdateFormula;
+using graph::UpdateRule;
+
+// m' = momentum * m + (g + decay * w); w' = w - rate * m'.
+UpdateRule sgd(const OptimizerOptions& options, double weight_decay) {
+  UpdateFormula f;
+  const auto w = f.weight(), g = f.gradient(), m = f.slot(0);
+  const auto next = options.momentum * m + (g + weight_decay * w);
+  return f.rule(w - f.learning_rate() * next, {next});
+}
+
+// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2, with the decay
+// multiplied by the learning rate, as PyTorch does: m' = b1 m + (1 - b1) g; v' = b2 v + (1 - b2) g g; w' = w
+// - rate * decay * w - rate / (1 - b1^t) * m' / (sqrt(v') / sqrt(1 - b2^t) + epsilon).
+UpdateRule adamw(const OptimizerOptions& options, double weight_decay) {
+  UpdateFormula f;
+  const auto w = f.weight(), g = f.gradient(), m = f.slot(0), v = f.slot(1);
+  const auto rate = f.learning_rate(), t = f.step();
+  const auto mean = options.beta1 * m + (1 - options.beta1) * g;
+  const auto square = options.beta2 * v + (1 - options.beta2) * (g * g);
+  const auto root = sqrt(square) / sqrt(one_minus_power(options.beta2, t)) + options.epsilon;
+  const auto decayed = w - (weight_decay * rate) * w;
+  return f.rule(decayed - (rate / one_minus_power(options.beta1, t)) * (mean / root), {mean, square});
+}
+
+}  // namespace
+
+std::span<const Optimizer> optimizers() {
+  static const std::vector<Optimizer> all{
+      {.name = "sgd", .slots = {"momentum"}, .rate_per_32 = 2.6e-3, .rule = sgd},
+      {.name = "adamw", .slots = {"mean", "square"}, .rate_per_32 = 1e-4, .rule = adamw},
+  };
+  return all;
+}
+
+const Optimizer& optimizer_named(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Optimizer& optimizer : optimizers()) {
+    if (optimizer.name == name) return optimizer;
+    names.push_back(optimizer.name);
+  }
+  throw Error("optimizer: got '{}', expected one of {}", name, fmt::join(names, ", "));
+}
+
+}  // namespace ssd::model

@@ -1,0 +1,118 @@
+#include "model/training_graph.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "boxes/ssd300.h"
+#include "graph/gradient.h"
+#include "model/layers.h"
+#include "model/ssd300.h"
+
+namespace ssd::model {
+namespace {
+
+using graph::Graph;
+using graph::Kind;
+using graph::Value;
+
+// Averages gradients and loss over the replicas in one all-reduce.
+void append_all_reduce(Graph& graph, std::vector<Value>& gradients, Value& loss) {
+  std::vector<Value> inputs = gradients;
+  inputs.push_back(loss);
+  const int node = graph.append(Kind::all_reduce, "all_reduce", std::move(inputs));
+  for (int i = 0; i < static_cast<int>(gradients.size()); ++i) gradients[i] = {node, i};
+  loss = {node, static_cast<int>(gradients.size())};
+}
+
+// Adds the sums of the micro-batches before to the gradients, and keeps them where the step goes on.
+void accumulate(Graph& graph, const std::vector<Value>& trained, std::vector<Value>& gradients,
+                Accumulation accumulation) {
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    const std::string name = "gradient/" + graph.node(trained[i]).name;
+    const Value sum = graph.parameter(name, graph.type(trained[i]));
+    if (accumulation != Accumulation::first)
+      gradients[i] = {graph.append(Kind::add, name + "/sum", {sum, gradients[i]})};
+    if (accumulation != Accumulation::last) graph.update(sum, gradients[i]);
+  }
+}
+
+// What a step is told beside images and boxes.
+struct Scalars {
+  Value learning_rate;
+  std::optional<Value> step;  // its number, where the optimizer uses it
+};
+
+void append_update(Graph& graph, const std::vector<Value>& trained, const std::vector<Value>& gradients,
+                   const Scalars& scalars, const OptimizerOptions& options) {
+  const Optimizer& optimizer = optimizer_named(options.name);
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    const Value weight = trained[i];
+    const std::string name = graph.node(weight).name;
+    const bool decays = graph.type(weight).shape.rank() > 1;
+    const graph::UpdateRule rule = optimizer.rule(options, decays ? options.weight_decay : 0.0);
+    std::vector<Value> inputs{weight, gradients[i]};
+    for (const std::string_view slot : optimizer.slots)
+      inputs.push_back(graph.parameter(fmt::format("{}/{}", slot, name), graph.type(weight)));
+    inputs.push_back(scalars.learning_rate);
+    if (scalars.step) inputs.push_back(*scalars.step);
+    const int node = graph.append(Kind::update, name + "/update", inputs, graph::UpdateAttributes{rule});
+    graph.update(weight, {node, 0});
+    for (int slot = 0; slot < static_cast<int>(optimizer.slots.size()); ++slot)
+      graph.update(inputs[2 + slot], {node, 1 + slot});
+  }
+}
+
+bool uses_step(const OptimizerOptions& options) {
+  return optimizer_named(options.name).rule(options, 0).uses(graph::UpdateRule::Op::step);
+}
+
+}  // namespace
+
+Graph training_graph(const ModelOptions& model, const TrainingOptions& options) {
+  Graph graph;
+  graph.replicas = options.replicas;
+  const std::int64_t n = options.batch, g = options.max_boxes;
+  const Value images = graph.input("images", {DType::u8, {n, image_size, image_size, 3}});
+  const Value match = graph.input("match", {DType::i32, {n, default_box_count}});
+  const Value boxes = graph.input("boxes", {DType::f32, {n, g, 4}});
+  const Value labels = graph.input("labels", {DType::i32, {n, g}});
+  Scalars scalars{graph.input("learning_rate", {DType::f32, {}}, false), std::nullopt};
+  const Value loss_scale = graph.input("loss_scale", {DType::f32, {}}, false);
+  if (uses_step(options.optimizer)) scalars.step = graph.input("step", {DType::f32, {}}, false);
+  const Value defaults = graph.parameter("default_boxes", {DType::f32, {default_box_count, 4}});
+
+  LayerBuilder layers(
+      graph,
+      {.mode = Mode::training, .compute = model.compute, .batch_norm_group = options.batch_norm_group});
+  const Network network = append_network(layers, images, model);
+  const int loss_node =
+      graph.append(Kind::multibox_loss, "loss", {network.loc, network.conf, match, boxes, labels, defaults},
+                   graph::LossAttributes{scale_xy, scale_wh, negatives_per_positive});
+  Value loss{loss_node};
+  const std::vector<Value>& trained = layers.trained();
+  std::vector<Value> gradients = graph::gradients(graph, loss, loss_scale, trained);
+
+  if (options.accumulation != Accumulation::none) accumulate(graph, trained, gradients, options.accumulation);
+  const bool updates =
+      options.accumulation == Accumulation::none || options.accumulation == Accumulation::last;
+  if (options.replicas > 1) {
+    std::vector<Value> none;
+    append_all_reduce(graph, updates ? gradients : none, loss);
+  }
+  if (updates) append_update(graph, trained, gradients, scalars, options.optimizer);
+
+  graph.output("loss", loss, false);
+  graph.output("loc_loss", {loss_node, 1}, true);
+  graph.output("conf_loss", {loss_node, 2}, true);
+  graph.output("positives", {loss_node, 3}, true);
+  if (options.inspect) {
+    graph.output("loc", network.loc, true);
+    graph.output("conf", network.conf, true);
+    for (std::size_t i = 0; i < trained.size(); ++i)
+      graph.output("gradient/" + graph.node(trained[i]).name, gradients[i], false);
+  }
+  return graph;
+}
+
+}  // namespace ssd::model

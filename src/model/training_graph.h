@@ -1,0 +1,29 @@
+// A training step as a graph: images and boxes in, new weights and the loss out.
+#pragma once
+
+#include "graph/graph.h"
+#include "model/optimizers.h"
+#include "model/options.h"
+
+namespace ssd::model {
+
+// Gradient accumulation runs a step as several micro-batches: one `first`, any number of `middle`, one
+// `last`, which updates the weights. The parameters "gradient/NAME" carry the sums.
+enum class Accumulation { none, first, middle, last };
+
+struct TrainingOptions {
+  std::int64_t batch = 8;       // N, images a replica
+  std::int64_t max_boxes = 64;  // G, ground-truth boxes an image, padded
+  OptimizerOptions optimizer;
+  int replicas = 1;
+  int batch_norm_group = 1;  // replicas that share batch-norm statistics
+  Accumulation accumulation = Accumulation::none;
+  bool inspect = false;  // also output "loc", "conf" and every "gradient/NAME"
+};
+
+// Inputs and outputs: those of TrainingInputs and TrainingOutputs (training_program.h), by these names.
+// Parameters: weights NAME, "SLOT/NAME" for each of the optimizer's slots, running statistics, default_boxes
+// f32 (D,4) cxcywh.
+graph::Graph training_graph(const ModelOptions& model, const TrainingOptions& options);
+
+}  // namespace ssd::model

@@ -1,0 +1,265 @@
+#include "prepare/check/check.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "base/error.h"
+#include "data/cache/cache.h"
+#include "data/dataset/coco.h"
+#include "image/exif.h"
+#include "image/jpeg.h"
+#include "prepare/check/check_annotations.h"
+#include "prepare/check/check_images.h"
+#include "storage/folder_walk.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view annotation_prefix = "instances_";
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// annotations/instances_*.json by split; a packed one where there is no other.
+std::map<std::string, fs::path> annotation_files(const fs::path& folder) {
+  std::map<std::string, fs::path> plain, packed;
+  std::error_code error;
+  for (fs::directory_iterator at(folder / "annotations", error), end; !error && at != end;
+       at.increment(error)) {
+    const fs::path file = at->path().extension() == ".gz" ? at->path().stem() : at->path().filename();
+    const std::string stem = file.stem().string();
+    if (file.extension() != ".json" || !stem.starts_with(annotation_prefix)) continue;
+    auto& files = at->path().extension() == ".gz" ? packed : plain;
+    files.emplace(stem.substr(annotation_prefix.size()), at->path());
+  }
+  plain.merge(packed);
+  return plain;
+}
+
+void add_picture_findings(const CheckedPicture& picture, const std::string& place, CheckReport& report) {
+  switch (picture.state) {
+    case CheckedPicture::State::good:
+      break;
+    case CheckedPicture::State::missing:
+      report.findings.push_back({CheckProblem::picture_missing, place, picture.reason});
+      break;
+    case CheckedPicture::State::broken:
+      report.findings.push_back({CheckProblem::picture_broken, place, picture.reason});
+      break;
+  }
+}
+
+// The boxes of a picture that EXIF turns may have been drawn on the turned one or on the stored one.
+bool fits(const CheckedPicture& picture, const CocoImage& image) {
+  const bool stored = picture.width == image.width && picture.height == image.height;
+  return stored || (picture.turn.transpose && picture.width == image.height && picture.height == image.width);
+}
+
+// A training split has to have something to train on.
+void check_for_training(const CocoFile& coco, const CocoPaths& paths, const std::string& split,
+                        CheckReport& report) {
+  const std::size_t usable = usable_boxes(coco);
+  if (!split.starts_with("train") || usable > 0) return;
+  report.findings.push_back({CheckProblem::no_boxes, paths.annotations.string(),
+                             fmt::format("got {} images and {} boxes, of which none can be trained on",
+                                         coco.images.size(), coco.annotations.size())});
+}
+
+// Notes pictures with boxes that may be on the turned or on the stored one.
+void note_turned_in_place(const CocoFile& coco, const std::vector<CheckedPicture>& pictures,
+                          const std::vector<std::string>& places, CheckReport& report) {
+  std::set<std::int64_t> with_boxes;
+  for (const CocoAnnotation& annotation : coco.annotations) with_boxes.insert(annotation.image_id);
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const CheckedPicture& picture = pictures[i];
+    if (!with_boxes.contains(coco.images[i].id) ||
+        !turns_in_place(picture.turn, picture.width, picture.height))
+      continue;
+    report.findings.push_back(
+        {CheckProblem::turned_in_place, places[i],
+         fmt::format("EXIF orientation {}, {}x{}; if its boxes are wrong, turn the file "
+                     "(exiftran -ai)",
+                     picture.orientation, picture.width, picture.height)});
+  }
+}
+
+void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string& name,
+                 const CheckOptions& options, CheckReport& report) {
+  CheckSummary& summary = report.summaries.emplace_back();
+  summary.name = name;
+  find_annotation_problems(coco, paths.annotations.string(), report.findings);
+  summarize_annotations(coco, summary);
+  check_for_training(coco, paths, name, report);
+  std::vector<fs::path> files;
+  std::vector<std::string> places;
+  for (const CocoImage& image : coco.images) {
+    files.push_back(paths.images / image.file_name);
+    places.push_back(files.back().string());
+  }
+  const std::vector<CheckedPicture> pictures = check_pictures(files, options);
+  summarize_pictures(pictures, summary);
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    add_picture_findings(pictures[i], places[i], report);
+    const CocoImage& image = coco.images[i];
+    if (pictures[i].state == CheckedPicture::State::good && !fits(pictures[i], image)) {
+      report.findings.push_back({CheckProblem::size_differs, places[i],
+                                 fmt::format("got {}x{}, expected {}x{} as annotated", pictures[i].width,
+                                             pictures[i].height, image.width, image.height)});
+    }
+  }
+  note_turned_in_place(coco, pictures, places, report);
+}
+
+std::string without_prefix(std::string text, const std::string& prefix) {
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
+  return text;
+}
+
+std::optional<CocoFile> read_annotations(const fs::path& file, CheckReport& report) {
+  try {
+    return read_coco(file);
+  } catch (const Error& error) {
+    report.findings.push_back({CheckProblem::annotations_unreadable, file.string(),
+                               without_prefix(error.what(), file.string() + ": ")});
+    return std::nullopt;
+  }
+}
+
+void check_files(const std::vector<fs::path>& files, const std::string& name, const CheckOptions& options,
+                 CheckReport& report) {
+  CheckSummary& summary = report.summaries.emplace_back();
+  summary.name = name;
+  summary.images = files.size();
+  const std::vector<CheckedPicture> pictures = check_pictures(files, options);
+  summarize_pictures(pictures, summary);
+  std::vector<double> widths, heights;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    add_picture_findings(pictures[i], files[i].string(), report);
+    if (pictures[i].state != CheckedPicture::State::good) continue;
+    widths.push_back(pictures[i].width);
+    heights.push_back(pictures[i].height);
+  }
+  summary.width = spread_of(std::move(widths));
+  summary.height = spread_of(std::move(heights));
+}
+
+void check_cache(const fs::path& file, const CheckOptions& options, CheckReport& report) {
+  std::unique_ptr<const RecordCache> cache;
+  try {
+    cache = std::make_unique<const RecordCache>(file);
+  } catch (const Error& error) {
+    report.findings.push_back(
+        {CheckProblem::cache_damaged, file.string(), without_prefix(error.what(), file.string() + ": ")});
+    return;
+  }
+  const CocoFile& coco = cache->annotations();
+  CheckSummary& summary = report.summaries.emplace_back();
+  summary.name = fmt::format("{} (record cache, {})", file.string(),
+                             cache->encoding() == RecordEncoding::raw ? "raw" : "JPEG");
+  find_annotation_problems(coco, file.string(), report.findings);
+  summarize_annotations(coco, summary);
+  const std::vector<CheckedPicture> pictures = check_records(*cache, options);
+  summarize_pictures(pictures, summary);
+  std::vector<std::string> places;
+  for (const CocoImage& image : coco.images)
+    places.push_back(fmt::format("{}: {}", file.string(), image.file_name));
+  for (std::size_t i = 0; i < pictures.size(); ++i) add_picture_findings(pictures[i], places[i], report);
+  note_turned_in_place(coco, pictures, places, report);
+}
+
+// `train --data` looks for two names.
+void note_name(const std::string& split, const CocoPaths& paths, CheckReport& report) {
+  if (split == "train2017" || split == "val2017") return;
+  const char* part = split.starts_with("train") ? "train" : "val";
+  report.findings.push_back({CheckProblem::split_of_other_name, paths.annotations.string(),
+                             fmt::format("give it to train as --{0}-annotations, with --{0}-images {1}", part,
+                                         paths.images.string())});
+}
+
+void check_coco_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
+  for (const auto& [split, file] : annotation_files(folder)) {
+    const CocoPaths paths{file, coco_paths(folder, split).images};
+    if (const auto coco = read_annotations(file, report)) {
+      check_split(*coco, paths, split, options, report);
+      note_name(split, paths, report);
+    }
+  }
+}
+
+void check_picture_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
+  FolderWalk walk;
+  walk.add(folder);
+  for (const FolderWalk::Unreadable& one : walk.unreadable())
+    report.findings.push_back({CheckProblem::path_unreadable, one.path.string(), one.reason});
+  std::vector<fs::path> files;
+  std::ranges::copy_if(walk.files(), std::back_inserter(files), is_jpeg_name);
+  if (files.empty() && report.findings.empty()) {
+    throw Error(
+        "{}: got neither annotations/instances_*.json nor a JPEG, expected a COCO folder or pictures; check "
+        "the path",
+        folder.string());
+  }
+  std::ranges::sort(files);
+  check_files(files, folder.string(), options, report);
+}
+
+}  // namespace
+
+CheckReport check_path(const fs::path& path, const CheckOptions& options) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    throw Error("{}: {}, expected a JPEG file or a folder; check the path", path.string(),
+                error ? error.message() : "is not there");
+  }
+  const Stopwatch stopwatch;
+  CheckReport report;
+  report.path = path.string();
+  if (fs::is_regular_file(path) && is_cache_file(path)) {
+    check_cache(path, options, report);
+  } else if (!fs::is_directory(path)) {
+    check_files({path}, path.string(), options, report);
+  } else if (!annotation_files(path).empty()) {
+    check_coco_folder(path, options, report);
+  } else {
+    check_picture_folder(path, options, report);
+  }
+  report.seconds = stopwatch.seconds();
+  return report;
+}
+
+CheckReport check_coco(const CocoPaths& paths, const std::string& name, const CheckOptions& options) {
+  const Stopwatch stopwatch;
+  CheckReport report;
+  report.path = paths.annotations.string();
+  if (const auto coco = read_annotations(paths.annotations, report)) {
+    check_split(*coco, paths, name, options, report);
+  }
+  report.seconds = stopwatch.seconds();
+  return report;
+}
+
+std::size_t CheckReport::problems() const {
+  return static_cast<std::size_t>(std::ranges::count(
+      findings, false, [](const CheckFinding& finding) { return is_note(finding.problem); }));
+}
+
+std::size_t CheckReport::count(CheckProblem problem) const {
+  return static_cast<std::size_t>(std::ranges::count(findings, problem, &CheckFinding::problem));
+}
+
+}  // namespace ssd

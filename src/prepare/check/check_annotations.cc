@@ -1,0 +1,198 @@
+#include "prepare/check/check_annotations.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "data/dataset/dataset.h"
+#include "prepare/check/check_images.h"
+
+namespace ssd {
+namespace {
+
+constexpr double edge_tolerance = 0.5;  // pixels
+constexpr double small_area = 32.0 * 32.0;
+constexpr double medium_area = 96.0 * 96.0;
+
+// Goes through one annotation file.
+class AnnotationChecker {
+ public:
+  AnnotationChecker(const CocoFile& coco, const std::string& file, std::vector<CheckFinding>& findings)
+      : coco_(coco), file_(file), findings_(findings) {}
+
+  void run() {
+    check_images();
+    check_categories();
+    std::unordered_set<std::int64_t> ids;
+    for (const CocoAnnotation& annotation : coco_.annotations) {
+      if (!ids.insert(annotation.id).second) {
+        add(CheckProblem::duplicate_annotation_id, annotation, "the id occurs before");
+      }
+      check_references(annotation);
+      check_box(annotation);
+    }
+    check_unit();
+  }
+
+  std::size_t usable() {
+    for (const CocoImage& image : coco_.images) images_.emplace(image.id, &image);
+    for (const CocoCategory& category : coco_.categories) categories_.insert(category.id);
+    return static_cast<std::size_t>(std::ranges::count_if(coco_.annotations, [&](const auto& annotation) {
+      const auto image = images_.find(annotation.image_id);
+      return image != images_.end() && categories_.contains(annotation.category_id) &&
+             remains(annotation, *image->second);
+    }));
+  }
+
+ private:
+  void check_images() {
+    std::unordered_set<std::string_view> names;
+    for (const CocoImage& image : coco_.images) {
+      const std::string place = fmt::format("{}: image {} ({})", file_, image.id, image.file_name);
+      if (!images_.emplace(image.id, &image).second) {
+        findings_.push_back({CheckProblem::duplicate_image_id, place, "the id occurs before"});
+      }
+      if (!names.insert(image.file_name).second) {
+        findings_.push_back({CheckProblem::duplicate_file_name, place, "the file name occurs before"});
+      }
+    }
+  }
+
+  void check_categories() {
+    std::unordered_set<std::string_view> names;
+    for (const CocoCategory& category : coco_.categories) {
+      const std::string place = fmt::format("{}: category {} ({})", file_, category.id, category.name);
+      if (!categories_.insert(category.id).second) {
+        findings_.push_back({CheckProblem::duplicate_category, place, "the id occurs before"});
+      } else if (!names.insert(category.name).second) {
+        findings_.push_back({CheckProblem::duplicate_category, place, "the name occurs before"});
+      }
+    }
+  }
+
+  void check_references(const CocoAnnotation& annotation) {
+    if (!images_.contains(annotation.image_id)) {
+      add(CheckProblem::unknown_image, annotation,
+          fmt::format("got image {}, which is not listed", annotation.image_id));
+    }
+    if (!categories_.contains(annotation.category_id)) {
+      add(CheckProblem::unknown_category, annotation,
+          fmt::format("got category {}, which is not listed", annotation.category_id));
+    }
+  }
+
+  void check_box(const CocoAnnotation& annotation) {
+    const auto& [left, top, width, height] = annotation.bbox;
+    const std::string box = fmt::format("got box [{}, {}, {}, {}]", left, top, width, height);
+    if (!(width > 0 && height > 0)) {
+      add(CheckProblem::box_without_size, annotation, box + ", expected a positive width and height");
+      return;
+    }
+    const auto image = images_.find(annotation.image_id);
+    if (image == images_.end()) return;
+    const bool outside = left < -edge_tolerance || top < -edge_tolerance ||
+                         left + width > image->second->width + edge_tolerance ||
+                         top + height > image->second->height + edge_tolerance;
+    if (outside) {
+      add(CheckProblem::box_outside, annotation,
+          fmt::format("{}, expected it inside {}x{} ({})", box, image->second->width, image->second->height,
+                      image->second->file_name));
+    } else if (!remains(annotation, *image->second)) {
+      add(CheckProblem::box_without_size, annotation,
+          fmt::format("{}, of which nothing is left within {}x{}", box, image->second->width,
+                      image->second->height));
+    }
+  }
+
+  static bool remains(const CocoAnnotation& annotation, const CocoImage& image) {
+    const Box box = box_shares(annotation.bbox, image.width, image.height);
+    return box.left < box.right && box.top < box.bottom;
+  }
+
+  // A real set has a few boxes in a corner's pixel at most.
+  void check_unit() {
+    const auto tiny = static_cast<std::size_t>(
+        std::ranges::count_if(coco_.annotations, [](const CocoAnnotation& annotation) {
+          const auto& [left, top, width, height] = annotation.bbox;
+          return left >= 0 && top >= 0 && left + width <= 1 && top + height <= 1;
+        }));
+    if (2 * tiny <= coco_.annotations.size()) return;
+    findings_.push_back({CheckProblem::boxes_as_shares, file_,
+                         fmt::format("got {} of {} boxes within the first pixel, expected pixels; are these "
+                                     "shares of the picture? Multiply by its width and height",
+                                     tiny, coco_.annotations.size())});
+  }
+
+  void add(CheckProblem problem, const CocoAnnotation& annotation, std::string detail) {
+    findings_.push_back({problem, fmt::format("{}: annotation {}", file_, annotation.id), std::move(detail)});
+  }
+
+  const CocoFile& coco_;
+  const std::string& file_;
+  std::vector<CheckFinding>& findings_;
+  std::unordered_map<std::int64_t, const CocoImage*> images_;
+  std::unordered_set<std::int64_t> categories_;
+};
+
+void count_sizes(const CocoFile& coco, CheckSummary& summary) {
+  std::vector<double> widths, heights;
+  for (const CocoImage& image : coco.images) {
+    widths.push_back(image.width);
+    heights.push_back(image.height);
+  }
+  summary.width = spread_of(std::move(widths));
+  summary.height = spread_of(std::move(heights));
+}
+
+void count_boxes(const CocoFile& coco, CheckSummary& summary) {
+  std::unordered_map<std::int64_t, std::size_t> classes, images;
+  for (const CocoCategory& category : coco.categories) {
+    classes.emplace(category.id, summary.classes.size());
+    summary.classes.emplace_back(category.name, 0);
+  }
+  for (const CocoImage& image : coco.images) images.emplace(image.id, 0);
+  std::vector<double> widths, heights;
+  for (const CocoAnnotation& annotation : coco.annotations) {
+    summary.crowd_boxes += annotation.iscrowd;
+    (annotation.area < small_area    ? summary.small
+     : annotation.area < medium_area ? summary.medium
+                                     : summary.large) += 1;
+    widths.push_back(annotation.bbox[2]);
+    heights.push_back(annotation.bbox[3]);
+    if (const auto found = classes.find(annotation.category_id); found != classes.end()) {
+      ++summary.classes[found->second].second;
+    }
+    if (const auto found = images.find(annotation.image_id); found != images.end()) ++found->second;
+  }
+  summary.box_width = spread_of(std::move(widths));
+  summary.box_height = spread_of(std::move(heights));
+  std::vector<double> counts;
+  for (const auto& [id, count] : images) {
+    counts.push_back(static_cast<double>(count));
+    summary.images_without_boxes += count == 0;
+  }
+  summary.boxes_per_image = spread_of(std::move(counts));
+}
+
+}  // namespace
+
+void find_annotation_problems(const CocoFile& coco, const std::string& file,
+                              std::vector<CheckFinding>& findings) {
+  AnnotationChecker(coco, file, findings).run();
+}
+
+std::size_t usable_boxes(const CocoFile& coco) {
+  std::vector<CheckFinding> none;
+  return AnnotationChecker(coco, "", none).usable();
+}
+
+void summarize_annotations(const CocoFile& coco, CheckSummary& summary) {
+  summary.annotated = true;
+  summary.images = coco.images.size();
+  summary.boxes = coco.annotations.size();
+  count_sizes(coco, summary);
+  count_boxes(coco, summary);
+}
+
+}  // namespace ssd

@@ -1,0 +1,39 @@
+// Decoding many pictures to see whether they can be.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/cache/cache.h"
+#include "image/exif.h"
+#include "prepare/check/check.h"
+
+namespace ssd {
+
+struct CheckedPicture {
+  enum class State { good, missing, broken };
+  State state = State::good;
+  std::string reason;  // why it is missing or broken
+  std::uint64_t bytes = 0;
+  int width = 0;  // as stored
+  int height = 0;
+  int components = 0;
+  int orientation = 1;  // EXIF's, and the turn that it asks for
+  Turn turn;
+};
+
+// One for each file, in their order.
+std::vector<CheckedPicture> check_pictures(const std::vector<std::filesystem::path>& files,
+                                           const CheckOptions& options);
+
+// The same of a cache's records, whose checksums are compared as well.
+std::vector<CheckedPicture> check_records(const RecordCache& cache, const CheckOptions& options);
+
+// Adds what the pictures are to the summary.
+void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummary& summary);
+
+CheckSpread spread_of(std::vector<double> values);
+
+}  // namespace ssd

@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/one_line.h"
+#include "prepare/check/check.h"
+
+namespace ssd {
+namespace {
+
+constexpr std::size_t classes_shown = 20;
+constexpr std::size_t bar_length = 30;
+
+CheckProblem problem_at(std::size_t index) { return static_cast<CheckProblem>(index); }
+
+double percent(std::size_t part, std::size_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string text_of(const CheckSpread& spread) {
+  return fmt::format("{:.5g} to {:.5g}, median {:.5g}", spread.min, spread.max, spread.median);
+}
+
+std::string pictures_text(const CheckSummary& summary) {
+  std::string text = fmt::format("  pictures         {} of {} readable, {:.1f} MB", summary.pictures_decoded,
+                                 summary.images, static_cast<double>(summary.picture_bytes) / 1e6);
+  if (summary.gray > 0) text += fmt::format(", {} gray", summary.gray);
+  if (summary.cmyk > 0) text += fmt::format(", {} CMYK", summary.cmyk);
+  if (summary.turned > 0) text += fmt::format(", {} turned by EXIF", summary.turned);
+  text += fmt::format("\n  width, height    {}; {}\n", text_of(summary.width), text_of(summary.height));
+  return text;
+}
+
+// The classes with the most boxes, each with a bar, and how many more there are.
+std::string classes_text(const CheckSummary& summary) {
+  auto classes = summary.classes;
+  for (auto& [name, boxes] : classes) name = printable(name);
+  std::ranges::stable_sort(classes, std::greater<>(), &std::pair<std::string, std::size_t>::second);
+  const std::size_t shown = std::min(classes.size(), classes_shown);
+  const std::size_t most = classes.empty() ? 0 : classes[0].second;
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < shown; ++i) longest = std::max(longest, classes[i].first.size());
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto& [name, boxes] = classes[i];
+    const std::size_t bar = most == 0 ? 0 : (boxes * bar_length + most - 1) / most;
+    text += fmt::format("    {:<{}} {:>8}  {}\n", name, longest, boxes, std::string(bar, '#'));
+  }
+  const std::size_t empty = static_cast<std::size_t>(
+      std::ranges::count(classes, std::size_t{0}, &std::pair<std::string, std::size_t>::second));
+  if (classes.size() > shown)
+    text += fmt::format("    and {} classes with fewer boxes\n", classes.size() - shown);
+  if (empty > 0) text += fmt::format("    {} classes have no box here\n", empty);
+  return text;
+}
+
+std::string boxes_text(const CheckSummary& summary) {
+  std::string text = fmt::format("  boxes            {}, of which {} crowd; an image has {}\n", summary.boxes,
+                                 summary.crowd_boxes, text_of(summary.boxes_per_image));
+  text += fmt::format("  without boxes    {} images\n", summary.images_without_boxes);
+  text += fmt::format("  box sizes        width {}; height {}\n", text_of(summary.box_width),
+                      text_of(summary.box_height));
+  text += fmt::format(
+      "  box areas        small (below 32x32) {} ({:.0f}%), medium {} ({:.0f}%), large (96x96 and above) "
+      "{} ({:.0f}%)\n",
+      summary.small, percent(summary.small, summary.boxes), summary.medium,
+      percent(summary.medium, summary.boxes), summary.large, percent(summary.large, summary.boxes));
+  text += fmt::format("  boxes a class    {} classes\n", summary.classes.size());
+  return text + classes_text(summary);
+}
+
+nlohmann::ordered_json json_of(const CheckSpread& spread) {
+  return {{"min", spread.min}, {"median", spread.median}, {"max", spread.max}};
+}
+
+nlohmann::ordered_json json_of(const CheckSummary& summary) {
+  nlohmann::ordered_json json = {{"name", summary.name},
+                                 {"images", summary.images},
+                                 {"width", json_of(summary.width)},
+                                 {"height", json_of(summary.height)},
+                                 {"pictures_readable", summary.pictures_decoded},
+                                 {"picture_bytes", summary.picture_bytes},
+                                 {"gray", summary.gray},
+                                 {"cmyk", summary.cmyk},
+                                 {"turned", summary.turned}};
+  if (!summary.annotated) return json;
+  json["boxes"] = summary.boxes;
+  json["crowd_boxes"] = summary.crowd_boxes;
+  json["images_without_boxes"] = summary.images_without_boxes;
+  json["boxes_per_image"] = json_of(summary.boxes_per_image);
+  json["box_width"] = json_of(summary.box_width);
+  json["box_height"] = json_of(summary.box_height);
+  json["box_areas"] = {{"small", summary.small}, {"medium", summary.medium}, {"large", summary.large}};
+  json["classes"] = nlohmann::ordered_json::array();
+  for (const auto& [name, boxes] : summary.classes)
+    json["classes"].push_back({{"name", name}, {"boxes", boxes}});
+  return json;
+}
+
+}  // namespace
+
+const char* name_of(CheckProblem problem) {
+  switch (problem) {
+    case CheckProblem::annotations_unreadable:
+      return "annotations_unreadable";
+    case CheckProblem::duplicate_image_id:
+      return "duplicate_image_id";
+    case CheckProblem::duplicate_file_name:
+      return "duplicate_file_name";
+    case CheckProblem::duplicate_annotation_id:
+      return "duplicate_annotation_id";
+    case CheckProblem::duplicate_category:
+      return "duplicate_category";
+    case CheckProblem::unknown_image:
+      return "unknown_image";
+    case CheckProblem::unknown_category:
+      return "unknown_category";
+    case CheckProblem::box_without_size:
+      return "box_without_size";
+    case CheckProblem::box_outside:
+      return "box_outside";
+    case CheckProblem::picture_missing:
+      return "picture_missing";
+    case CheckProblem::picture_broken:
+      return "picture_broken";
+    case CheckProblem::size_differs:
+      return "size_differs";
+    case CheckProblem::cache_damaged:
+      return "cache_damaged";
+    case CheckProblem::no_boxes:
+      return "no_boxes";
+    case CheckProblem::boxes_as_shares:
+      return "boxes_as_shares";
+    case CheckProblem::path_unreadable:
+      return "path_unreadable";
+    case CheckProblem::turned_in_place:
+      return "turned_in_place";
+    case CheckProblem::split_of_other_name:
+      return "split_of_other_name";
+  }
+  return "";
+}
+
+const char* describe(CheckProblem problem) {
+  switch (problem) {
+    case CheckProblem::annotations_unreadable:
+      return "annotation files that cannot be read";
+    case CheckProblem::duplicate_image_id:
+      return "image ids that occur twice";
+    case CheckProblem::duplicate_file_name:
+      return "file names that occur twice";
+    case CheckProblem::duplicate_annotation_id:
+      return "annotation ids that occur twice";
+    case CheckProblem::duplicate_category:
+      return "categories that occur twice";
+    case CheckProblem::unknown_image:
+      return "annotations of unknown images";
+    case CheckProblem::unknown_category:
+      return "annotations of unknown categories";
+    case CheckProblem::box_without_size:
+      return "boxes without width or height";
+    case CheckProblem::box_outside:
+      return "boxes that reach outside their picture";
+    case CheckProblem::picture_missing:
+      return "pictures missing";
+    case CheckProblem::picture_broken:
+      return "pictures broken";
+    case CheckProblem::size_differs:
+      return "pictures of another size than annotated";
+    case CheckProblem::cache_damaged:
+      return "record caches that cannot be opened";
+    case CheckProblem::no_boxes:
+      return "annotation files without anything to train on";
+    case CheckProblem::boxes_as_shares:
+      return "annotation files whose boxes seem to be shares of the picture";
+    case CheckProblem::path_unreadable:
+      return "folders or links that cannot be followed";
+    case CheckProblem::turned_in_place:
+      return "pictures turned by EXIF without a change of size (note: their boxes are read on the picture as "
+             "stored)";
+    case CheckProblem::split_of_other_name:
+      return "annotation files under a name of their own (note: training has to be given their paths)";
+  }
+  return "";
+}
+
+std::string CheckReport::to_text(std::size_t named) const {
+  std::string text;
+  for (const CheckSummary& summary : summaries) {
+    text += fmt::format("{}: {} images", printable(summary.name), summary.images);
+    text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
+    text += pictures_text(summary);
+    if (summary.annotated) text += boxes_text(summary);
+  }
+  for (std::size_t i = 0; i < check_problem_count; ++i) {
+    const std::size_t total = count(problem_at(i));
+    if (total == 0) continue;
+    text += fmt::format("{} {}:\n", total, describe(problem_at(i)));
+    std::size_t shown = 0;
+    for (const CheckFinding& finding : findings) {
+      if (finding.problem != problem_at(i) || shown == named) continue;
+      text += fmt::format("  {}: {}\n", printable(finding.place), printable(finding.detail));
+      ++shown;
+    }
+    if (total > shown) text += fmt::format("  and {} more\n", total - shown);
+  }
+  return text + (good() ? fmt::format("no problems found in {:.1f} s\n", seconds)
+                        : fmt::format("{} problems found in {:.1f} s\n", problems(), seconds));
+}
+
+std::string CheckReport::to_json() const {
+  nlohmann::ordered_json json = {{"path", path},
+                                 {"good", good()},
+                                 {"problems", problems()},
+                                 {"counts", nlohmann::ordered_json::object()},
+                                 {"summaries", nlohmann::ordered_json::array()},
+                                 {"findings", nlohmann::ordered_json::array()},
+                                 {"seconds", seconds}};
+  for (std::size_t i = 0; i < check_problem_count; ++i)
+    json["counts"][name_of(problem_at(i))] = count(problem_at(i));
+  for (const CheckSummary& summary : summaries) json["summaries"].push_back(json_of(summary));
+  for (const CheckFinding& finding : findings) {
+    json["findings"].push_back(
+        {{"problem", name_of(finding.problem)}, {"place", finding.place}, {"detail", finding.detail}});
+  }
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace ssd

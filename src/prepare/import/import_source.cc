@@ -1,0 +1,161 @@
+#include "prepare/import/import_source.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <span>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "image/jpeg.h"
+#include "storage/file_bytes.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string lower_extension(const fs::path& file) {
+  std::string extension = file.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension;
+}
+
+bool is_picture_name(const fs::path& file) {
+  constexpr std::string_view others[] = {".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif"};
+  return is_jpeg_name(file) || std::ranges::find(others, lower_extension(file)) != std::end(others);
+}
+
+// "a.b" stays as it is: only a picture's or an annotation's extension is one.
+std::string stem_of(const fs::path& name) {
+  const std::string extension = lower_extension(name);
+  const bool known = is_picture_name(name) || extension == ".xml" || extension == ".txt";
+  return known ? name.stem().string() : name.filename().string();
+}
+
+// How many parts the paths have in common, from the end up.
+std::ptrdiff_t shared_tail(const fs::path& a, const fs::path& b) {
+  const std::vector<fs::path> left(a.begin(), a.end()), right(b.begin(), b.end());
+  return std::distance(left.rbegin(),
+                       std::mismatch(left.rbegin(), left.rend(), right.rbegin(), right.rend()).first);
+}
+
+std::vector<std::byte> read_beginning(const fs::path& file, std::size_t most) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw Error("{}: cannot be opened", file.string());
+  std::vector<std::byte> bytes(most);
+  stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(most));
+  bytes.resize(static_cast<std::size_t>(stream.gcount()));
+  return bytes;
+}
+
+}  // namespace
+
+std::ptrdiff_t shared_depth(const fs::path& a, const fs::path& b) {
+  return std::distance(a.begin(), std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first);
+}
+
+fs::path plain_path(const fs::path& path) {
+  const fs::path plain = fs::absolute(path).lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+bool is_below(const fs::path& file, const fs::path& folder) {
+  const fs::path whole = plain_path(file), part = plain_path(folder);
+  return std::mismatch(part.begin(), part.end(), whole.begin(), whole.end()).first == part.end();
+}
+
+ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& except)
+    : root_(plain_path(roots.at(0))), walk_(except) {
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    const auto earlier = std::span(roots).first(i);
+    const bool seen =
+        std::ranges::any_of(earlier, [&](const fs::path& other) { return is_below(roots[i], other); });
+    if (seen) continue;
+    if (!fs::is_directory(roots[i]))
+      throw Error("{}: is no folder; give the folder of the data set", roots[i].string());
+    walk_.add(plain_path(roots[i]));
+  }
+  for (const fs::path& file : walk_.files()) add_file(file);
+  for (std::vector<fs::path>* files : {&pictures_, &xml_, &text_}) {
+    std::ranges::sort(*files);
+    files->erase(std::unique(files->begin(), files->end()), files->end());
+  }
+  for (std::size_t i = 0; i < pictures_.size(); ++i) by_stem_[stem_of(pictures_[i])].push_back(i);
+}
+
+void ImportSource::add_file(const fs::path& file) {
+  std::error_code dangling;
+  if (!fs::is_regular_file(file, dangling)) return;
+  if (is_picture_name(file)) pictures_.push_back(file);
+  if (lower_extension(file) == ".xml") xml_.push_back(file);
+  if (lower_extension(file) == ".txt") text_.push_back(file);
+}
+
+std::optional<fs::path> ImportSource::find_picture(std::string_view name, const fs::path& from) const {
+  std::string slashes(name);
+  std::ranges::replace(slashes, '\\', '/');
+  const fs::path wanted = fs::path(slashes).lexically_normal();
+  const auto found = by_stem_.find(stem_of(wanted));
+  if (found == by_stem_.end()) return std::nullopt;
+  const auto rank = [&](std::size_t index) {
+    const fs::path& picture = pictures_[index];
+    return std::tuple(shared_tail(picture.parent_path(), wanted.parent_path()), shared_depth(picture, from),
+                      picture.filename() == wanted.filename(), is_jpeg_name(picture));
+  };
+  return pictures_[*std::ranges::max_element(found->second, {}, rank)];
+}
+
+std::string ImportSource::name_of(const fs::path& file) const {
+  return is_below(file, root_) ? plain_path(file).lexically_relative(root_).generic_string()
+                               : file.generic_string();
+}
+
+PictureSize read_picture_size(const fs::path& file) {
+  // The header is nearly always within the first part of the file.
+  constexpr std::size_t first_part = 64u << 10;
+  JpegInfo info;
+  try {
+    info = read_jpeg_header(read_beginning(file, first_part));
+  } catch (const Error&) {
+    std::vector<std::byte> buffer;
+    info = read_jpeg_header(read_file(file.string(), buffer));
+  }
+  return {info.width, info.height, turn_of_orientation(info.orientation)};
+}
+
+void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
+                        std::vector<Turn>& turns, ImportReport& report) {
+  std::vector<PictureSize> sizes(images.size());
+  std::vector<std::string> reasons(images.size());
+  ThreadPool(std::max(1, options.threads)).parallel_for(images.size(), [&](std::size_t i) {
+    if (!is_jpeg_name(images[i].file)) return;
+    try {
+      sizes[i] = read_picture_size(images[i].file);
+    } catch (const Error& error) {
+      reasons[i] = error.what();
+    }
+  });
+  std::vector<ImportedImage> usable;
+  turns.clear();
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (!is_jpeg_name(images[i].file)) {
+      report.note(ImportNote::picture_not_jpeg, images[i].name);
+    } else if (!reasons[i].empty()) {
+      report.note(ImportNote::picture_unreadable, fmt::format("{} ({})", images[i].name, reasons[i]));
+    } else {
+      images[i].width = sizes[i].width;
+      images[i].height = sizes[i].height;
+      turns.push_back(sizes[i].turn);
+      usable.push_back(std::move(images[i]));
+    }
+  }
+  images = std::move(usable);
+}
+
+void note_unreadable(const ImportSource& source, ImportReport& report) {
+  for (const FolderWalk::Unreadable& one : source.unreadable())
+    report.note(ImportNote::path_unreadable, fmt::format("{} ({})", source.name_of(one.path), one.reason));
+}
+
+}  // namespace ssd

@@ -1,0 +1,194 @@
+#include "prepare/import/import_splits.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/utf8.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Part { train, val, trainval, test };
+
+// For every image, the parts it belongs to, as a set of bits.
+using Membership = std::vector<unsigned>;
+unsigned bit(Part part) { return 1u << static_cast<unsigned>(part); }
+constexpr unsigned any = ~0u;
+
+std::optional<Part> part_of(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const std::string_view year : {"2017", "2014", "2012", "2007"}) {
+    if (name.size() > year.size() && name.ends_with(year)) name.resize(name.size() - year.size());
+  }
+  if (name == "train" || name == "training") return Part::train;
+  if (name == "val" || name == "valid" || name == "validation") return Part::val;
+  if (name == "trainval") return Part::trainval;
+  if (name == "test" || name == "testing") return Part::test;
+  return std::nullopt;
+}
+
+// The lists to go by. VOC has further ones, of other tasks and of fewer pictures, in folders beside Main.
+std::vector<fs::path> split_lists(const ImportSource& source) {
+  for (const std::string_view folder : {"Main", "ImageSets", ""}) {
+    std::vector<fs::path> lists;
+    for (const fs::path& file : source.text_files()) {
+      const bool here = folder.empty() || file.parent_path().filename() == folder;
+      if (here && part_of(file.stem().string())) lists.push_back(file);
+    }
+    if (!lists.empty()) return lists;
+  }
+  return {};
+}
+
+Membership read_lists(const std::vector<fs::path>& lists, const std::vector<ImportedImage>& images,
+                      const ImportSource& source, ImportReport& report) {
+  std::unordered_map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < images.size(); ++i) index.emplace(images[i].file.string(), i);
+  Membership parts(images.size(), 0);
+  for (const fs::path& list : lists) {
+    const unsigned part = bit(*part_of(list.stem().string()));
+    for (const std::string& line : read_lines(list)) {
+      auto picture = source.find_picture(line, list);
+      if (!picture) picture = source.find_picture(line.substr(0, line.find_first_of(" \t")), list);
+      if (!picture) {
+        report.note(ImportNote::listed_without_picture, fmt::format("{}: {}", source.name_of(list), line));
+        continue;
+      }
+      const auto found = index.find(picture->string());
+      if (found != index.end()) parts[found->second] |= part;
+    }
+  }
+  return parts;
+}
+
+Membership read_folders(const std::vector<ImportedImage>& images) {
+  Membership parts;
+  for (const ImportedImage& image : images) {
+    unsigned& member = parts.emplace_back(0);
+    for (const fs::path& folder : fs::path(image.name).parent_path()) {
+      if (const auto part = part_of(folder.string())) member |= bit(*part);
+    }
+  }
+  return parts;
+}
+
+bool has(const Membership& parts, Part part) {
+  return std::ranges::any_of(parts, [&](unsigned member) { return (member & bit(part)) != 0; });
+}
+
+bool test_is_annotated(const std::vector<ImportedImage>& images, const Membership& parts) {
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if ((parts[i] & bit(Part::test)) && !images[i].boxes.empty()) return true;
+  }
+  return false;
+}
+
+void assign(std::vector<ImportedImage>& images, const Membership& parts, unsigned train, unsigned val,
+            ImportReport& report) {
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if ((parts[i] & val) && (parts[i] & bit(Part::train)))  // trainval holds both by custom
+      report.note(ImportNote::picture_in_both_splits, images[i].name);
+    images[i].split = (parts[i] & val)     ? ImportSplit::val
+                      : (parts[i] & train) ? ImportSplit::train
+                                           : ImportSplit::none;
+  }
+}
+
+// Only the images of `members` are shared out; the others keep no split.
+std::string share_out(std::vector<ImportedImage>& images, const ImportOptions& options,
+                      const Membership& members) {
+  const auto draw = [&](const std::string& name) {
+    std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    return Random(options.seed, 0, hash).uniform();
+  };
+  std::vector<std::pair<double, std::size_t>> order;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    images[i].split = members[i] ? ImportSplit::train : ImportSplit::none;
+    if (members[i]) order.emplace_back(draw(images[i].name), i);
+  }
+  std::ranges::sort(order);
+  auto count = static_cast<std::size_t>(std::llround(options.val_share * static_cast<double>(order.size())));
+  if (count == 0 && options.val_share > 0 && order.size() > 1) count = 1;
+  for (std::size_t i = 0; i < count; ++i) images[order[i].second].split = ImportSplit::val;
+  return fmt::format("a share of {}% for val2017 (seed {})", options.val_share * 100, options.seed);
+}
+
+// "train + val" of the parts that occur.
+std::string names_of(const Membership& parts, std::initializer_list<Part> which) {
+  constexpr const char* names[] = {"train", "val", "trainval", "test"};
+  std::string text;
+  for (const Part part : which) {
+    if (has(parts, part))
+      text += (text.empty() ? "" : " + ") + std::string(names[static_cast<unsigned>(part)]);
+  }
+  return text;
+}
+
+std::string by_parts(std::vector<ImportedImage>& images, const Membership& parts, bool lists,
+                     const ImportOptions& options, ImportReport& report) {
+  const char* kind = lists ? "lists" : "folders";
+  const unsigned learning = bit(Part::train) | bit(Part::trainval);
+  const bool some_train = has(parts, Part::train) || has(parts, Part::trainval);
+  const bool voc_2007 = lists && some_train && test_is_annotated(images, parts);
+  if (voc_2007 || (some_train && !has(parts, Part::val) && test_is_annotated(images, parts))) {
+    assign(images, parts, learning | bit(Part::val), bit(Part::test), report);
+    return fmt::format("{}: {} for train2017, test for val2017", kind,
+                       names_of(parts, {Part::train, Part::val, Part::trainval}));
+  }
+  if (some_train && has(parts, Part::val)) {
+    assign(images, parts, learning, bit(Part::val), report);
+    return fmt::format("{}: {} for train2017, val for val2017", kind,
+                       names_of(parts, {Part::train, Part::trainval}));
+  }
+  const std::string share = share_out(images, options, parts);
+  return fmt::format("{}: {}, of which {}", kind,
+                     names_of(parts, {Part::train, Part::val, Part::trainval, Part::test}), share);
+}
+
+void check_share(const ImportOptions& options) {
+  if (!(options.val_share >= 0 && options.val_share < 1)) {
+    throw Error("import: got a validation share of {}, expected 0 or more and less than 1",
+                options.val_share);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> read_lines(const fs::path& file) {
+  std::ifstream stream(file);
+  if (!stream) throw Error("{}: cannot be opened", file.string());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    if (lines.empty()) line.erase(0, byte_order_mark(line));
+    if (const std::string_view text = trimmed(line); !text.empty()) lines.emplace_back(text);
+  }
+  return lines;
+}
+
+std::string assign_share(std::vector<ImportedImage>& images, const ImportOptions& options) {
+  check_share(options);
+  return share_out(images, options, Membership(images.size(), any));
+}
+
+std::string assign_splits(std::vector<ImportedImage>& images, const ImportSource& source,
+                          const ImportOptions& options, ImportReport& report) {
+  check_share(options);
+  const std::vector<fs::path> lists = split_lists(source);
+  const Membership parts = lists.empty() ? read_folders(images) : read_lists(lists, images, source, report);
+  const bool some = std::ranges::any_of(parts, [](unsigned member) { return member != 0; });
+  return some ? by_parts(images, parts, !lists.empty(), options, report) : assign_share(images, options);
+}
+
+}  // namespace ssd

@@ -1,0 +1,31 @@
+// Pascal VOC: one xml file a picture.
+#pragma once
+
+#include <filesystem>
+
+#include "prepare/import/import.h"
+
+namespace ssd {
+
+struct VocImportOptions {
+  // VOC counts pixels from 1 and both ends of a box belong to it; most tools that write such files since do
+  // neither. as_written: bbox = (xmin, ymin, xmax - xmin, ymax - ymin). one_based, for the original VOC sets:
+  // bbox = (xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1).
+  enum class Pixels { as_written, one_based };
+  enum class Difficult { keep, leave_out };
+  Pixels pixels = Pixels::as_written;
+  Difficult difficult = Difficult::keep;
+  ImportOptions common;
+};
+
+// Makes the COCO folder `target` from every pair of an xml file and a picture of its name that is found below
+// `source`: VOCdevkit's layout (Annotations, JPEGImages, ImageSets) or any other. Splits as by assign_splits.
+// Classes get ids 1, 2, ... in alphabetical order unless the options list them. A picture's size is that of
+// its JPEG header; where the xml gives the sides exchanged and EXIF says that the picture is to be turned,
+// the boxes belong to the turned picture and the xml's size is taken. Pictures without xml, xml without
+// picture and pictures other than JPEG are left out and noted, as are boxes without width or height, and xml
+// that cannot be read (file and line) with its picture. Throws Error as write_coco_folder does.
+ImportReport import_voc(const std::filesystem::path& source, const std::filesystem::path& target,
+                        const VocImportOptions& options = {});
+
+}  // namespace ssd

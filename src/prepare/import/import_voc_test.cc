@@ -1,0 +1,330 @@
+#include "prepare/import/import_voc.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "data/dataset/coco.h"
+#include "testing/import_folder.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct VocBox {
+  std::string name;
+  std::array<int, 4> corners;
+  bool difficult = false;
+};
+
+std::string voc_xml(const std::string& picture, int width, int height, const std::vector<VocBox>& boxes) {
+  std::string xml = fmt::format(
+      "<annotation>\n<filename>{}</filename>\n<size><width>{}</width><height>{}</height></size>\n", picture,
+      width, height);
+  for (const VocBox& box : boxes) {
+    const auto& [a, b, c, d] = box.corners;
+    xml += fmt::format(
+        "<object><name>{}</name><difficult>{}</difficult>\n<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</"
+        "xmax>"
+        "<ymax>{}</ymax></bndbox></object>\n",
+        box.name, int{box.difficult}, a, b, c, d);
+  }
+  return xml + "</annotation>\n";
+}
+
+class VocTest : public FolderTest {
+ protected:
+  void add(const std::string& picture, const std::string& xml, const std::vector<VocBox>& boxes) const {
+    write_jpeg(picture, 40, 30);
+    write(xml, voc_xml(fs::path(picture).filename(), 40, 30, boxes));
+  }
+  ImportReport import(const VocImportOptions& options = {}) const {
+    return import_voc(root_ / "src", root_ / "dst", options);
+  }
+  CocoFile coco(const std::string& split) const {
+    return read_coco(root_ / "dst" / "annotations" / ("instances_" + split + ".json"));
+  }
+  std::set<std::string> names(const std::string& split) const {
+    std::set<std::string> found;
+    for (const CocoImage& image : coco(split).images) {
+      found.insert(image.file_name);
+      EXPECT_TRUE(fs::exists(root_ / "dst" / split / image.file_name)) << image.file_name;
+    }
+    return found;
+  }
+};
+
+using BoxKey = std::tuple<std::string, std::string, double, double, double, double, double>;
+
+std::multiset<BoxKey> boxes_of(const CocoFile& coco) {
+  std::map<std::int64_t, std::string> pictures, classes;
+  for (const CocoImage& image : coco.images) pictures[image.id] = image.file_name;
+  for (const CocoCategory& category : coco.categories) classes[category.id] = category.name;
+  std::multiset<BoxKey> boxes;
+  for (const CocoAnnotation& a : coco.annotations) {
+    boxes.emplace(pictures.at(a.image_id), classes.at(a.category_id), a.bbox[0], a.bbox[1], a.bbox[2],
+                  a.bbox[3], a.area);
+  }
+  return boxes;
+}
+
+TEST_F(VocTest, BloodCellsBecomeTheCocoFilesMadeOfThem) {
+  const fs::path cells = fs::path(SSD_SOURCE_DIR) / "../shared/data/bccd";
+  if (!fs::exists(cells)) GTEST_SKIP() << cells << " is not there";
+  const ImportReport report = import_voc(cells, root_ / "dst");
+  EXPECT_EQ(report.splits_from, "lists: train + val + trainval for train2017, test for val2017");
+  EXPECT_EQ(report.linked + report.copied, 364u);
+  EXPECT_EQ(report.notes.at(ImportNote::box_without_size).count, 2u);
+  EXPECT_EQ(report.notes.size(), 1u) << report.to_text();
+  for (const auto& [split, reference] : {std::pair("train2017", "train"), std::pair("val2017", "test")}) {
+    const CocoFile ours = coco(split);
+    const CocoFile theirs = read_coco(cells / "annotations" / fmt::format("instances_{}.json", reference));
+    EXPECT_EQ(boxes_of(ours), boxes_of(theirs));
+    ASSERT_EQ(ours.images.size(), theirs.images.size());
+    for (std::size_t i = 0; i < ours.images.size(); ++i) {
+      EXPECT_EQ(ours.images[i].id, theirs.images[i].id);
+      EXPECT_EQ(ours.images[i].file_name, theirs.images[i].file_name);
+      EXPECT_EQ(ours.images[i].width, theirs.images[i].width);
+      EXPECT_EQ(ours.images[i].height, theirs.images[i].height);
+    }
+    EXPECT_EQ(names(split).size(), theirs.images.size());
+  }
+  EXPECT_EQ(coco("train2017").annotations.size(), 3941u);
+  EXPECT_EQ(coco("val2017").annotations.front().id, 3942);
+}
+
+TEST_F(VocTest, TakesAnyPairOfFolders) {
+  for (int i = 0; i < 20; ++i) {
+    add(fmt::format("src/photos/day 1/{}.jpeg", i), fmt::format("src/labels/{}.xml", i),
+        {{"cat", {1, 2, 11, 22}}});
+  }
+  VocImportOptions options;
+  options.common.val_share = 0.25;
+  const ImportReport report = import(options);
+  EXPECT_EQ(report.train.images, 15u);
+  EXPECT_EQ(report.val.images, 5u);
+  EXPECT_EQ(report.linked, 20u);
+  EXPECT_EQ(fs::hard_link_count(root_ / "src/photos/day 1/3.jpeg"), 2u);
+  const auto first = names("val2017");
+  fs::remove_all(root_ / "dst");
+  import(options);
+  EXPECT_EQ(names("val2017"), first);
+  fs::remove_all(root_ / "dst");
+  options.common.seed = 7;
+  import(options);
+  EXPECT_NE(names("val2017"), first);
+}
+
+TEST_F(VocTest, NeverReplacesAPicture) {
+  // The pictures lie where the COCO folder has them, and a picture of another name is in the way.
+  add("src/train2017/a.jpg", "src/train2017/a.xml", {{"cat", {1, 2, 11, 22}}});
+  VocImportOptions options;
+  options.common.val_share = 0;
+  const auto bytes = fs::file_size(root_ / "src/train2017/a.jpg");
+  const ImportReport report = import_voc(root_ / "src/train2017", root_ / "src", options);
+  EXPECT_EQ(report.present, 1u);
+  EXPECT_EQ(report.linked + report.copied, 0u);
+  EXPECT_EQ(fs::file_size(root_ / "src/train2017/a.jpg"), bytes);
+  EXPECT_EQ(read_coco(root_ / "src/annotations/instances_train2017.json").images.size(), 1u);
+
+  fs::create_directories(root_ / "other/train2017");
+  std::ofstream(root_ / "other/train2017/a.jpg") << "somebody's";
+  EXPECT_THROW(import_voc(root_ / "src/train2017", root_ / "other", options), Error);
+  EXPECT_EQ(fs::file_size(root_ / "other/train2017/a.jpg"), 10u);
+}
+
+TEST_F(VocTest, ListsDecideAndOtherTasksListsDoNot) {
+  for (const char* name : {"a", "b", "c", "d"}) {
+    add(fmt::format("src/VOC2012/JPEGImages/{}.jpg", name),
+        fmt::format("src/VOC2012/Annotations/{}.xml", name), {{"cat", {1, 2, 11, 22}}});
+  }
+  write("src/VOC2012/ImageSets/Main/train.txt", "a\nb\nmissing\n");
+  write("src/VOC2012/ImageSets/Main/val.txt", "c\n");
+  write("src/VOC2012/ImageSets/Main/cat_train.txt", "a  1\nb -1\n");
+  write("src/VOC2012/ImageSets/Segmentation/val.txt", "a\n");
+  const ImportReport report = import();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "b.jpg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"c.jpg"}));
+  EXPECT_EQ(report.notes.at(ImportNote::listed_without_picture).places[0],
+            "VOC2012/ImageSets/Main/train.txt: missing");
+  EXPECT_EQ(report.notes.at(ImportNote::picture_in_no_split).count, 1u);
+}
+
+TEST_F(VocTest, FoldersDecideWhereThereAreNoLists) {
+  add("src/train/a.jpg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
+  add("src/valid/b.jpg", "src/valid/b.xml", {{"cat", {1, 2, 11, 22}}});
+  add("src/test/a.jpg", "src/test/a.xml", {{"dog", {1, 2, 11, 22}}});
+  import();
+  // The two pictures of one name keep apart.
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"train_a.jpg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
+}
+
+TEST_F(VocTest, TheNearestPictureOfAnAnnotationsNameIsTaken) {
+  add("src/train/a.jpeg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
+  add("src/val/a.jpg", "src/val/a.xml", {{"dog", {1, 2, 11, 22}}});
+  import();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpeg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"a.jpg"}));
+}
+
+TEST_F(VocTest, AnAnnotationWithoutItsPictureTakesNoOthersAndIsNoted) {
+  add("src/train/a.jpg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
+  write("src/val/a.xml", voc_xml("a.jpg", 40, 30, {{"dog", {1, 2, 11, 22}}}));
+  write("src/early/a.xml", voc_xml("a.jpg", 40, 30, {{"dog", {1, 2, 11, 22}}}));
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images + report.val.images, 1u);
+  EXPECT_EQ(report.classes.at(0).name, "cat");
+  const ImportNotes& notes = report.notes.at(ImportNote::annotation_without_picture);
+  EXPECT_EQ(notes.count, 2u);
+  EXPECT_TRUE(contains(notes.places.at(0), "early/a.xml (train/a.jpg has train/a.xml)"))
+      << notes.places.at(0);
+}
+
+TEST_F(VocTest, ABadXmlIsNotedAndTheOthersComeIn) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 11, 22}}});
+  write_jpeg("src/b.jpg", 40, 30);
+  write("src/b.xml", "<annotation><size>");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images + report.val.images, 1u);
+  EXPECT_TRUE(contains(report.notes.at(ImportNote::annotation_unreadable).places.at(0), "b.xml:1: "));
+}
+
+TEST_F(VocTest, ConventionsOfPixelsAndDifficultBoxes) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 1, 40, 30}}, {"dog", {5, 6, 7, 8}, true}});
+  add("src/b.jpg", "src/b.xml", {{"cat", {1, 1, 40, 30}}, {"cat", {4, 4, 4, 9}}, {"cat", {4, 9, 8, 4}}});
+  const ImportReport as_written = import();
+  EXPECT_EQ(as_written.notes.at(ImportNote::box_without_size).count, 2u);
+  EXPECT_EQ(as_written.classes[1].name, "dog");
+  const auto bbox = [&] { return coco("train2017").annotations.at(0).bbox; };
+  EXPECT_EQ(bbox(), (std::array<double, 4>{1, 1, 39, 29}));
+  fs::remove_all(root_ / "dst");
+  VocImportOptions options;
+  options.pixels = VocImportOptions::Pixels::one_based;
+  options.difficult = VocImportOptions::Difficult::leave_out;
+  options.common.classes = {"zebra", "cat"};
+  const ImportReport one_based = import(options);
+  EXPECT_EQ(one_based.notes.at(ImportNote::box_difficult).count, 1u);
+  EXPECT_EQ(one_based.notes.at(ImportNote::box_without_size).count, 1u);  // 4..4 is one pixel wide
+  EXPECT_EQ(bbox(), (std::array<double, 4>{0, 0, 40, 30}));
+  EXPECT_EQ(coco("train2017").annotations.at(0).category_id, 2);
+}
+
+TEST_F(VocTest, LeavesOutWhatCannotBeUsedAndSaysSo) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 60, 22}}});
+  add("src/b.jpg", "src/b.xml", {});
+  add("src/.trash/h.jpg", "src/.trash/h.xml", {});
+  write("src/c.xml", voc_xml("c.jpg", 40, 30, {}));
+  write_jpeg("src/d.jpg", 40, 30);
+  write("src/e.png", "\x89PNG");
+  write("src/e.xml", voc_xml("e.png", 40, 30, {}));
+  write("src/f.jpg", "no jpeg at all");
+  write("src/f.xml", voc_xml("f.jpg", 40, 30, {}));
+  write_jpeg("src/g.jpg", 40, 30);
+  write("src/g.xml", voc_xml("g.jpg", 41, 30, {}));
+  write("src/project.xml", "<project/>");
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images + report.val.images, 3u);  // a, b, g
+  const auto places = [&](ImportNote note) { return report.notes.at(note).places; };
+  EXPECT_EQ(places(ImportNote::annotation_without_picture), (std::vector<std::string>{"c.xml"}));
+  EXPECT_EQ(places(ImportNote::picture_without_annotation), (std::vector<std::string>{"d.jpg"}));
+  EXPECT_EQ(places(ImportNote::picture_not_jpeg), (std::vector<std::string>{"e.png"}));
+  EXPECT_TRUE(contains(places(ImportNote::picture_unreadable).at(0), "f.jpg"));
+  EXPECT_EQ(places(ImportNote::size_differs), (std::vector<std::string>{"g.xml"}));
+  EXPECT_EQ(places(ImportNote::not_an_annotation), (std::vector<std::string>{"project.xml"}));
+  EXPECT_EQ(places(ImportNote::box_over_edge), (std::vector<std::string>{"a.xml"}));
+  EXPECT_TRUE(contains(report.to_text(), "1 pictures left out: not JPEG")) << report.to_text();
+  EXPECT_TRUE(contains(report.to_json(), "\"size_differs\":{\"count\":1,\"places\":[\"g.xml\"]}"));
+}
+
+TEST_F(VocTest, TurnedPicturesKeepTheSizeTheirBoxesBelongTo) {
+  write_jpeg("src/a.jpg", 40, 30, 6);  // stored 40 x 30, to be looked at as 30 x 40
+  write("src/a.xml", voc_xml("a.jpg", 30, 40, {{"cat", {1, 2, 11, 39}}}));
+  write_jpeg("src/b.jpg", 40, 30, 6);
+  write("src/b.xml", voc_xml("b.jpg", 40, 30, {{"cat", {1, 2, 39, 11}}}));
+  VocImportOptions options;
+  options.common.val_share = 0;
+  EXPECT_TRUE(import(options).notes.empty());
+  const CocoFile train = coco("train2017");
+  EXPECT_EQ(train.images.at(0).width, 30);
+  EXPECT_EQ(train.images.at(0).height, 40);
+  EXPECT_EQ(train.images.at(1).width, 40);
+}
+
+TEST_F(VocTest, ErrorsNameFileAndLine) {
+  const auto error_with = [&](const std::string& xml) {
+    write_jpeg("src/a.jpg", 40, 30);
+    write("src/a.xml", xml);
+    return error_of([&] { import(); });
+  };
+  const std::string good = voc_xml("a.jpg", 40, 30, {{"cat", {1, 2, 3, 4}}});
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  const std::string number = error_with(replaced("<xmax>3", "<xmax>three"));
+  EXPECT_TRUE(contains(number, "a.xml:5: <xmax> got \"three\", expected a number")) << number;
+  EXPECT_TRUE(contains(error_with(replaced("<ymax>4</ymax>", "")), "a.xml:5: <bndbox> has no <ymax>"));
+  EXPECT_TRUE(contains(error_with(replaced("<name>cat</name>", "")), "a.xml:4: <object> has no <name>"));
+  EXPECT_TRUE(contains(error_with(replaced("</annotation>", "")), "a.xml:"));
+  EXPECT_TRUE(contains(error_with(""), "a.xml:1: "));
+  EXPECT_FALSE(fs::exists(root_ / "dst/annotations/instances_train2017.json"));
+}
+
+TEST_F(VocTest, RefusesATargetThatHoldsAnnotationsAndEmptySources) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 11, 22}}});
+  import();
+  EXPECT_TRUE(contains(error_of([&] { import(); }), "is there already"));
+  fs::remove_all(root_ / "dst");
+  fs::create_directories(root_ / "empty");
+  EXPECT_TRUE(contains(error_of([&] { import_voc(root_ / "empty", root_ / "dst"); }), "no xml file"));
+  EXPECT_TRUE(contains(error_of([&] { import_voc(root_ / "nowhere", root_ / "dst"); }), "is no folder"));
+  write("png/a.png", "\x89PNG");
+  write("png/a.xml", voc_xml("a.png", 40, 30, {}));
+  const std::string only_png = error_of([&] { import_voc(root_ / "png", root_ / "dst"); });
+  EXPECT_TRUE(contains(only_png, "1 pictures left out: not JPEG")) << only_png;
+  VocImportOptions options;
+  options.common.classes = {"dog"};
+  EXPECT_TRUE(contains(error_of([&] { import(options); }), "class \"cat\", expected one of the 1 classes"));
+  options.common.val_share = 1.5;
+  EXPECT_TRUE(contains(error_of([&] { import(options); }), "validation share of 1.5"));
+}
+
+TEST_F(VocTest, BlanksAroundAClassAreNoPartOfIt) {
+  add("src/a.jpg", "src/a.xml", {{" cat\n", {1, 2, 30, 20}}, {"cat", {1, 2, 30, 20}}});
+  add("src/b.jpg", "src/b.xml", {{"cat", {1, 2, 30, 20}}});
+  const ImportReport report = import();
+  ASSERT_EQ(report.classes.size(), 1u);
+  EXPECT_EQ(report.classes[0].boxes, 3u);
+}
+
+TEST_F(VocTest, ClassesGivenTwiceAreRefused) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
+  VocImportOptions options;
+  options.common.classes = {"cat", "cat"};
+  EXPECT_TRUE(contains(error_of([&] { import(options); }), "got \"cat\" twice"));
+}
+
+TEST_F(VocTest, AnUnreadableAnnotationIsNotCalledMissing) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
+  add("src/b.jpg", "src/b.xml", {});
+  write("src/b.xml", "<annotation><object>");
+  const ImportReport report = import();
+  EXPECT_EQ(report.notes.at(ImportNote::annotation_unreadable).count, 1u);
+  EXPECT_FALSE(report.notes.contains(ImportNote::picture_without_annotation)) << report.to_text();
+}
+
+TEST_F(VocTest, PicturesWhoseTurnTheAnnotationLeavesOpenAreNoted) {
+  add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
+  add("src/b.jpg", "src/b.xml", {{"cat", {1, 2, 30, 20}}});
+  write_jpeg("src/a.jpg", 40, 30, 3);
+  write_jpeg("src/b.jpg", 40, 30, 6);  // the size stated tells
+  const ImportReport report = import();
+  EXPECT_EQ(report.notes.at(ImportNote::picture_turned_in_place).places, (std::vector<std::string>{"a.jpg"}));
+}
+
+}  // namespace
+}  // namespace ssd

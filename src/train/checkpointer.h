@@ -1,0 +1,67 @@
+// When a run's checkpoints are written, and how what training has come to lies in their files.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "model/state.h"
+#include "train/run_state.h"
+#include "train/step_pipeline.h"
+#include "weights/checkpoint.h"
+
+namespace ssd {
+
+struct CheckpointOptions {
+  std::filesystem::path run;  // the run's folder; empty: nothing is written
+  std::int64_t interval = 0;  // steps; 0: at the ends of epochs, at least 100 steps apart, and
+  double seconds = 1800;      // as often as this
+  int keep = 3;               // the latest ones; 0: all
+};
+
+class Checkpointer {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `step`: what the run goes on from, as if a checkpoint had been written there now. `written` is told of
+  // each checkpoint.
+  Checkpointer(CheckpointOptions options, std::int64_t step,
+               std::function<void(std::int64_t step, const std::filesystem::path& folder)> written = {});
+
+  // Whether a checkpoint is to be written after this step.
+  bool due(const StepSpan& step, Clock::time_point now = Clock::now()) const;
+
+  // The step after which the last one was written, or should have been where nothing is.
+  std::int64_t last_step() const { return last_step_; }
+  // Whether this run wrote one after `step`, and whether the last one has inference weights; what the run
+  // went on from counts as if it had.
+  bool wrote(std::int64_t step) const { return written_step_ == step; }
+  bool last_is_for_inference() const { return last_is_for_inference_; }
+  // `for_inference`: whether the weights are InferenceWeights.
+  void write(const RunState& state, const model::State& tensors, bool for_inference,
+             Clock::time_point now = Clock::now());
+  // Replaces what the last checkpoint says of the run; its tensors stay. Nothing where none was written or
+  // gone on from.
+  void rewrite_state(const RunState& state) const;
+
+  // The folder of the latest complete one, "none" where there is none.
+  std::string last_good() const;
+
+ private:
+  CheckpointOptions options_;
+  std::function<void(std::int64_t, const std::filesystem::path&)> written_;
+  std::int64_t last_step_, written_step_ = -1;
+  bool last_is_for_inference_ = true;
+  Clock::time_point last_time_;
+};
+
+// A checkpoint's files. Slots and averages share optimizer.safetensors: the slot "momentum" and the average
+// "running" under the tensors' plain names (no tensor has both), others as "SLOT/NAME" and
+// "average/AVERAGE/NAME".
+Checkpoint to_checkpoint(const model::State& state, std::string state_json);
+// The way back. Running statistics among the averages take their place among the weights again.
+model::State resumable_state(Checkpoint checkpoint);
+
+}  // namespace ssd

@@ -1,0 +1,54 @@
+#include "train/evaluator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+
+namespace ssd {
+
+Evaluator::Evaluator(graph::Device& device, const model::ModelOptions& model, const ValidationSet* validation,
+                     Communicator& communicator, EvaluatorOptions options)
+    : device_(device),
+      model_(model),
+      validation_(validation),
+      communicator_(communicator),
+      options_(std::move(options)) {}
+
+std::optional<std::uint32_t> Evaluator::due(const StepSpan& step) const {
+  std::optional<std::uint32_t> result;
+  if (!validation_) return result;
+  for (const int epoch : options_.epochs)
+    if (step.ends(epoch)) result = std::max(result.value_or(0), static_cast<std::uint32_t>(epoch));
+  return result;
+}
+
+std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, const std::atomic<bool>& stop,
+                                                    const Watch& watch) {
+  if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
+  predictor_->load(weights);
+  ThreadPool pool(available_processors());
+  std::size_t bad_images = 0;
+  try {
+    const auto boxes = detect_set(*predictor_, validation_->dataset,
+                                  {.threads = options_.threads,
+                                   .communicator = &communicator_,
+                                   .bad_images = options_.bad_images,
+                                   .on_bad_image =
+                                       [&](const BadImage& image) {
+                                         ++bad_images;
+                                         if (watch.on_bad_image) watch.on_bad_image(image);
+                                       },
+                                   .progress = watch.progress,
+                                   .stop = [&stop] { return stop.load(); }});
+    EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
+    report.bad_images = bad_images;
+    return report;
+  } catch (const Error&) {
+    if (!stop) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace ssd

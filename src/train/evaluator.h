@@ -1,0 +1,56 @@
+// Evaluations during a run: after which epochs, and how.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/communicator.h"
+#include "detect/evaluation.h"
+#include "detect/predictor.h"
+#include "train/step_pipeline.h"
+
+namespace ssd {
+
+// What an evaluation looks at.
+struct ValidationSet {
+  CocoFile ground_truth;
+  Dataset dataset;
+};
+
+struct EvaluatorOptions {
+  std::vector<int> epochs;  // counted from 0: evaluated when they are over
+  std::int64_t batch = 8;   // images a replica
+  int threads = 1;          // that prepare images
+  LoaderOptions::BadImages bad_images = LoaderOptions::BadImages::replace;
+};
+
+class Evaluator {
+ public:
+  // Without a validation set nothing is ever due. All but the options outlive the evaluator.
+  Evaluator(graph::Device& device, const model::ModelOptions& model, const ValidationSet* validation,
+            Communicator& communicator, EvaluatorOptions options);
+
+  // The last of the epochs that a step ends, if any, that are to be evaluated.
+  std::optional<std::uint32_t> due(const StepSpan& step) const;
+
+  struct Watch {
+    std::function<void(const BadImage&)> on_bad_image;
+    std::function<void(std::uint64_t done, std::uint64_t of)> progress;  // images
+  };
+  // Of weights by state_dict names. Nothing where `stop` was set before its end.
+  std::optional<EvaluationReport> evaluate(const TensorMap& weights, const std::atomic<bool>& stop,
+                                           const Watch& watch);
+
+ private:
+  graph::Device& device_;
+  const model::ModelOptions& model_;
+  const ValidationSet* validation_;
+  Communicator& communicator_;
+  EvaluatorOptions options_;
+  std::optional<Predictor> predictor_;  // from the first evaluation on
+};
+
+}  // namespace ssd

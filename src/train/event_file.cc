@@ -1,0 +1,125 @@
+#include "train/event_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <protozero/pbf_writer.hpp>
+#include <system_error>
+
+#include "base/error.h"
+#include "storage/crc32c.h"
+
+namespace ssd {
+namespace fs = std::filesystem;
+namespace {
+
+enum EventField : protozero::pbf_tag_type {
+  kWallTime = 1,
+  kStep = 2,
+  kFileVersion = 3,
+  kSummary = 5,
+  kSessionLog = 7
+};
+enum SessionLogField : protozero::pbf_tag_type { kStatus = 1 };
+enum SessionStatus : std::int32_t { kStart = 1 };
+enum SummaryField : protozero::pbf_tag_type { kValue = 1 };
+enum ValueField : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2 };
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+// A checksum is rotated and shifted so that the checksum of data holding checksums stays a good one.
+std::uint32_t masked_crc(std::string_view bytes) {
+  const std::uint32_t crc = crc32c(std::as_bytes(std::span(bytes)));
+  return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+}
+
+template <typename T>
+std::string little_endian(T value) {
+  std::string bytes;
+  for (std::size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+  return bytes;
+}
+
+std::string framed(const std::string& data) {
+  const std::string size = little_endian(static_cast<std::uint64_t>(data.size()));
+  return size + little_endian(masked_crc(size)) + data + little_endian(masked_crc(data));
+}
+
+}  // namespace
+
+EventFile::EventFile(const fs::path& folder) {
+  std::error_code code;
+  fs::create_directories(folder, code);
+  if (code) throw Error("{}: cannot create the folder: {}; check the path", folder.string(), code.message());
+  const auto seconds = static_cast<std::int64_t>(seconds_since_1970());
+  for (int attempt = 0; descriptor_ < 0; ++attempt) {
+    path_ = folder /
+            fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds, host_name(), ::getpid(), attempt);
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && errno != EEXIST)
+      throw Error("{}: cannot create: {}; check the folder's permissions", path_.string(),
+                  std::strerror(errno));
+  }
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, seconds_since_1970());
+  writer.add_string(kFileVersion, "brain.Event:2");
+  append(event);
+}
+
+EventFile::~EventFile() { ::close(descriptor_); }
+
+void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, seconds_since_1970());
+  writer.add_int64(kStep, step);
+  protozero::pbf_writer summary(writer, kSummary);
+  for (const Scalar& scalar : scalars) {
+    protozero::pbf_writer value(summary, kValue);
+    value.add_string(kTag, scalar.tag.data(), scalar.tag.size());
+    value.add_float(kSimpleValue, scalar.value);
+  }
+  summary.commit();
+  append(event);
+}
+
+void EventFile::begin_at(std::int64_t step) {
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, seconds_since_1970());
+  writer.add_int64(kStep, step);
+  protozero::pbf_writer session(writer, kSessionLog);
+  session.add_enum(kStatus, kStart);
+  session.commit();
+  append(event);
+}
+
+void EventFile::flush() {
+  if (::fsync(descriptor_) != 0)
+    throw Error("{}: cannot sync: {}; check the free space", path_.string(), std::strerror(errno));
+}
+
+void EventFile::append(const std::string& event) {
+  const std::string record = framed(event);
+  for (std::size_t done = 0; done < record.size();) {
+    const ssize_t written = ::write(descriptor_, record.data() + done, record.size() - done);
+    if (written < 0 && errno != EINTR)
+      throw Error("{}: cannot write: {}; check the free space", path_.string(), std::strerror(errno));
+    if (written > 0) done += static_cast<std::size_t>(written);
+  }
+}
+
+}  // namespace ssd

@@ -1,0 +1,40 @@
+// The weights that evaluations and a run's last checkpoint have.
+#pragma once
+
+#include <cstdint>
+
+#include "base/tensor.h"
+#include "train/batch_norm_statistics.h"
+
+namespace ssd {
+
+// Weights with re-estimated batch-norm statistics (batch_norm_statistics.h), made once a step.
+class InferenceWeights {
+ public:
+  // options.images of 0: the running averages stay as they are. All outlive this.
+  InferenceWeights(graph::Device& device, const model::ModelOptions& model, const Dataset& dataset,
+                   const StatisticsOptions& options)
+      : device_(device), model_(model), dataset_(dataset), options_(options) {}
+
+  // Whether they differ from training's weights.
+  bool reestimate() const { return options_.images > 0; }
+
+  // Those of training's weights after `step`.
+  const TensorMap& after(std::int64_t step, const TensorMap& weights) {
+    if (step == step_) return weights_;
+    weights_ = clone(weights);
+    if (reestimate()) reestimate_batch_norm(weights_, device_, model_, dataset_, options_);
+    step_ = step;
+    return weights_;
+  }
+
+ private:
+  graph::Device& device_;
+  const model::ModelOptions& model_;
+  const Dataset& dataset_;
+  StatisticsOptions options_;
+  TensorMap weights_;  // of step_
+  std::int64_t step_ = -1;
+};
+
+}  // namespace ssd

@@ -1,0 +1,113 @@
+#include "weights/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+#include "storage/atomic_file.h"
+#include "storage/mapped_file.h"
+#include "weights/safetensors.h"
+
+namespace ssd {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kFolder = "checkpoints";
+constexpr const char* kModel = "model.safetensors";
+constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kState = "state.json";
+constexpr std::string_view kPrefix = "step-";
+constexpr std::size_t kMinDigits = 6;
+
+// The step of a folder's name; nothing for any other name.
+std::optional<std::int64_t> step_of(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  const std::string_view digits = name.substr(kPrefix.size());
+  const bool all_digits = digits.find_first_not_of("0123456789") == std::string_view::npos;
+  if (digits.size() < kMinDigits || !all_digits) return std::nullopt;
+  std::int64_t step = 0;
+  const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+  if (code != std::errc()) return std::nullopt;
+  return step;
+}
+
+bool has_all_files(const fs::path& directory) {
+  return std::ranges::all_of(std::initializer_list<const char*>{kModel, kOptimizer, kState},
+                             [&](const char* name) {
+                               std::error_code ignored;
+                               return fs::is_regular_file(directory / name, ignored);
+                             });
+}
+
+void make_folders(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) throw Error("{}: cannot create the folder: {}; check the path", path.string(), code.message());
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::vector<fs::path> leftovers;
+  std::error_code ignored;  // not to be able to clean is no reason not to write
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
+  for (const fs::path& leftover : leftovers) fs::remove_all(leftover, ignored);
+}
+
+}  // namespace
+
+fs::path write_checkpoint(const fs::path& run, std::int64_t step, const Checkpoint& checkpoint) {
+  const fs::path folder = run / kFolder;
+  make_folders(folder);
+  remove_leftovers(folder);
+  const fs::path path = folder / fmt::format("{}{:06}", kPrefix, step);
+  AtomicDirectory directory(path);
+  write_safetensors(directory.staging() / kModel, checkpoint.model);
+  write_safetensors(directory.staging() / kOptimizer, checkpoint.optimizer);
+  write_file_atomically(directory.staging() / kState, checkpoint.state_json);
+  directory.commit();
+  return path;
+}
+
+std::vector<CheckpointEntry> list_checkpoints(const fs::path& run) {
+  std::vector<CheckpointEntry> found;
+  std::error_code missing;
+  for (const fs::directory_entry& entry : fs::directory_iterator(run / kFolder, missing)) {
+    const std::optional<std::int64_t> step = step_of(entry.path().filename().string());
+    if (step && has_all_files(entry.path())) found.push_back({*step, entry.path()});
+  }
+  std::ranges::sort(found, {}, &CheckpointEntry::step);
+  return found;
+}
+
+std::optional<CheckpointEntry> latest_checkpoint(const fs::path& run) {
+  std::vector<CheckpointEntry> found = list_checkpoints(run);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.back());
+}
+
+Checkpoint read_checkpoint(const fs::path& directory) {
+  return {.model = read_safetensors(directory / kModel),
+          .optimizer = read_safetensors(directory / kOptimizer),
+          .state_json = read_checkpoint_state(directory)};
+}
+
+void write_checkpoint_state(const fs::path& directory, const std::string& state_json) {
+  write_file_atomically(directory / kState, state_json);
+}
+
+std::string read_checkpoint_state(const fs::path& directory) {
+  const MappedFile file(directory / kState);
+  const std::span<const std::byte> bytes = file.bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void prune_checkpoints(const fs::path& run, std::size_t keep) {
+  const std::vector<CheckpointEntry> found = list_checkpoints(run);
+  for (std::size_t i = 0; i + std::max<std::size_t>(keep, 1) < found.size(); ++i)
+    remove_directory_atomically(found[i].path);
+}
+
+}  // namespace ssd
