@@ -54,22 +54,22 @@ Box shares(const PixelRect& rect, int width, int height) {
 }
 
 // How far to scale down while decoding: so far that at least twice the output is left for the filter to work
-// on. On 60 COCO photos that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
+// on. On 60 COCO images that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
 // in 1,000 by more than 8. With only as many pixels as the output left, it would be 1.9 and 1 in 25; with 1.5
 // times, 1.0.
 int denominator_for(const PixelRect& rect) {
-  constexpr int kLeast = 2 * Augmenter::kSize;
+  constexpr int least = 2 * Augmenter::image_side;
   int denominator = 1;
-  while (denominator < 8 && std::min(rect.width(), rect.height()) >= 2 * denominator * kLeast)
+  while (denominator < 8 && std::min(rect.width(), rect.height()) >= 2 * denominator * least)
     denominator *= 2;
   return denominator;
 }
 
 void transpose(std::span<const std::uint8_t> from, std::span<std::uint8_t> to) {
-  constexpr std::size_t kSize = Augmenter::kSize;
-  for (std::size_t y = 0; y < kSize; ++y) {
-    for (std::size_t x = 0; x < kSize; ++x) {
-      std::copy_n(&from[3 * (x * kSize + y)], 3, &to[3 * (y * kSize + x)]);
+  constexpr std::size_t side = Augmenter::image_side;
+  for (std::size_t y = 0; y < side; ++y) {
+    for (std::size_t x = 0; x < side; ++x) {
+      std::copy_n(&from[3 * (x * side + y)], 3, &to[3 * (y * side + x)]);
     }
   }
 }
@@ -85,49 +85,49 @@ ColourTwist random_twist(Random& random) {
 
 }  // namespace
 
-Turn turn_for_annotation(const JpegInfo& info, int annotated_width, int annotated_height) {
-  const Turn turn = turn_of_orientation(info.orientation);
-  if (annotated_width <= 0 || annotated_height <= 0) return turn;
+Orientation orientation_for_annotation(const JpegInfo& info, int annotated_width, int annotated_height) {
+  const Orientation orientation = orientation_of_tag(info.orientation);
+  if (annotated_width <= 0 || annotated_height <= 0) return orientation;
   if (info.width == annotated_width && info.height == annotated_height) return {};
-  const bool swaps = turn.transpose;
-  if (swaps && info.height == annotated_width && info.width == annotated_height) return turn;
+  const bool swaps = orientation.transpose;
+  if (swaps && info.height == annotated_width && info.width == annotated_height) return orientation;
   if (same_aspect(info.width, info.height, annotated_width, annotated_height)) return {};
-  if (swaps && same_aspect(info.height, info.width, annotated_width, annotated_height)) return turn;
+  if (swaps && same_aspect(info.height, info.width, annotated_width, annotated_height)) return orientation;
   throw Error(
-      "picture size: got {}x{} (EXIF orientation {}), expected {}x{} as annotated; correct the annotation",
+      "image size: got {}x{} (EXIF orientation {}), expected {}x{} as annotated; correct the annotation",
       info.width, info.height, info.orientation, annotated_width, annotated_height);
 }
 
-Augmenter::Size Augmenter::open(const PictureSource& source) {
-  turn_ = {};
-  turned_ = {source.width, source.height};
+Augmenter::Size Augmenter::open(const ImageSource& source) {
+  orientation_ = {};
+  oriented_size_ = {source.width, source.height};
   switch (source.encoding) {
-    case PictureSource::Encoding::jpeg: {
+    case ImageSource::Encoding::jpeg: {
       StageClock clock;
       const JpegInfo& info = decoder_.open(source.bytes);
       clock.lap(times_.decode);
-      turn_ = turn_for_annotation(info, source.width, source.height);
-      turned_ = {info.width, info.height};
-      if (turn_.transpose) std::swap(turned_.width, turned_.height);
+      orientation_ = orientation_for_annotation(info, source.width, source.height);
+      oriented_size_ = {info.width, info.height};
+      if (orientation_.transpose) std::swap(oriented_size_.width, oriented_size_.height);
       break;
     }
-    case PictureSource::Encoding::raw: {
+    case ImageSource::Encoding::raw: {
       const std::int64_t bytes = std::int64_t{3} * source.width * source.height;
       if (source.width <= 0 || source.height <= 0 ||
           bytes != static_cast<std::int64_t>(source.bytes.size())) {
-        throw Error("raw picture: got {} bytes, expected {} for {}x{} pixels; build the cache anew",
+        throw Error("raw image: got {} bytes, expected {} for {}x{} pixels; build the cache anew",
                     source.bytes.size(), bytes, source.width, source.height);
       }
       break;
     }
   }
-  return turned_;
+  return oriented_size_;
 }
 
-void Augmenter::train(const PictureSource& source, std::span<const LabeledBox> boxes, Random& random,
+void Augmenter::train(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
                       std::span<std::uint8_t> image, std::vector<LabeledBox>& kept) {
   const Size size = open(source);
-  const Box crop = options_.crop ? random_crop(boxes, random) : whole_picture;
+  const Box crop = options_.crop ? random_crop(boxes, random) : whole_image;
   const bool flip = options_.flip && random.coin(0.5);
   const PixelRect rect = whole_pixels(crop, size.width, size.height);
   keep_boxes(boxes, crop, shares(rect, size.width, size.height), kept);
@@ -144,37 +144,37 @@ void Augmenter::train(const PictureSource& source, std::span<const LabeledBox> b
   }
 }
 
-Augmenter::Size Augmenter::evaluate(const PictureSource& source, std::span<std::uint8_t> image) {
+Augmenter::Size Augmenter::evaluate(const ImageSource& source, std::span<std::uint8_t> image) {
   const Size size = open(source);
   render(source, {.rect = {0, 0, size.width, size.height}}, image);
   return size;
 }
 
-void Augmenter::render(const PictureSource& source, const View& view, std::span<std::uint8_t> image) {
-  assert(image.size() == kBytes);
-  const PixelRect stored = to_stored(view.rect, turned_.width, turned_.height, turn_);
-  Turn turn = turn_;
-  turn.flip_x ^= view.flip;
+void Augmenter::render(const ImageSource& source, const View& view, std::span<std::uint8_t> image) {
+  assert(image.size() == image_bytes);
+  const PixelRect stored = to_stored(view.rect, oriented_size_.width, oriented_size_.height, orientation_);
+  Orientation orientation = orientation_;
+  orientation.flip_x ^= view.flip;
   // Mirroring is done on the way through the filter, before the axes change places.
   ResizeOptions options;
-  options.x = {stored.width(), 0, static_cast<double>(stored.width()), kSize,
-               turn.transpose ? turn.flip_y : turn.flip_x};
-  options.y = {stored.height(), 0, static_cast<double>(stored.height()), kSize,
-               turn.transpose ? turn.flip_x : turn.flip_y};
+  options.x = {stored.width(), 0, static_cast<double>(stored.width()), image_side,
+               orientation.transpose ? orientation.flip_y : orientation.flip_x};
+  options.y = {stored.height(), 0, static_cast<double>(stored.height()), image_side,
+               orientation.transpose ? orientation.flip_x : orientation.flip_y};
   std::span<std::uint8_t> out = image;
-  if (turn.transpose) {
-    untransposed_.resize(kBytes);
+  if (orientation.transpose) {
+    untransposed_.resize(image_bytes);
     out = untransposed_;
   }
   switch (source.encoding) {
-    case PictureSource::Encoding::jpeg:
+    case ImageSource::Encoding::jpeg:
       render_jpeg(stored, options, out);
       break;
-    case PictureSource::Encoding::raw:
+    case ImageSource::Encoding::raw:
       render_raw(source, stored, options, out);
       break;
   }
-  if (turn.transpose) transpose(out, image);
+  if (orientation.transpose) transpose(out, image);
 }
 
 void Augmenter::render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image) {
@@ -200,12 +200,12 @@ void Augmenter::render_jpeg(const PixelRect& stored, ResizeOptions options, std:
   }
 }
 
-void Augmenter::render_raw(const PictureSource& source, const PixelRect& stored, const ResizeOptions& options,
+void Augmenter::render_raw(const ImageSource& source, const PixelRect& stored, const ResizeOptions& options,
                            std::span<std::uint8_t> image) {
   StageClock clock;
   resizer_.start(options, image);
   const auto* rgb = reinterpret_cast<const std::uint8_t*>(source.bytes.data());
-  std::array<const std::uint8_t*, JpegDecoder::kRows> rows{};
+  std::array<const std::uint8_t*, JpegDecoder::rows_at_once> rows{};
   for (int y = stored.top; y < stored.bottom;) {
     std::size_t count = 0;
     for (; count < rows.size() && y < stored.bottom; ++count, ++y) {

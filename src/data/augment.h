@@ -1,4 +1,4 @@
-// From a stored picture to a network input: the front door of the image path.
+// From a stored image to a network input: the front door of the image path.
 #pragma once
 
 #include <array>
@@ -15,23 +15,22 @@
 
 namespace ssd {
 
-// A picture as it comes from a file or a record cache; the bytes stay with their owner.
-struct PictureSource {
+// An image as it comes from a file or a record cache; the bytes stay with their owner.
+struct ImageSource {
   enum class Encoding { jpeg, raw };
 
   Encoding encoding = Encoding::jpeg;
   std::span<const std::byte> bytes;  // raw: height x width x 3, RGB
-  // raw: the picture's size. jpeg: the size that the annotation states; 0, 0 where there is none.
+  // raw: the image's size. jpeg: the size that the annotation states; 0, 0 where there is none.
   int width = 0;
   int height = 0;
 };
 
-// The way the boxes of a JPEG were drawn, by the annotation's width and height: on the stored picture, or on
-// the one that its EXIF orientation turns it into. An annotation without a size means the turned one. Where
-// the sizes fit both, the stored one is meant, as in COCO. A picture scaled after it was annotated (its
-// aspect is that of the annotation within 2%) is taken as it is. Throws Error where the aspect fits neither
-// way.
-Turn turn_for_annotation(const JpegInfo& info, int annotated_width, int annotated_height);
+// The orientation in which the boxes of a JPEG were drawn, by the annotation's width and height: that of the
+// stored image, or the one that its EXIF tag states. An annotation without a size means the latter. Where the
+// size fits both, the stored image is meant, as in COCO. An image scaled after it was annotated (its aspect
+// is that of the annotation within 2%) is taken as it is. Throws Error where the aspect fits neither.
+Orientation orientation_for_annotation(const JpegInfo& info, int annotated_width, int annotated_height);
 
 struct AugmentOptions {
   bool crop = true;
@@ -47,51 +46,51 @@ struct StageTimes {
   double colour = 0;
 };
 
-// Makes network inputs, image after image, without allocating memory once it has seen the largest picture
+// Makes network inputs, image after image, without allocating memory once it has seen the largest image
 // (but for what libjpeg takes and gives back). One a thread. All methods throw Error, without the file's
-// name, for pictures that cannot be read; the next call is then as good as the first.
+// name, for images that cannot be read; the next call is then as good as the first.
 class Augmenter {
  public:
-  static constexpr int kSize = 300;                          // of the square output
-  static constexpr std::size_t kBytes = 3u * kSize * kSize;  // RGB, row after row
+  static constexpr int image_side = 300;                                    // of the square output
+  static constexpr std::size_t image_bytes = 3u * image_side * image_side;  // RGB, row after row
 
   explicit Augmenter(const AugmentOptions& options = {}) : options_(options) {}
 
   // A training sample: crop (chosen first; only what it needs is decoded), flip, resize, colour. `boxes` are
-  // relative (ltrb, 0..1) to the annotated picture, `kept` to the output; it may end up empty. Draws from
+  // relative (ltrb, 0..1) to the annotated image, `kept` to the output; it may end up empty. Draws from
   // `random` alone.
-  void train(const PictureSource& source, std::span<const LabeledBox> boxes, Random& random,
+  void train(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
              std::span<std::uint8_t> image, std::vector<LabeledBox>& kept);
 
   struct Size {
     int width = 0;
     int height = 0;
   };
-  // The whole picture, turned as for `train`; gives the size of the (turned) original.
-  Size evaluate(const PictureSource& source, std::span<std::uint8_t> image);
+  // The whole image, oriented as for `train`; gives the size of the original in that orientation.
+  Size evaluate(const ImageSource& source, std::span<std::uint8_t> image);
 
   StageTimes& times() { return times_; }
 
  private:
-  // What of the turned picture to show.
+  // What of the oriented image to show.
   struct View {
     PixelRect rect;
     bool flip = false;
   };
 
-  // Reads the header; the size of the turned picture.
-  Size open(const PictureSource& source);
-  void render(const PictureSource& source, const View& view, std::span<std::uint8_t> image);
+  // Reads the header; the size of the oriented image.
+  Size open(const ImageSource& source);
+  void render(const ImageSource& source, const View& view, std::span<std::uint8_t> image);
   void render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image);
-  void render_raw(const PictureSource& source, const PixelRect& stored, const ResizeOptions& options,
+  void render_raw(const ImageSource& source, const PixelRect& stored, const ResizeOptions& options,
                   std::span<std::uint8_t> image);
 
   AugmentOptions options_;
   StageTimes times_;
   JpegDecoder decoder_;
   Resizer resizer_;
-  Size turned_;
-  Turn turn_;
+  Size oriented_size_;
+  Orientation orientation_;
   std::vector<std::uint8_t> untransposed_;
 };
 

@@ -36,7 +36,7 @@ std::vector<std::byte> noise(std::size_t bytes, std::uint64_t key) {
   return out;
 }
 
-// Three raw pictures, the second unreadable, with a box each.
+// Three raw images, the second unreadable, with a box each.
 CocoFile write_small(const std::filesystem::path& file) {
   CocoFile coco;
   coco.categories = {{.id = 5, .name = "a \"b\"\n"}};

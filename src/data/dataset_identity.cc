@@ -35,7 +35,7 @@ std::string hash_of(const std::vector<Sample>& samples) {
   return fmt::format("{:016x}", hash);
 }
 
-std::string pictures_of(const RecordCache& cache) {
+std::string images_of(const RecordCache& cache) {
   const bool raw = cache.encoding() == RecordEncoding::raw;
   std::string made;
   if (cache.max_side() > 0) made += fmt::format(", max-side {}", cache.max_side());
@@ -47,7 +47,7 @@ std::string pictures_of(const RecordCache& cache) {
 }  // namespace
 
 DatasetIdentity identity_of(const Dataset& dataset) {
-  return {hash_of(dataset.samples), dataset.cache ? pictures_of(*dataset.cache) : "files"};
+  return {hash_of(dataset.samples), dataset.cache ? images_of(*dataset.cache) : "files"};
 }
 
 }  // namespace ssd

@@ -21,7 +21,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // `count` RGB pixels to three planes, each value times its scale plus its shift.
-void normalise(const std::uint8_t* rgb, std::size_t count, const float* scale, const float* shift,
+void normalize(const std::uint8_t* rgb, std::size_t count, const float* scale, const float* shift,
                float* planes) {
   const hn::ScalableTag<float> d;
   const hn::Rebind<std::int32_t, decltype(d)> d32;
@@ -53,9 +53,9 @@ HWY_AFTER_NAMESPACE();
 namespace ssd {
 namespace {
 
-HWY_EXPORT(normalise);
+HWY_EXPORT(normalize);
 
-constexpr std::size_t pixels = std::size_t{picture_side} * picture_side;
+constexpr std::size_t pixels = std::size_t{image_side} * image_side;
 constexpr std::array<float, 3> mean{0.485f, 0.456f, 0.406f};
 constexpr std::array<float, 3> deviation{0.229f, 0.224f, 0.225f};
 
@@ -65,7 +65,7 @@ void expand_image(const Batch& batch, std::size_t slot, ExpandedBatch& expanded)
     scale[c] = 1 / (255 * deviation[c]);
     shift[c] = -mean[c] / deviation[c];
   }
-  HWY_DYNAMIC_DISPATCH(normalise)
+  HWY_DYNAMIC_DISPATCH(normalize)
   (batch.images.as<std::uint8_t>().data() + slot * 3 * pixels, pixels, scale.data(), shift.data(),
    expanded.images.as<float>().data() + slot * 3 * pixels);
 }
@@ -95,7 +95,7 @@ void expand_targets(const Batch& batch, std::size_t slot, ExpandedBatch& expande
 }  // namespace
 
 ExpandedBatch::ExpandedBatch(int batch_size)
-    : images(DType::f32, {batch_size, 3, picture_side, picture_side}),
+    : images(DType::f32, {batch_size, 3, image_side, image_side}),
       offsets(DType::f32, {batch_size, default_box_count, 4}),
       labels(DType::i32, {batch_size, default_box_count}) {}
 

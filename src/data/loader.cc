@@ -14,9 +14,9 @@
 namespace ssd {
 namespace {
 
-static_assert(picture_side == Augmenter::kSize);
+static_assert(image_side == Augmenter::image_side);
 
-// Pictures in a row that may be bad before it is taken for a fault of the whole set.
+// Images in a row that may be bad before it is taken for a fault of the whole set.
 constexpr std::uint32_t most_replacements = 1000;
 
 constexpr int box_granularity = 16;
@@ -26,7 +26,7 @@ double seconds() {
 }
 
 std::span<std::uint8_t> image_of(Batch& batch, std::size_t slot) {
-  return batch.images.as<std::uint8_t>().subspan(slot * Augmenter::kBytes, Augmenter::kBytes);
+  return batch.images.as<std::uint8_t>().subspan(slot * Augmenter::image_bytes, Augmenter::image_bytes);
 }
 
 // The message without the file's name, which some begin with.
@@ -125,7 +125,7 @@ std::unique_ptr<Loader::Work> Loader::make_work(int buffer) const {
   const std::int64_t n = options_.batch_size, g = max_boxes_;
   const bool targets = options_.mode == LoaderOptions::Mode::train;
   Batch& batch = work->batch;
-  batch.images = Tensor(DType::u8, {n, picture_side, picture_side, 3});
+  batch.images = Tensor(DType::u8, {n, image_side, image_side, 3});
   batch.match = Tensor(DType::i32, targets ? Shape{n, default_box_count} : Shape{0});
   batch.boxes = Tensor(DType::f32, targets ? Shape{n, g, 4} : Shape{0});
   batch.labels = Tensor(DType::i32, targets ? Shape{n, g} : Shape{0});
@@ -266,14 +266,14 @@ void Loader::fill_slot(Worker& worker, Work& work, std::size_t slot) {
   }
   const std::scoped_lock lock(mutex_);
   const BadImage& last = work.bad.back().image;
-  throw Error("{} pictures in a row could not be read, the last one {}: {}; is the picture folder right?",
+  throw Error("{} images in a row could not be read, the last one {}: {}; is the image folder right?",
               attempts, last.file, last.reason);
 }
 
 void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint32_t sample) {
   Batch& batch = work.batch;
   const double start = seconds();
-  const PictureSource source = picture(worker, sample);
+  const ImageSource source = source_of(worker, sample);
   worker.times.read += seconds() - start;
   switch (options_.mode) {
     case LoaderOptions::Mode::train: {
@@ -299,14 +299,13 @@ void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint
   }
 }
 
-PictureSource Loader::picture(Worker& worker, std::uint32_t sample) const {
+ImageSource Loader::source_of(Worker& worker, std::uint32_t sample) const {
   const Sample& of = dataset_.samples[sample];
   if (!dataset_.cache)
-    return {PictureSource::Encoding::jpeg, read_file(of.file, worker.file), of.width, of.height};
+    return {ImageSource::Encoding::jpeg, read_file(of.file, worker.file), of.width, of.height};
   const Record record = dataset_.cache->record(of.record);
-  return {
-      record.encoding == RecordEncoding::raw ? PictureSource::Encoding::raw : PictureSource::Encoding::jpeg,
-      record.bytes, record.width, record.height};
+  return {record.encoding == RecordEncoding::raw ? ImageSource::Encoding::raw : ImageSource::Encoding::jpeg,
+          record.bytes, record.width, record.height};
 }
 
 void Loader::write_targets(Worker& worker, Batch& batch, std::size_t slot) const {

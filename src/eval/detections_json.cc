@@ -218,19 +218,19 @@ std::string write_detections(std::span<const DetectedBox> detections) {
   return text;
 }
 
-DetectedBox to_coco(const Detection& detection, const PictureInfo& picture) {
-  if (detection.label < 1 || static_cast<std::size_t>(detection.label) > picture.category_ids.size()) {
+DetectedBox to_coco(const Detection& detection, const ImageInfo& image) {
+  if (detection.label < 1 || static_cast<std::size_t>(detection.label) > image.category_ids.size()) {
     throw Error(
         "image {}: got label {}, expected 1 to {}; use the categories that the network was trained on",
-        picture.id, detection.label, picture.category_ids.size());
+        image.id, detection.label, image.category_ids.size());
   }
   const Box& box = detection.box;
-  const double left = static_cast<double>(box.left) * picture.width;
-  const double top = static_cast<double>(box.top) * picture.height;
-  return {.image_id = picture.id,
-          .category_id = picture.category_ids[static_cast<std::size_t>(detection.label) - 1],
-          .box = {left, top, static_cast<double>(box.right) * picture.width - left,
-                  static_cast<double>(box.bottom) * picture.height - top},
+  const double left = static_cast<double>(box.left) * image.width;
+  const double top = static_cast<double>(box.top) * image.height;
+  return {.image_id = image.id,
+          .category_id = image.category_ids[static_cast<std::size_t>(detection.label) - 1],
+          .box = {left, top, static_cast<double>(box.right) * image.width - left,
+                  static_cast<double>(box.bottom) * image.height - top},
           .score = static_cast<double>(detection.score)};
 }
 

@@ -22,14 +22,14 @@ std::vector<DetectedBox> parse_detections(std::string text, const std::string& n
 // numbers that are not finite.
 std::string write_detections(std::span<const DetectedBox> detections);
 
-// A picture and how the network's labels are called in its annotations.
-struct PictureInfo {
+// An image and how the network's labels are called in its annotations.
+struct ImageInfo {
   std::int64_t id = 0;
   int width = 0, height = 0;                   // pixels
   std::span<const std::int64_t> category_ids;  // of labels 1, 2, ...
 };
 
-// A detection in the picture's pixels and COCO's ids. Throws Error for a label without a category.
-DetectedBox to_coco(const Detection& detection, const PictureInfo& picture);
+// A detection in the image's pixels and COCO's ids. Throws Error for a label without a category.
+DetectedBox to_coco(const Detection& detection, const ImageInfo& image);
 
 }  // namespace ssd

@@ -156,7 +156,7 @@ TEST(DetectionsJson, WritesNoNumbersThatJsonLacks) {
   EXPECT_THROW(write_detections(bad), Error);
 }
 
-TEST(ToCoco, ScalesToThePicture) {
+TEST(ToCoco, ScalesToTheImage) {
   const std::vector<std::int64_t> categories{1, 3, 90};
   const DetectedBox box = to_coco({{0.25f, 0.5f, 0.75f, 1.0f}, 3, 0.5f}, {42, 640, 480, categories});
   EXPECT_EQ(box, (DetectedBox{42, 90, {160, 240, 320, 240}, 0.5}));

@@ -26,9 +26,9 @@ void keep_best(std::vector<Candidate>& candidates, std::size_t count) {
   std::sort(candidates.begin(), candidates.end(), scores_higher);
 }
 
-// One picture's default boxes: loc (8732, 4), conf (8732, C).
-std::vector<Detection> detect_picture(std::span<const float> loc, std::span<const float> conf,
-                                      const DetectorOptions& options) {
+// One image's default boxes: loc (8732, 4), conf (8732, C).
+std::vector<Detection> detect_image(std::span<const float> loc, std::span<const float> conf,
+                                    const DetectorOptions& options) {
   const auto defaults = ssd300_default_boxes().centers();
   std::vector<std::vector<Candidate>> by_class;
   find_candidates(conf, {.classes = conf.size() / default_box_count, .score = options.score}, by_class);
@@ -85,18 +85,18 @@ std::vector<std::vector<Detection>> detect(const NetworkOutputs& outputs, const 
   check(outputs, options);
   const auto loc = outputs.loc.as<float>();
   const auto conf = outputs.conf.as<float>();
-  const auto pictures = static_cast<std::size_t>(outputs.loc.shape[0]);
+  const auto images = static_cast<std::size_t>(outputs.loc.shape[0]);
   const std::size_t loc_size = default_box_count * 4;
   const std::size_t conf_size = default_box_count * static_cast<std::size_t>(outputs.conf.shape[2]);
-  std::vector<std::vector<Detection>> detections(pictures);
+  std::vector<std::vector<Detection>> detections(images);
   const auto run = [&](std::size_t i) {
     detections[i] =
-        detect_picture(loc.subspan(i * loc_size, loc_size), conf.subspan(i * conf_size, conf_size), options);
+        detect_image(loc.subspan(i * loc_size, loc_size), conf.subspan(i * conf_size, conf_size), options);
   };
   if (pool != nullptr) {
-    pool->parallel_for(pictures, run);
+    pool->parallel_for(images, run);
   } else {
-    for (std::size_t i = 0; i < pictures; ++i) run(i);
+    for (std::size_t i = 0; i < images; ++i) run(i);
   }
   return detections;
 }

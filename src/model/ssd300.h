@@ -12,7 +12,7 @@ namespace ssd::model {
 
 constexpr std::int64_t image_size = 300;      // pixels, height and width
 constexpr std::int64_t default_boxes = 8732;  // D
-// Pixel statistics of ImageNet (RGB in 0..1) that images are normalised with.
+// Pixel statistics of ImageNet (RGB in 0..1) that images are normalized with.
 constexpr std::array<double, 3> pixel_mean{0.485, 0.456, 0.406};
 constexpr std::array<double, 3> pixel_standard_deviation{0.229, 0.224, 0.225};
 

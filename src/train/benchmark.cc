@@ -15,12 +15,12 @@ namespace {
 
 constexpr std::int64_t boxes_per_image = 64;
 
-// Inputs of a training graph (of all replicas), or of an inference graph: noise for pictures, three positives
+// Inputs of a training graph (of all replicas), or of an inference graph: noise for images, three positives
 // in a thousand default boxes.
-struct MadeUpBatch {
+struct SyntheticBatch {
   Tensor images, match, boxes, labels, rate, scale;
 
-  MadeUpBatch(std::int64_t n, std::int64_t classes)
+  SyntheticBatch(std::int64_t n, std::int64_t classes)
       : images(DType::u8, {n, model::image_size, model::image_size, 3}),
         match(DType::i32, {n, model::default_boxes}),
         boxes(DType::f32, {n, boxes_per_image, 4}),
@@ -58,7 +58,7 @@ graph::Graph graph_of(const BenchmarkOptions& options, int replicas) {
 }  // namespace
 
 double BenchmarkResult::average() const {
-  double seconds = 0;  // a picture, summed over iterations of equal size
+  double seconds = 0;  // an image, summed over iterations of equal size
   for (const double rate : images_per_s) seconds += 1 / rate;
   return static_cast<double>(images_per_s.size()) / seconds;
 }
@@ -81,7 +81,7 @@ BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options
   const graph::Graph graph = graph_of(options, device.replicas());
   const std::int64_t images = options.batch * device.replicas();
   // Before the program, which may be reading from it when a step throws.
-  const MadeUpBatch batch(images, options.model.classes);
+  const SyntheticBatch batch(images, options.model.classes);
   const std::vector<TensorView> inputs = batch.inputs(options.mode);
   const auto program = device.compile({graph});
   const TensorMap weights = formula_weights(options.model);

@@ -1,4 +1,4 @@
-// Steps in flight when an evaluation or a benchmark ends early: their pictures outlive them.
+// Steps in flight when an evaluation or a benchmark ends early: their images outlive them.
 #include "train/evaluation.h"
 
 #include <gtest/gtest.h>
@@ -84,25 +84,25 @@ class LateDevice : public graph::Device {
 
 const model::ModelOptions small{.backbone = model::Backbone::resnet18, .classes = 4};
 
-Dataset photos() { return open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"); }
+Dataset samples() { return open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"); }
 
 TEST(DetectSet, WaitsForTheStepsInFlightWhenItIsStopped) {
   LateDevice device;
   Predictor predictor(device, small, {.batch = 2});
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   EXPECT_THROW(detect_set(predictor, dataset, {.stop = [] { return true; }}), Error);
   EXPECT_EQ(device.in_flight, 0);
 }
 
-TEST(DetectSet, WaitsForTheStepsInFlightWhenAStepOrAPictureFails) {
-  const Dataset dataset = photos();
+TEST(DetectSet, WaitsForTheStepsInFlightWhenAStepOrAnImageFails) {
+  const Dataset dataset = samples();
   LateDevice failing(1);
   Predictor predictor(failing, small, {.batch = 2});
   EXPECT_THROW(detect_set(predictor, dataset, {}), Error);
   EXPECT_EQ(failing.in_flight, 0);
 
   Dataset broken = dataset;
-  broken.samples[3].file = "/no/such/picture.jpg";
+  broken.samples[3].file = "/no/such/image.jpg";
   LateDevice device;
   Predictor other(device, small, {.batch = 2});
   EXPECT_THROW(detect_set(other, broken, {.bad_images = LoaderOptions::BadImages::fail}), Error);

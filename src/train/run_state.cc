@@ -27,7 +27,7 @@ std::string to_json(const RunState& state) {
       {"seed", state.seed},
       {"images_per_step", state.images_per_step},
       {"samples", state.samples},
-      {"data", {{"samples", state.data.samples}, {"pictures", state.data.pictures}}},
+      {"data", {{"samples", state.data.samples}, {"images", state.data.images}}},
       {"options", state.options},
       {"categories", std::move(categories)}};
   return json.dump(1) + "\n";
@@ -51,8 +51,9 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
     root.at("images_per_step").get_to(state.images_per_step);
     root.at("samples").get_to(state.samples);
     if (root.contains("data")) {
-      root.at("data").at("samples").get_to(state.data.samples);
-      root.at("data").at("pictures").get_to(state.data.pictures);
+      const auto& data = root.at("data");
+      data.at("samples").get_to(state.data.samples);
+      data.at(data.contains("images") ? "images" : "pictures").get_to(state.data.images);  // its older name
     }
     if (root.contains("options")) root.at("options").get_to(state.options);
     for (const auto& category : root.at("categories"))

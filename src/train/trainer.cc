@@ -18,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view statistics_made_anew = "batch-norm statistics made anew";
+constexpr std::string_view reestimated_statistics = "re-estimated batch-norm statistics";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -91,7 +91,7 @@ class Training {
         break;  // all steps are done, or it was asked to stop
     }
     // A stop within an evaluation leaves the checkpoint before it, which was not meant to be the last.
-    if (state_.step > last_checkpoint_step_ || (stop_ && !last_is_for_use_)) write_checkpoint();
+    if (state_.step > last_checkpoint_step_ || (stop_ && !last_is_for_inference_)) write_checkpoint();
     return {.step = state_.step,
             .stopped = state_.step < options_.iterations || evaluation_cut_off_,
             .bad_images = loader_->bad_images()};
@@ -149,7 +149,7 @@ class Training {
     return micro + 1 == options_.accumulation ? 2 : 1;
   }
 
-  // A step that was begun is ended, whatever happens. While pictures are being waited for, steps in flight
+  // A step that was begun is ended, whatever happens. While images are being waited for, steps in flight
   // are finished instead: what next() then waits with none in flight, the device waits too.
   bool may_start() const {
     return !must_drain_ && next_step_ < options_.iterations && (!stop_ || next_micro_ != 0) &&
@@ -249,7 +249,7 @@ class Training {
                std::filesystem::path(dataset_.samples[sample].file).filename().string();
     record_.not_finite(micro.step + 1, files);
     throw Error(
-        "training: the loss of step {} is {}; its pictures: {}; last good checkpoint: {}; try a lower "
+        "training: the loss of step {} is {}; its images: {}; last good checkpoint: {}; try a lower "
         "--learning-rate or a longer --warmup",
         micro.step + 1, loss, files, last_good_checkpoint());
   }
@@ -277,8 +277,8 @@ class Training {
                            .seed = state_.seed});
   }
 
-  // The run's last checkpoint has statistics for use; the running averages then lie beside the momentum, so
-  // that a resumed run goes on with them.
+  // The run's last checkpoint has inference weights (re-estimated statistics); the running averages then lie
+  // beside the momentum, so that a resumed run goes on with them.
   void write_checkpoint() {
     last_checkpoint_step_ = state_.step;
     last_checkpoint_time_ = Clock::now();
@@ -286,28 +286,28 @@ class Training {
     model::State tensors = model::state_of(model_, program_->save());
     if (!is_finite(tensors.weights)) fail_not_finite("weights");
     const bool last = stop_ || state_.step == options_.iterations;
-    last_is_for_use_ = last || !reestimates();
-    // Making statistics takes a while, and who asked for the stop may not wait.
+    last_is_for_inference_ = last || !reestimates();
+    // Re-estimating takes a while, and who asked for the stop may not wait.
     if ((stop_ && saved_step_ != state_.step) || !last || !reestimates()) save(tensors);
     if (!last || !reestimates()) return;
-    const TensorMap& for_use = weights_for_use();
-    if (!is_finite(for_use)) {
+    const TensorMap& inference = inference_weights();
+    if (!is_finite(inference)) {
       if (saved_step_ != state_.step) save(tensors);  // a resumed run can go on from the averages
-      fail_not_finite(statistics_made_anew);
+      fail_not_finite(reestimated_statistics);
     }
     for (const auto& [name, tensor] : tensors.weights)
       if (model::is_statistic(name)) tensors.momentum.emplace(name, tensor.clone());
-    tensors.weights = clone(for_use);
+    tensors.weights = clone(inference);
     save(tensors);
   }
 
   // The weights with the statistics that evaluations and the last checkpoint have; made once a step.
-  const TensorMap& weights_for_use() {
-    if (for_use_step_ == state_.step) return for_use_;
-    for_use_ = model::state_of(model_, program_->save()).weights;
-    if (reestimates()) reestimate(for_use_);
-    for_use_step_ = state_.step;
-    return for_use_;
+  const TensorMap& inference_weights() {
+    if (inference_weights_step_ == state_.step) return inference_weights_;
+    inference_weights_ = model::state_of(model_, program_->save()).weights;
+    if (reestimates()) reestimate(inference_weights_);
+    inference_weights_step_ = state_.step;
+    return inference_weights_;
   }
 
   void save(const model::State& tensors) {
@@ -338,8 +338,8 @@ class Training {
     evaluation_cut_off_ = stop_;
     if (stop_) return;
     if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
-    if (!is_finite(weights_for_use())) fail_not_finite(statistics_made_anew);
-    predictor_->load(weights_for_use());
+    if (!is_finite(inference_weights())) fail_not_finite(reestimated_statistics);
+    predictor_->load(inference_weights());
     ThreadPool pool(available_processors());
     std::size_t bad_images = 0;
     try {
@@ -389,10 +389,11 @@ class Training {
   std::optional<std::uint32_t> evaluate_epoch_;
   StepReport report_;  // of the step whose micro-batches are being finished
   std::int64_t last_checkpoint_step_ = 0, saved_step_ = -1;
-  bool last_is_for_use_ = true;  // the last checkpoint's statistics; one that was resumed is left alone
+  // Whether the last checkpoint has inference weights; one that was resumed is left alone.
+  bool last_is_for_inference_ = true;
   bool evaluation_cut_off_ = false;
-  TensorMap for_use_;  // of step for_use_step_
-  std::int64_t for_use_step_ = -1;
+  TensorMap inference_weights_;  // of step inference_weights_step_
+  std::int64_t inference_weights_step_ = -1;
   Clock::time_point last_checkpoint_time_;
   Clock::time_point started_, speed_since_;
   std::int64_t speed_step_ = 0;

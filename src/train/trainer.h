@@ -27,7 +27,7 @@ struct TrainerOptions {
   double momentum = 0.9;
   double weight_decay = 5e-4;
   int batch_norm_group = 1;
-  int threads = 1;  // that prepare pictures
+  int threads = 1;  // that prepare images
   AugmentOptions augment;
   SampleOrder order = SampleOrder::shuffled;
   LoaderOptions::BadImages bad_images = LoaderOptions::BadImages::replace;
@@ -36,7 +36,7 @@ struct TrainerOptions {
   double checkpoint_seconds = 1800;      // as often as this
   int keep_checkpoints = 3;              // the latest ones; 0: all
   std::vector<int> evaluation_epochs;    // counted from 0: evaluated when they are over
-  // Training pictures over which batch-norm statistics are made anew for evaluations and for the last
+  // Training images over which batch-norm statistics are re-estimated for evaluations and for the last
   // checkpoint (batch_norm_statistics.h); 0: the running averages stay.
   std::int64_t batch_norm_images = 64;
   std::int64_t speed_interval = 20;  // steps between two lines on speed
@@ -62,7 +62,7 @@ struct StepReport {
 struct SpeedReport {
   std::int64_t step = 0;
   double images_per_s = 0;  // since the last report
-  double data_wait = 0;     // share of the time that the device had to wait for pictures, 0..1
+  double data_wait = 0;     // share of the time that the device had to wait for images, 0..1
   double seconds = 0;       // since the start
 };
 
@@ -74,7 +74,7 @@ class TrainObserver {
   virtual void on_speed(const SpeedReport&) {}
   virtual void on_bad_image(const BadImage&) {}
   virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path& /*folder*/) {}
-  virtual void on_evaluating(std::uint64_t /*done*/, std::uint64_t /*of*/) {}  // pictures
+  virtual void on_evaluating(std::uint64_t /*done*/, std::uint64_t /*of*/) {}  // images
   virtual void on_evaluation(std::int64_t /*step*/, std::uint32_t /*epoch*/, const EvaluationReport&) {}
 };
 
@@ -91,7 +91,7 @@ struct TrainingResult {
 };
 
 // Trains until options.iterations or until `stop` is set; both end with a checkpoint. Throws Error when the
-// loss is not finite, naming the step, its pictures and the last good checkpoint.
+// loss is not finite, naming the step, its images and the last good checkpoint.
 TrainingResult train(graph::Device& device, const Dataset& dataset, const ValidationSet* validation,
                      TrainingStart start, const TrainerOptions& options, TrainObserver& observer,
                      const std::atomic<bool>& stop);
