@@ -5,8 +5,7 @@
 
 namespace ssd {
 
-// Left, top, right, bottom in normalized coordinates: 0..1 of the image's width and height, x to the right, y
-// down.
+// Left, top, right, bottom in normalized coordinates: 0..1 of the image's width and height, y down.
 struct Box {
   float left = 0, top = 0, right = 0, bottom = 0;
 

@@ -35,8 +35,8 @@ Orientation orientation_for_annotation(const JpegInfo& info, int annotated_width
 struct AugmentOptions {
   bool crop = true;
   bool flip = true;  // with probability 1/2
-  bool colour =
-      true;  // hue -0.5..0.5 degrees, saturation 0.5..1.5, brightness 0.875..1.125, contrast 0.5..1.5
+  // Hue -0.5..0.5 degrees, saturation 0.5..1.5, brightness 0.875..1.125, contrast 0.5..1.5.
+  bool colour = true;
 };
 
 // Seconds of this thread.

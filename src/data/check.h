@@ -27,13 +27,13 @@ enum class CheckProblem {
   box_outside,       // reaches over the image's edge by more than half a pixel
   image_missing,
   image_broken,      // cannot be decoded to the end
-  size_differs,      // the image's size is not the annotated one, in neither orientation
+  size_differs,      // the image has the annotated size in neither orientation
   cache_damaged,     // a record cache that does not open
   no_boxes,          // nothing to train on in the annotations of a training split
   boxes_normalized,  // most boxes of a file lie within the first pixel
   path_unreadable,   // a folder or a link that cannot be followed
   // From here on notes: they need a look, but the data may be right.
-  orientation_ambiguous,  // the size tells not whether boxes were drawn in EXIF's orientation
+  orientation_ambiguous,  // the size does not tell whether boxes follow the EXIF orientation
   split_of_other_name,    // training takes the annotation file only where it is named
 };
 inline constexpr std::size_t check_problem_count = 18;

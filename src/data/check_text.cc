@@ -28,7 +28,7 @@ std::string images_text(const CheckSummary& summary) {
                                  summary.images, static_cast<double>(summary.image_bytes) / 1e6);
   if (summary.gray > 0) text += fmt::format(", {} gray", summary.gray);
   if (summary.cmyk > 0) text += fmt::format(", {} CMYK", summary.cmyk);
-  if (summary.exif_oriented > 0) text += fmt::format(", {} with an EXIF orientation", summary.exif_oriented);
+  if (summary.exif_oriented > 0) text += fmt::format(", {} not stored upright", summary.exif_oriented);
   text += fmt::format("\n  width, height    {}; {}\n", text_of(summary.width), text_of(summary.height));
   return text;
 }

@@ -27,7 +27,7 @@ enum class ImportNote {
   image_without_annotation,     // left out (VOC) or taken as an image without boxes (YOLO)
   image_in_no_split,            // left out: there are lists, and it is in none of those used
   image_in_both_splits,         // taken for validation only
-  image_orientation_ambiguous,  // kept: its EXIF orientation does not change its size, which so tells nothing
+  image_orientation_ambiguous,  // kept: its size does not tell whether boxes follow its EXIF orientation
   annotation_without_image,     // left out
   listed_without_image,         // a line of a list that leads nowhere
   not_an_annotation,            // an xml file of another kind

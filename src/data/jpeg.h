@@ -91,7 +91,7 @@ JpegInfo read_jpeg_header(std::span<const std::byte> bytes);
 // Whether a file's name ends as those of JPEG files do.
 bool is_jpeg_name(const std::filesystem::path& file);
 
-// The image as it is to be looked at.
+// The stored image in that orientation: upright, where it is the EXIF tag's.
 Image oriented(Image stored, const Orientation& orientation);
 
 }  // namespace ssd

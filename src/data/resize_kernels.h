@@ -7,8 +7,8 @@
 namespace ssd::resize_kernels {
 
 inline constexpr int max_rows = 4;  // rows that filter_columns takes at once, at most
-inline constexpr int least_reach =
-    6;  // a window of n * 4 (or 6) taps is read as n * 4 + 2 pixels, 6 at least
+// A window of n * 4 (or 6) taps is read as n * 4 + 2 pixels, but as no fewer than these.
+inline constexpr int least_reach = 6;
 inline constexpr int row_binary_places = 7;  // of the 16-bit rows
 inline constexpr int row_slack = 64;         // elements behind a 16-bit row that the loops may write or read
 
