@@ -182,7 +182,7 @@ TEST_F(YoloTest, ABadLabelFileIsNamedWithItsLineAndLeftOut) {
   EXPECT_TRUE(contains(error_with("-1 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class -1"));
   EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected normalized coordinates"));
   EXPECT_TRUE(contains(error_with("0 nan 0.5 0.1 0.1\n"), "a.txt:1"));
-  EXPECT_TRUE(contains(error_with("0 .1 .1 .3 .1 500 600\n"), "a.txt:1: got 500, expected shares"));
+  EXPECT_TRUE(contains(error_with("0 .1 .1 .3 .1 500 600\n"), "a.txt:1: got 500, expected normalized"));
 }
 
 TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
