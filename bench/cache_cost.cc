@@ -1,4 +1,4 @@
-// What a record cache costs in pixels: the training pictures made from it against those made from the files,
+// What a record cache costs in pixels: the training images made from it against those made from the files,
 // with the same crops, flips and colours.
 //   cache_cost DIR CACHE...
 #include <algorithm>

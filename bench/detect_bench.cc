@@ -1,4 +1,4 @@
-// Post-processing of one picture's outputs: detect_bench --benchmark_min_time=1. `busy` is the share of
+// Post-processing of one image's outputs: detect_bench --benchmark_min_time=1. `busy` is the share of
 // default boxes that show an object (a trained network: about 1 in 100; an untrained one: none above the
 // threshold).
 #include <benchmark/benchmark.h>
@@ -11,7 +11,7 @@ namespace {
 
 using namespace ssd;
 
-void detect_picture(benchmark::State& state) {
+void detect_image(benchmark::State& state) {
   const std::size_t classes = 81;
   const double busy = static_cast<double>(state.range(0)) / 1000;
   constexpr auto boxes = static_cast<std::int64_t>(default_box_count);
@@ -26,11 +26,6 @@ void detect_picture(benchmark::State& state) {
   }
   for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(detect({loc, conf}));
 }
-BENCHMARK(detect_picture)
-    ->ArgName("busy_per_mille")
-    ->Arg(0)
-    ->Arg(10)
-    ->Arg(100)
-    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(detect_image)->ArgName("busy_per_mille")->Arg(0)->Arg(10)->Arg(100)->Unit(benchmark::kMicrosecond);
 
 }  // namespace

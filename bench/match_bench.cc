@@ -1,5 +1,5 @@
-// Matching of 8732 default boxes: match_bench --benchmark_min_time=1. One iteration is one picture; the bar
-// is 100 microseconds for a picture with 20 boxes.
+// Matching of 8732 default boxes: match_bench --benchmark_min_time=1. One iteration is one image; the bar
+// is 100 microseconds for an image with 20 boxes.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -12,7 +12,7 @@ namespace {
 
 using namespace ssd;
 
-// Boxes of all sizes, as in photos: sides spread evenly over the scales from 2% to 100%.
+// Boxes of all sizes, as in COCO's images: sides spread evenly over the scales from 2% to 100%.
 std::vector<Box> random_boxes(std::size_t count, Random& random) {
   std::vector<Box> boxes(count);
   for (Box& box : boxes) {
@@ -26,19 +26,19 @@ std::vector<Box> random_boxes(std::size_t count, Random& random) {
   return boxes;
 }
 
-void match_picture(benchmark::State& state) {
+void match_image(benchmark::State& state) {
   Random random(1, 0, 0);
-  std::vector<std::vector<Box>> pictures;
+  std::vector<std::vector<Box>> images;
   for (int i = 0; i < 64; ++i)
-    pictures.push_back(random_boxes(static_cast<std::size_t>(state.range(0)), random));
+    images.push_back(random_boxes(static_cast<std::size_t>(state.range(0)), random));
   std::vector<std::int32_t> matched(default_box_count);
   MatchScratch scratch;
   std::size_t next = 0;
   for ([[maybe_unused]] auto _ : state) {
-    match(pictures[next++ % pictures.size()], ssd300_default_boxes(), matched, scratch);
+    match(images[next++ % images.size()], ssd300_default_boxes(), matched, scratch);
     benchmark::DoNotOptimize(matched.data());
   }
 }
-BENCHMARK(match_picture)->Arg(1)->Arg(7)->Arg(20)->Arg(60)->Unit(benchmark::kMicrosecond);
+BENCHMARK(match_image)->Arg(1)->Arg(7)->Arg(20)->Arg(60)->Unit(benchmark::kMicrosecond);
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 void check_dataset(const ssd::CocoFile& coco) {
   try {
     const ssd::Dataset dataset = ssd::make_dataset(
-        coco, "pictures", {.empty_images = ssd::DatasetOptions::EmptyImages::keep}, "fuzz.json");
+        coco, "images", {.empty_images = ssd::DatasetOptions::EmptyImages::keep}, "fuzz.json");
     for (const ssd::Sample& sample : dataset.samples)
       for (const ssd::LabeledBox& labeled : sample.boxes) {
         const ssd::Box& box = labeled.box;

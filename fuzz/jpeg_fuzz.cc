@@ -14,19 +14,19 @@
 
 namespace {
 
-using ssd::PictureSource;
+using ssd::ImageSource;
 
-// As in a loader's thread, one for all pictures.
+// As in a loader's thread, one for all images.
 struct Worker {
   ssd::Augmenter augmenter;
   ssd::MatchScratch scratch;
-  std::vector<std::uint8_t> image = std::vector<std::uint8_t>(ssd::Augmenter::kBytes);
+  std::vector<std::uint8_t> image = std::vector<std::uint8_t>(ssd::Augmenter::image_bytes);
   std::vector<std::int32_t> matched = std::vector<std::int32_t>(ssd::default_box_count);
   std::vector<ssd::LabeledBox> kept;
   std::vector<ssd::Box> boxes;
 };
 
-// The last bytes stand for what an annotation file says beside the picture.
+// The last bytes stand for what an annotation file says beside the image.
 struct Annotation {
   int width = 0, height = 0;
   ssd::Box box;
@@ -50,7 +50,7 @@ void match(Worker& worker) {
     if (index < -1 || index >= static_cast<std::int32_t>(worker.boxes.size())) std::abort();
 }
 
-void use(const PictureSource& source, const ssd::Box& box, Worker& worker) {
+void use(const ImageSource& source, const ssd::Box& box, Worker& worker) {
   const std::vector<ssd::LabeledBox> boxes = {{{0.2f, 0.1f, 0.5f, 0.6f}, 1}, {box, 2}};
   for (std::uint64_t sample = 0; sample < 2; ++sample) {
     ssd::Random random(source.bytes.size(), 0, sample);
@@ -66,7 +66,7 @@ void use(const PictureSource& source, const ssd::Box& box, Worker& worker) {
   }
 }
 
-// The size as stored, its turn, half of it, and any other.
+// The size as stored, that with its sides exchanged, half of it, and any other.
 void use_jpeg(std::span<const std::byte> bytes, const Annotation& annotation, Worker& worker) {
   ssd::JpegInfo info;
   try {
@@ -80,14 +80,14 @@ void use_jpeg(std::span<const std::byte> bytes, const Annotation& annotation, Wo
                                                  {annotation.width, annotation.height}}};
   const auto pick = static_cast<std::size_t>(annotation.width) % sizes.size();
   for (const std::size_t i : {std::size_t{0}, pick})
-    use({PictureSource::Encoding::jpeg, bytes, sizes[i][0], sizes[i][1]}, annotation.box, worker);
+    use({ImageSource::Encoding::jpeg, bytes, sizes[i][0], sizes[i][1]}, annotation.box, worker);
 }
 
 // Raw records fit their size: the cache refuses others when it is opened.
 void use_raw(std::span<const std::byte> bytes, const Annotation& annotation, Worker& worker) {
   const std::size_t width = static_cast<std::size_t>(annotation.width), height = bytes.size() / 3 / width;
   if (height == 0) return;
-  use({PictureSource::Encoding::raw, bytes.first(3 * width * height), annotation.width,
+  use({ImageSource::Encoding::raw, bytes.first(3 * width * height), annotation.width,
        static_cast<int>(height)},
       annotation.box, worker);
 }

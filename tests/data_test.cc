@@ -21,20 +21,20 @@ TEST(DataCheck, FindsNothingWrongWithTheSamples) {
   EXPECT_NE(outcome.out.find("Platelets"), std::string::npos) << outcome.out;
 }
 
-TEST(DataCheck, NamesATruncatedPicture) {
+TEST(DataCheck, NamesATruncatedImage) {
   const TemporaryFolder folder;
-  const std::string photo = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
-  write_file(folder / "cut.jpg", photo.substr(0, photo.size() / 2));
+  const std::string jpeg = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
+  write_file(folder / "cut.jpg", jpeg.substr(0, jpeg.size() / 2));
   const Outcome outcome = run_program({"data", "check", folder / "cut.jpg"});
   EXPECT_EQ(outcome.exit_status, 1);
   EXPECT_NE((outcome.out + outcome.err).find("cut.jpg"), std::string::npos) << outcome.out << outcome.err;
 }
 
-TEST(DataCheck, AcceptsASoundPicture) {
+TEST(DataCheck, AcceptsASoundImage) {
   EXPECT_EQ(run_program({"data", "check", sample_data() + "/val2017/BloodImage_00007.jpg"}).exit_status, 0);
 }
 
-TEST(DataCheck, NamesABoxOutsideItsPicture) {
+TEST(DataCheck, NamesABoxOutsideItsImage) {
   const TemporaryFolder folder;
   fs::copy(sample_data(), folder / "data", fs::copy_options::recursive);
   const fs::path file = folder.path() / "data/annotations/instances_val2017.json";
@@ -112,7 +112,7 @@ TEST(DataCache, StandsForItsFolderInCheckTrainAndBench) {
   EXPECT_EQ(bench.exit_status, 0) << bench.err;
   EXPECT_GT(nlohmann::json::parse(bench.out).at("images_per_s").at("avg"), 0);
 
-  // The training pictures are nothing to evaluate on.
+  // The training images are nothing to evaluate on.
   const Outcome alone = run_program(training(cache, 2, {"--evaluation", "0", "--save", folder / "alone"}));
   EXPECT_EQ(alone.exit_status, 2) << alone.err;
   EXPECT_NE(alone.err.find("--val-data"), std::string::npos) << alone.err;
@@ -185,8 +185,8 @@ std::vector<OddJpeg> odd_jpegs(const std::string& folder) {
   return found;
 }
 
-// Adds a picture with a box to a COCO folder's training split.
-void add_picture(nlohmann::json& coco, const fs::path& folder, const OddJpeg& odd, const fs::path& source) {
+// Adds an image with a box to a COCO folder's training split.
+void add_image(nlohmann::json& coco, const fs::path& folder, const OddJpeg& odd, const fs::path& source) {
   const int id = 100000 + static_cast<int>(coco["images"].size());
   int width = 640, height = 480;
   std::sscanf(odd.size.c_str(), "%dx%d", &width, &height);
@@ -202,7 +202,7 @@ void add_picture(nlohmann::json& coco, const fs::path& folder, const OddJpeg& od
                                  {"iscrowd", 0}});
 }
 
-TEST(Train, GoesOnWhereHalfOfThePicturesAreOddAndNamesEachBadOneOnce) {
+TEST(Train, GoesOnWhereHalfOfTheImagesAreOddAndNamesEachBadOneOnce) {
   const std::string source = shared_file("data/odd-jpegs");
   if (source.empty()) GTEST_SKIP() << "../shared/data/odd-jpegs is missing";
   std::vector<OddJpeg> odd = odd_jpegs(source);
@@ -213,7 +213,7 @@ TEST(Train, GoesOnWhereHalfOfThePicturesAreOddAndNamesEachBadOneOnce) {
   make_small_data(folder / "data", static_cast<int>(odd.size()));
   const fs::path file = folder.path() / "data/annotations/instances_train2017.json";
   nlohmann::json coco = nlohmann::json::parse(read_file(file));
-  for (const OddJpeg& one : odd) add_picture(coco, folder / "data", one, source);
+  for (const OddJpeg& one : odd) add_image(coco, folder / "data", one, source);
   write_file(file, coco.dump());
 
   // Two epochs: what was bad in the first is bad again in the second.

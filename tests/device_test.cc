@@ -92,9 +92,9 @@ TEST_F(Device, TrainsEvaluatesAndDetectsAsTheCpuBackendDoes) {
   EXPECT_EQ(detections[0][0]["image_id"], detections[1][0]["image_id"]);
   EXPECT_NEAR(detections[0][0]["score"].get<double>(), detections[1][0]["score"].get<double>(), 1e-4);
 
-  const std::string photo = sample_data() + "/val2017/BloodImage_00007.jpg";
+  const std::string jpeg = sample_data() + "/val2017/BloodImage_00007.jpg";
   const Outcome detected = run_program(
-      {"detect", "--checkpoint", folder_ / "pjrt", "--device", device_, "--out", folder_ / "found", photo});
+      {"detect", "--checkpoint", folder_ / "pjrt", "--device", device_, "--out", folder_ / "found", jpeg});
   ASSERT_EQ(detected.exit_status, 0) << detected.err;
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 1u);
   EXPECT_TRUE(fs::exists(folder_ / "found/BloodImage_00007.png"));

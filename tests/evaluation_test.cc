@@ -134,7 +134,7 @@ TEST_F(EvalOfFiles, EachOutputNeedsAPlaceOfItsOwn) {
   EXPECT_FALSE(std::filesystem::exists("-"));
 }
 
-// One step on a few pictures: enough for a checkpoint.
+// One step on a few images: enough for a checkpoint.
 class Trained : public testing::Test {
  protected:
   void SetUp() override {
@@ -163,11 +163,12 @@ TEST_F(Trained, EvaluationFindsTheClassesInAnyOrderAndRefusesOthers) {
   nlohmann::json json = nlohmann::json::parse(read_file(annotations()));
   std::reverse(json["categories"].begin(), json["categories"].end());
   write_file(annotations(), json.dump());
-  const Outcome turned = evaluate("turned.json", {"--save-detections", folder_ / "turned-detections.json"});
-  ASSERT_EQ(turned.exit_status, 0) << turned.err;
-  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "turned.json")).at("numbers"),
+  const Outcome reordered =
+      evaluate("reordered.json", {"--save-detections", folder_ / "reordered-detections.json"});
+  ASSERT_EQ(reordered.exit_status, 0) << reordered.err;
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "reordered.json")).at("numbers"),
             nlohmann::json::parse(read_file(folder_ / "first.json")).at("numbers"));
-  EXPECT_EQ(read_file(folder_ / "turned-detections.json"), read_file(folder_ / "detections.json"));
+  EXPECT_EQ(read_file(folder_ / "reordered-detections.json"), read_file(folder_ / "detections.json"));
 
   json["categories"][1]["name"] = "unicorn";
   write_file(annotations(), json.dump());
@@ -177,18 +178,18 @@ TEST_F(Trained, EvaluationFindsTheClassesInAnyOrderAndRefusesOthers) {
   EXPECT_NE(refused.err.find("unicorn"), std::string::npos) << refused.err;
 }
 
-TEST_F(Trained, EvaluationCountsPicturesThatCannotBeReadAndFailsWhereAllCannot) {
+TEST_F(Trained, EvaluationCountsImagesThatCannotBeReadAndFailsWhereAllCannot) {
   std::filesystem::path last;
   for (const auto& entry : std::filesystem::directory_iterator(folder_ / "data/val2017")) last = entry.path();
   std::filesystem::remove(last);
   const Outcome some = evaluate("some.json");
   EXPECT_EQ(some.exit_status, 0) << some.err;
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "some.json")).at("bad_images"), 1);
-  EXPECT_NE(some.out.find("1 pictures could not be read"), std::string::npos) << some.out;
+  EXPECT_NE(some.out.find("1 images could not be read"), std::string::npos) << some.out;
   std::filesystem::create_directories(folder_ / "empty");
   const Outcome none = evaluate("none.json", {"--val-images", folder_ / "empty"});
   EXPECT_EQ(none.exit_status, 1);
-  EXPECT_NE(none.err.find("none of the 3 pictures"), std::string::npos) << none.err;
+  EXPECT_NE(none.err.find("none of the 3 images"), std::string::npos) << none.err;
 }
 
 TEST_F(Trained, EvaluationThatCannotWriteFailsBeforeItsWork) {
@@ -202,33 +203,32 @@ TEST_F(Trained, EvaluationThatCannotWriteFailsBeforeItsWork) {
   EXPECT_NE(full.err.find("standard output"), std::string::npos) << full.err;
 }
 
-TEST_F(Trained, DetectWritesPicturesUnderNamesOfTheirOwnAndDetections) {
-  const std::string photo = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
+TEST_F(Trained, DetectWritesImagesUnderNamesOfTheirOwnAndDetections) {
+  const std::string jpeg = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
   std::filesystem::create_directories(folder_ / "x");
-  for (const char* name : {"a.jpg", "x/a.jpg", "a-2.jpg"}) write_file(folder_ / name, photo);
-  write_file(folder_ / "broken.jpg", "no picture");
+  for (const char* name : {"a.jpg", "x/a.jpg", "a-2.jpg"}) write_file(folder_ / name, jpeg);
+  write_file(folder_ / "broken.jpg", "no image");
   const Outcome outcome =
       run_program({"detect", "--checkpoint", folder_ / "run", "--out", folder_ / "found", folder_ / "a.jpg",
                    folder_ / "x/a.jpg", folder_ / "a-2.jpg", folder_ / "broken.jpg"});
   EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
   EXPECT_EQ(outcome.err.find("broken.jpg"), outcome.err.rfind("broken.jpg")) << outcome.err;
-  int pictures = 0;
+  int drawings = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder_ / "found"))
-    pictures += entry.path().extension() == ".png";
-  EXPECT_EQ(pictures, 3);
+    drawings += entry.path().extension() == ".png";
+  EXPECT_EQ(drawings, 3);
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 3u);
 }
 
 // Cairo draws on at most 32767 pixels a side.
-TEST_F(Trained, DetectGoesOnAfterAPictureThatCannotBeDrawn) {
+TEST_F(Trained, DetectGoesOnAfterAnImageThatCannotBeDrawn) {
   write_jpeg(folder_ / "wide.jpg", 33000, 16);
   write_file(folder_ / "z.jpg", read_file(sample_data() + "/val2017/BloodImage_00007.jpg"));
   const Outcome outcome = run_program({"detect", "--checkpoint", folder_ / "run", "--out", folder_ / "found",
                                        folder_ / "wide.jpg", folder_ / "z.jpg"});
   EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
-  EXPECT_NE(outcome.err.find("wide.jpg: picture to draw on: got 33000 x 16"), std::string::npos)
-      << outcome.err;
-  EXPECT_NE(outcome.out.find("1 pictures could not be drawn"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.err.find("wide.jpg: image to draw on: got 33000 x 16"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.out.find("1 images could not be drawn"), std::string::npos) << outcome.out;
   EXPECT_TRUE(std::filesystem::exists(folder_ / "found/z.png"));
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 2u);
 }

@@ -117,7 +117,7 @@ void write_file(const std::filesystem::path& path, const std::string& content) {
 }
 
 void write_jpeg(const std::filesystem::path& path, int width, int height) {
-  const std::vector<std::byte> bytes = encode_jpeg(test_picture(width, height));
+  const std::vector<std::byte> bytes = encode_jpeg(test_image(width, height));
   write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
@@ -163,14 +163,14 @@ void wait_for_file(const std::filesystem::path& file, RunningProgram& program) {
   FAIL() << file << " did not appear: " << program.wait().err;
 }
 
-void make_small_data(const std::filesystem::path& folder, int pictures) {
+void make_small_data(const std::filesystem::path& folder, int count) {
   namespace fs = std::filesystem;
   fs::create_directories(folder / "annotations");
   for (const std::string split : {"train2017", "val2017"}) {
     const std::string file = "annotations/instances_" + split + ".json";
     nlohmann::json json = nlohmann::json::parse(read_file(fs::path(sample_data()) / file));
     nlohmann::json& images = json["images"];
-    images.erase(images.begin() + pictures, images.end());
+    images.erase(images.begin() + count, images.end());
     fs::create_directories(folder / split);
     std::set<nlohmann::json> ids;
     for (const nlohmann::json& image : images) {

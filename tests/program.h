@@ -58,7 +58,7 @@ class TemporaryFolder {
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& content);
-// A JPEG of made-up content.
+// A JPEG of synthetic content.
 void write_jpeg(const std::filesystem::path& path, int width, int height);
 int count_lines(const std::string& text);
 
@@ -74,7 +74,7 @@ std::string lines_of(const std::string& run, const std::string& event);
 // Waits until a checkpoint folder or log shows that steps are being done.
 void wait_for_file(const std::filesystem::path& file, RunningProgram& program);
 
-// A COCO folder of the first pictures of each of the sample data's splits.
-void make_small_data(const std::filesystem::path& folder, int pictures);
+// A COCO folder of the first images of each of the sample data's splits.
+void make_small_data(const std::filesystem::path& folder, int count);
 
 }  // namespace ssd

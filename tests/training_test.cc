@@ -1,4 +1,4 @@
-// `singleshot train`: runs that are cut off and resumed, workers, broken pictures.
+// `singleshot train`: runs that are cut off and resumed, workers, broken images.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -51,12 +51,12 @@ std::vector<int> evaluated_epochs(const std::string& run) {
   return epochs;
 }
 
-// Writes the sample data's annotations of a split with its first pictures only.
-void write_first_pictures(const std::string& split, std::size_t pictures, const std::string& file) {
+// Writes the sample data's annotations of a split with its first images only.
+void write_first_images(const std::string& split, std::size_t count, const std::string& file) {
   auto json = nlohmann::json::parse(
       read_file(fs::path(sample_data()) / "annotations" / ("instances_" + split + ".json")));
   auto& images = json.at("images");
-  images.erase(images.begin() + static_cast<std::ptrdiff_t>(pictures), images.end());
+  images.erase(images.begin() + static_cast<std::ptrdiff_t>(count), images.end());
   std::set<int> kept;
   for (const auto& image : images) kept.insert(image.at("id").get<int>());
   nlohmann::json annotations = nlohmann::json::array();
@@ -66,11 +66,11 @@ void write_first_pictures(const std::string& split, std::size_t pictures, const 
   write_file(file, json.dump());
 }
 
-// A training on the first `train` pictures, evaluated on the first `val`.
+// A training on the first `train` images, evaluated on the first `val`.
 std::vector<std::string> small_training(const TemporaryFolder& folder, std::size_t train, std::size_t val,
                                         std::vector<std::string> more) {
-  write_first_pictures("train2017", train, folder / "train.json");
-  write_first_pictures("val2017", val, folder / "val.json");
+  write_first_images("train2017", train, folder / "train.json");
+  write_first_images("val2017", val, folder / "val.json");
   std::vector<std::string> arguments = {"train",
                                         "--data",
                                         sample_data(),
@@ -105,7 +105,7 @@ TEST(Train, AResumedRunEqualsAnUninterruptedOne) {
   EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "cut"));
 }
 
-// The last checkpoint's statistics are made for use, but a longer run goes on with its own.
+// The last checkpoint has re-estimated statistics, but a longer run goes on with its running averages.
 TEST(Train, AFinishedRunGoesOnAsIfItHadNotEnded) {
   const TemporaryFolder folder;
   const std::vector<std::string> each = {"--checkpoint-interval", "1", "--batch-norm-images", "4"};
@@ -160,7 +160,7 @@ TEST(Train, ResumeRefusesWhatWouldChangeTheNextBatchAndSaysWhatElseChanged) {
     EXPECT_NE(split.err.find(line), std::string::npos) << split.err;
 }
 
-// Another data set may have as many pictures.
+// Another data set may have as many images.
 TEST(Train, ResumeRefusesOtherDataButNotAMovedFolder) {
   const TemporaryFolder folder;
   make_small_data(folder / "data", 2);
@@ -181,7 +181,7 @@ TEST(Train, ResumeRefusesOtherDataButNotAMovedFolder) {
   EXPECT_NE(other.err.find("other training data"), std::string::npos) << other.err;
 }
 
-// Five pictures, six a step: a step ends one epoch or two, in any of its batches.
+// Five images, six a step: a step ends one epoch or two, in any of its batches.
 TEST(Train, EvaluatesEveryChosenEpochThatAStepEnds) {
   const TemporaryFolder folder;
   const Outcome outcome = run_program(small_training(
@@ -227,7 +227,7 @@ TEST(Train, AStopWithinAnEvaluationLeavesStatisticsForUse) {
   EXPECT_NE(read_file(first / "optimizer.safetensors").find("running_mean"), std::string::npos);
 }
 
-TEST(Train, ALossThatIsNotFiniteStopsWithStepPicturesAndTheLastGoodCheckpoint) {
+TEST(Train, ALossThatIsNotFiniteStopsWithStepImagesAndTheLastGoodCheckpoint) {
   const TemporaryFolder folder;
   const Outcome outcome = run_program(training(
       folder / "run", 50, {"--learning-rate", "1e18", "--warmup", "2", "--checkpoint-interval", "1"}));
@@ -243,7 +243,8 @@ TEST(Train, StatisticsThatAreNotFiniteAreNotKept) {
   const Outcome outcome = run_program(
       training(folder / "run", 1, {"--learning-rate", "1e20", "--warmup", "0", "--batch-norm-images", "2"}));
   EXPECT_EQ(outcome.exit_status, 1);
-  EXPECT_NE(outcome.err.find("statistics made anew are not finite after step 1"), std::string::npos)
+  EXPECT_NE(outcome.err.find("re-estimated batch-norm statistics are not finite after step 1"),
+            std::string::npos)
       << outcome.err;
   EXPECT_EQ(count_lines(lines_of(folder / "run", "not_finite")), 1);
   EXPECT_EQ(read_file(checkpoint(folder / "run", "000001") / "optimizer.safetensors").find("running_mean"),
@@ -321,12 +322,12 @@ TEST(Train, TwoProcessesDoNotWriteOneRun) {
   EXPECT_EQ(first.wait().exit_status, 0);
 }
 
-TEST(Train, ABrokenPictureIsNamedAndReplaced) {
+TEST(Train, ABrokenImageIsNamedAndReplaced) {
   const TemporaryFolder folder;
   fs::copy(sample_data(), folder / "data", fs::copy_options::recursive);
   int broken = 0;
   for (const auto& entry : fs::directory_iterator(folder / "data/train2017")) {
-    if (++broken % 2 == 0) write_file(entry.path(), "not a picture");
+    if (++broken % 2 == 0) write_file(entry.path(), "not an image");
   }
   const std::vector<std::string> common = {
       "train", "--data", folder / "data", "--backbone", "resnet18", "--batch-size", "2", "--iterations", "4"};

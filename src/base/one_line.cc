@@ -22,8 +22,8 @@ std::string printable(std::string_view text) {
 }
 
 std::string one_line(std::string_view text) {
-  constexpr std::size_t kMost = 400;
-  return printable(text.substr(0, kMost)) + (text.size() > kMost ? "..." : "");
+  constexpr std::size_t most = 400;
+  return printable(text.substr(0, most)) + (text.size() > most ? "..." : "");
 }
 
 }  // namespace ssd

@@ -10,8 +10,8 @@
 namespace ssd {
 
 struct DataBenchOptions {
-  // What a batch is made of: what the device takes (u8 pictures and compact targets), or what other pipelines
-  // give (f32 normalised NCHW pictures and a label and offsets for each default box), made by the same
+  // What a batch is made of: what the device takes (u8 images and compact targets), or what other pipelines
+  // give (f32 normalized NCHW images and a label and offsets for each default box), made by the same
   // workers.
   enum class Output { compact, expanded };
 

@@ -21,7 +21,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // `count` RGB pixels to three planes, each value times its scale plus its shift.
-void normalise(const std::uint8_t* rgb, std::size_t count, const float* scale, const float* shift,
+void normalize(const std::uint8_t* rgb, std::size_t count, const float* scale, const float* shift,
                float* planes) {
   const hn::ScalableTag<float> d;
   const hn::Rebind<std::int32_t, decltype(d)> d32;
@@ -53,7 +53,7 @@ HWY_AFTER_NAMESPACE();
 namespace ssd {
 namespace {
 
-HWY_EXPORT(normalise);
+HWY_EXPORT(normalize);
 
 constexpr std::size_t pixels = std::size_t{image_size} * image_size;
 
@@ -63,7 +63,7 @@ void expand_image(const Batch& batch, std::size_t slot, ExpandedBatch& expanded)
     scale[c] = static_cast<float>(1 / (255 * pixel_deviation[c]));
     shift[c] = static_cast<float>(-pixel_mean[c] / pixel_deviation[c]);
   }
-  HWY_DYNAMIC_DISPATCH(normalise)
+  HWY_DYNAMIC_DISPATCH(normalize)
   (batch.images.as<std::uint8_t>().data() + slot * 3 * pixels, pixels, scale.data(), shift.data(),
    expanded.images.as<float>().data() + slot * 3 * pixels);
 }

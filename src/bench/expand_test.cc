@@ -27,7 +27,7 @@ Batch two_samples() {
   return batch;
 }
 
-TEST(Expand, NormalisesPicturesIntoPlanes) {
+TEST(Expand, NormalizesImagesIntoPlanes) {
   const Batch batch = two_samples();
   ExpandedBatch expanded(2);
   expand_sample(batch, 1, expanded);

@@ -18,12 +18,12 @@ namespace {
 
 constexpr std::int64_t boxes_per_image = 64;
 
-// Inputs of a training graph (of all replicas), or of an inference graph: noise for pictures, three positives
+// Inputs of a training graph (of all replicas), or of an inference graph: noise for images, three positives
 // in a thousand default boxes.
-struct MadeUpBatch {
+struct SyntheticBatch {
   Tensor images, match, boxes, labels, rate, scale, step;
 
-  MadeUpBatch(std::int64_t n, std::int64_t classes)
+  SyntheticBatch(std::int64_t n, std::int64_t classes)
       : images(DType::u8, {n, image_size, image_size, 3}),
         match(DType::i32, {n, default_box_count}),
         boxes(DType::f32, {n, boxes_per_image, 4}),
@@ -57,7 +57,7 @@ class Steps {
 
 class TrainingSteps : public Steps {
  public:
-  TrainingSteps(graph::Device& device, const BenchmarkOptions& options, const MadeUpBatch& batch)
+  TrainingSteps(graph::Device& device, const BenchmarkOptions& options, const SyntheticBatch& batch)
       : batch_(batch), program_(device, options.model, training_options(options, device.replicas())) {
     program_.load({.weights = model::formula_weights(options.model), .slots = {}, .averages = {}});
   }
@@ -72,13 +72,13 @@ class TrainingSteps : public Steps {
   int depth() const override { return program_.depth(); }
 
  private:
-  const MadeUpBatch& batch_;
+  const SyntheticBatch& batch_;
   model::TrainingProgram program_;
 };
 
 class InferenceSteps : public Steps {
  public:
-  InferenceSteps(graph::Device& device, const BenchmarkOptions& options, const MadeUpBatch& batch)
+  InferenceSteps(graph::Device& device, const BenchmarkOptions& options, const SyntheticBatch& batch)
       : batch_(batch) {
     graph::Graph graph = model::inference_graph(options.model, options.batch);
     graph.replicas = device.replicas();
@@ -90,12 +90,12 @@ class InferenceSteps : public Steps {
   int depth() const override { return program_->depth(); }
 
  private:
-  const MadeUpBatch& batch_;
+  const SyntheticBatch& batch_;
   std::unique_ptr<graph::Program> program_;
 };
 
 std::unique_ptr<Steps> make_steps(graph::Device& device, const BenchmarkOptions& options,
-                                  const MadeUpBatch& batch) {
+                                  const SyntheticBatch& batch) {
   if (options.mode == BenchmarkMode::train) return std::make_unique<TrainingSteps>(device, options, batch);
   return std::make_unique<InferenceSteps>(device, options, batch);
 }
@@ -111,7 +111,7 @@ double flops_per_image(const BenchmarkOptions& options, int replicas) {
 }  // namespace
 
 double BenchmarkResult::average() const {
-  double seconds = 0;  // a picture, summed over iterations of equal size
+  double seconds = 0;  // an image, summed over iterations of equal size
   for (const double rate : images_per_s) seconds += 1 / rate;
   return static_cast<double>(images_per_s.size()) / seconds;
 }
@@ -133,7 +133,7 @@ BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options
   using Clock = std::chrono::steady_clock;
   const std::int64_t images = options.batch * device.replicas();
   // Before the steps, which may be reading from it when one of them throws.
-  const MadeUpBatch batch(images, options.model.classes);
+  const SyntheticBatch batch(images, options.model.classes);
   const std::unique_ptr<Steps> steps = make_steps(device, options, batch);
 
   BenchmarkResult result;

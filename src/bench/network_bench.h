@@ -1,4 +1,4 @@
-// How fast a device trains or infers, apart from any data: made-up batches, all in memory.
+// How fast a device trains or infers, apart from any data: synthetic batches, all in memory.
 #pragma once
 
 #include <cstdint>

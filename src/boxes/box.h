@@ -5,14 +5,14 @@
 
 namespace ssd {
 
-// Left, top, right, bottom, as shares of the picture's width and height (0..1, x to the right, y down).
+// Left, top, right, bottom in normalized coordinates: 0..1 of the image's width and height, y down.
 struct Box {
   float left = 0, top = 0, right = 0, bottom = 0;
 
   bool operator==(const Box&) const = default;
 };
 
-// The same box by its centre and size, as shares of the picture's width and height.
+// The same box by its centre and size, in normalized coordinates.
 struct CenterBox {
   float cx = 0, cy = 0, width = 0, height = 0;
 

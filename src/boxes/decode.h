@@ -11,7 +11,7 @@ namespace ssd {
 // dcx, dcy, log width, log height (SSD paper, equation 2).
 using Offsets = std::array<float, 4>;
 
-// The box that the offsets say. It may leave the picture.
+// The box that the offsets say. It may leave the image.
 Box decode(const Offsets& offsets, const CenterBox& default_box);
 
 // The offsets that decode to the box. Its width and height must be above zero.

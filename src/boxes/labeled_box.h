@@ -8,7 +8,7 @@
 namespace ssd {
 
 struct LabeledBox {
-  Box box;                 // shares of the picture's width and height
+  Box box;                 // normalized coordinates
   std::int32_t label = 0;  // 1 .. classes - 1; 0 is the background
 };
 

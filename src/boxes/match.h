@@ -1,4 +1,4 @@
-// Matching of default boxes with the boxes of a picture: which default box learns which object.
+// Matching of default boxes with the boxes of an image: which default box learns which object.
 #pragma once
 
 #include <cstdint>

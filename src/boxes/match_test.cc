@@ -51,8 +51,7 @@ TEST(Match, EqualsGoldenExactly) {
   for (std::size_t i = 0; i < expected.size() / default_box_count; ++i) {
     const auto boxes = golden.get<Box>("boxes." + std::to_string(i));
     const auto first = expected.begin() + static_cast<std::ptrdiff_t>(i * default_box_count);
-    EXPECT_EQ(run_match(boxes), std::vector<std::int32_t>(first, first + default_box_count))
-        << "picture " << i;
+    EXPECT_EQ(run_match(boxes), std::vector<std::int32_t>(first, first + default_box_count)) << "image " << i;
   }
 }
 
@@ -60,7 +59,7 @@ TEST(Match, EqualsTheDefinitionOnRandomBoxes) {
   Random random(1, 2, 3);
   MatchScratch scratch;
   std::vector<std::int32_t> matched(default_box_count);
-  for (int picture = 0; picture < 150; ++picture) {
+  for (int image = 0; image < 150; ++image) {
     std::vector<Box> boxes(random.below(25));
     for (Box& box : boxes) {
       const double width = std::exp(random.uniform(std::log(0.004), 0.0));
@@ -71,7 +70,7 @@ TEST(Match, EqualsTheDefinitionOnRandomBoxes) {
              static_cast<float>(top + height)};
     }
     match(boxes, ssd300_default_boxes(), matched, scratch);
-    ASSERT_EQ(matched, match_plainly(boxes, ssd300_default_boxes())) << "picture " << picture;
+    ASSERT_EQ(matched, match_plainly(boxes, ssd300_default_boxes())) << "image " << image;
   }
 }
 
@@ -88,7 +87,7 @@ TEST(Match, EqualsTheDefinitionWhereOverlapsTie) {
   EXPECT_EQ(run_match(boxes), match_plainly(boxes, ssd300_default_boxes()));
 }
 
-TEST(Match, BoxesWithoutAreaAndTheWholePictureAreMatched) {
+TEST(Match, BoxesWithoutAreaAndTheWholeImageAreMatched) {
   const std::vector<Box> boxes{
       {0.3f, 0.3f, 0.3f, 0.6f}, {0, 0, 1, 1}, {0.5f, 0.5f, 0.5f, 0.5f}, {0, 0, 1e-6f, 1e-6f}};
   EXPECT_EQ(run_match(boxes), match_plainly(boxes, ssd300_default_boxes()));
@@ -138,7 +137,7 @@ TEST(Match, NoBoxesMatchNothing) {
   EXPECT_EQ(run_match({}), std::vector<std::int32_t>(default_box_count, -1));
 }
 
-TEST(Match, ScratchIsFreshForEveryPicture) {
+TEST(Match, ScratchIsFreshForEveryImage) {
   MatchScratch scratch;
   std::vector<std::int32_t> matched(default_box_count);
   const std::vector<Box> crowd(30, Box{0, 0, 1, 1});

@@ -1,4 +1,4 @@
-// singleshot bench: how fast a device trains or infers, and how fast pictures are prepared.
+// singleshot bench: how fast a device trains or infers, and how fast images are prepared.
 #include "cli/bench.h"
 
 #include <fmt/format.h>
@@ -91,10 +91,10 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
 void add_bench(CLI::App& program, Session&) {
   CLI::App* bench = program.add_subcommand(
       "bench",
-      "Measure speed: train, infer (made-up pictures, the device alone) or data (the input pipeline alone)");
+      "Measure speed: train, infer (synthetic images, the device alone) or data (the input pipeline alone)");
   bench->require_subcommand(1);
-  add_mode(*bench, BenchmarkMode::train, "train", "Training steps on made-up pictures");
-  add_mode(*bench, BenchmarkMode::infer, "infer", "Inference on made-up pictures");
+  add_mode(*bench, BenchmarkMode::train, "train", "Training steps on synthetic images");
+  add_mode(*bench, BenchmarkMode::infer, "infer", "Inference on synthetic images");
   add_bench_data(*bench);
 }
 

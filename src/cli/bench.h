@@ -1,4 +1,4 @@
-// How fast a network trains or infers on made-up pictures: `bench train`, `bench infer`, `train --fake-data`.
+// How fast a network trains or infers on synthetic images: `bench train`, `bench infer`, `train --fake-data`.
 #pragma once
 
 #include <string>

@@ -19,13 +19,13 @@ void add_bench_data(CLI::App& bench) {
   auto options = std::make_shared<Options>();
   options->bench.threads = available_processors();
   CLI::App* command =
-      bench.add_subcommand("data", "The input pipeline: pictures from files or a record cache to batches");
+      bench.add_subcommand("data", "The input pipeline: images from files or a record cache to batches");
   command->add_option("--data,-d", options->data, "COCO folder or record cache")->required();
   command->add_option("--split", options->bench.split, "Split of a COCO folder")->capture_default_str();
-  command->add_option("--threads", options->bench.threads, "Threads that prepare pictures")
+  command->add_option("--threads", options->bench.threads, "Threads that prepare images")
       ->check(thread_count() & positive_number())
       ->capture_default_str();
-  command->add_option("--batch-size,-b", options->bench.batch_size, "Pictures of a batch")
+  command->add_option("--batch-size,-b", options->bench.batch_size, "Images of a batch")
       ->check(batch_size())
       ->capture_default_str();
   command->add_option("--benchmark-warmup", options->bench.warmup, "Batches before the clock starts")
@@ -39,8 +39,8 @@ void add_bench_data(CLI::App& bench) {
       ->capture_default_str();
   command
       ->add_option("--output", options->output,
-                   "compact (u8 pictures and box indices, as the device takes them) or expanded (f32 "
-                   "normalised NCHW pictures and encoded offsets)")
+                   "compact (u8 images and box indices, as the device takes them) or expanded (f32 "
+                   "normalized NCHW images and encoded offsets)")
       ->check(CLI::IsMember({"compact", "expanded"}))
       ->capture_default_str();
   command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");

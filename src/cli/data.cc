@@ -25,7 +25,7 @@ void check(const std::string& path, const std::string& json, const CheckOptions&
   {
     Progress progress("check");
     CheckOptions options = given;
-    options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of, "pictures"); };
+    options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of, "images"); };
     report = check_path(path, options);
   }
   if (json != "-") fmt::print("{}", report.to_text());
@@ -41,17 +41,17 @@ void add_check(CLI::App& data, Session& session) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = data.add_subcommand("check",
-                                          "Find broken pictures, boxes outside pictures, doubled ids and the "
+                                          "Find broken images, boxes outside images, duplicate ids and the "
                                           "like, and say what is in a data set");
   command->add_option("path", options->path, "A JPEG, a folder of them, a COCO folder, or a record cache")
       ->required();
   command->add_option("--threads", options->check.threads, "Threads (0: all processors)")
       ->check(thread_count())
       ->capture_default_str();
-  command->add_flag("--headers", options->headers, "Read the pictures' headers only");
+  command->add_flag("--headers", options->headers, "Read the images' headers only");
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
   command->callback([options, &session] {
-    if (options->headers) options->check.pictures = CheckOptions::Pictures::headers;
+    if (options->headers) options->check.images = CheckOptions::Images::headers;
     check(options->path, options->json, options->check, session);
   });
 }
@@ -77,12 +77,12 @@ void make_cache(const CacheCommand& options) {
   {
     Progress progress("cache");
     report = build_cache(paths, options.out, cache, [&](std::size_t done, std::size_t total) {
-      progress.show(done, total, "pictures");
+      progress.show(done, total, "images");
       return !stop_requested;
     });
   }
   for (const std::string& message : report.unreadable) tell("left empty: {}\n", printable(message));
-  fmt::print("{}: {} pictures, {:.1f} MiB, {} unreadable\n", options.out, report.images,
+  fmt::print("{}: {} images, {:.1f} MiB, {} unreadable\n", options.out, report.images,
              static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
 }
 
@@ -90,7 +90,7 @@ void add_cache(CLI::App& data) {
   auto options = std::make_shared<CacheCommand>();
   options->cache.threads = available_processors();
   CLI::App* command =
-      data.add_subcommand("cache", "Put a split's pictures and annotations into one file that trains faster");
+      data.add_subcommand("cache", "Put a split's images and annotations into one file that trains faster");
   command->add_option("--data,-d", options->data, "COCO folder");
   command->add_option("--split", options->split, "Split")->capture_default_str();
   command->add_option("--out,-o", options->out, "The cache file to write")->required();
@@ -99,7 +99,7 @@ void add_cache(CLI::App& data) {
       ->capture_default_str();
   command
       ->add_option("--max-side", options->cache.max_side,
-                   "Make larger pictures smaller, so that the longer side has this many pixels (0: keep)")
+                   "Make larger images smaller, so that the longer side has this many pixels (0: keep)")
       ->check(number_from_zero())
       ->capture_default_str();
   command
@@ -108,7 +108,7 @@ void add_cache(CLI::App& data) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   command->add_option("--annotations", options->annotations, "Annotation file, for another layout");
-  command->add_option("--images", options->images, "Picture folder, for another layout");
+  command->add_option("--images", options->images, "Image folder, for another layout");
   command->add_option("--threads", options->cache.threads, "Threads")
       ->check(thread_count() & positive_number())
       ->capture_default_str();
@@ -131,10 +131,10 @@ CLI::App* add_importer(CLI::App& import, const char* name, const char* descripti
   command->add_option("target", options.target, "The COCO folder to make")->required();
   command
       ->add_option("--val-share", options.common.val_share,
-                   "Share of the pictures for validation, where the source names no splits")
+                   "Share of the images for validation, where the source names no splits")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--seed", options.common.seed, "Which pictures that is")->capture_default_str();
+  command->add_option("--seed", options.common.seed, "Which images that is")->capture_default_str();
   command->add_option("--classes", options.common.classes,
                       "Class names in the order of their ids [the source's]");
   command->add_option("--json", options.json, "Write the report there as JSON ('-': standard output)");
@@ -145,7 +145,7 @@ void add_import(CLI::App& data) {
   CLI::App* import = data.add_subcommand("import", "Make a COCO folder of a data set in another format");
   import->require_subcommand(1);
   auto voc = std::make_shared<ImportCommand>();
-  CLI::App* command = add_importer(*import, "voc", "Pascal VOC: a folder of xml files and pictures", *voc);
+  CLI::App* command = add_importer(*import, "voc", "Pascal VOC: a folder of xml files and images", *voc);
   command
       ->add_option("--pixels", voc->pixels,
                    "Box convention: as-written, or one-based (the original VOC sets)")
@@ -161,7 +161,7 @@ void add_import(CLI::App& data) {
     print_import(import_voc(voc->source, voc->target, options), voc->json);
   });
   auto yolo = std::make_shared<ImportCommand>();
-  command = add_importer(*import, "yolo", "YOLO: data.yaml or a classes file, a text file a picture", *yolo);
+  command = add_importer(*import, "yolo", "YOLO: data.yaml or a classes file, a text file an image", *yolo);
   command->callback(
       [yolo] { print_import(import_yolo(yolo->source, yolo->target, yolo->common), yolo->json); });
 }

@@ -34,7 +34,7 @@ std::string cache_of(const SplitOptions& options) {
 CocoPaths paths_of(const SplitOptions& options) {
   const bool complete = !options.annotations.empty() && !options.images.empty();
   if (!complete && (options.data.empty() || is_cache(options.data)))
-    throw UsageError("{}: its annotations and pictures are not known, {}", options.split, options.advice);
+    throw UsageError("{}: its annotations and images are not known, {}", options.split, options.advice);
   CocoPaths paths = coco_paths(options.data, options.split);
   if (!options.annotations.empty()) paths.annotations = options.annotations;
   if (!options.images.empty()) paths.images = options.images;
@@ -45,7 +45,7 @@ SplitOptions train_split(const DataOptions& options) {
   return {"train2017", train_advice, options.data, options.train_annotations, options.train_images};
 }
 
-// A record cache as --data holds training pictures: they do not tell how good a network is.
+// A record cache as --data holds training images: they do not tell how good a network is.
 SplitOptions val_split(const DataOptions& options) {
   SplitOptions split{"val2017", val_advice, options.val_data, options.val_annotations, options.val_images};
   if (split.data.empty() && !is_cache(options.data)) split.data = options.data;
@@ -57,7 +57,7 @@ SplitOptions val_split(const DataOptions& options) {
 void add_train_data_options(CLI::App& command, DataOptions& options) {
   command.add_option("--train-annotations", options.train_annotations,
                      "Annotation file [DATA/annotations/instances_train2017.json]");
-  command.add_option("--train-images", options.train_images, "Picture folder [DATA/train2017]");
+  command.add_option("--train-images", options.train_images, "Image folder [DATA/train2017]");
 }
 
 void add_val_data_options(CLI::App& command, DataOptions& options) {
@@ -67,7 +67,7 @@ void add_val_data_options(CLI::App& command, DataOptions& options) {
                      "COCO folder or record cache of the validation split [--data, where it is a folder]");
   command.add_option("--val-annotations", options.val_annotations,
                      "Annotation file [DATA/annotations/instances_val2017.json]");
-  command.add_option("--val-images", options.val_images, "Picture folder [DATA/val2017]");
+  command.add_option("--val-images", options.val_images, "Image folder [DATA/val2017]");
 }
 
 Dataset training_set(const DataOptions& options) {

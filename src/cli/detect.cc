@@ -1,4 +1,4 @@
-// singleshot detect: photos in, photos with labelled boxes and detections.json out.
+// singleshot detect: images in, images with labelled boxes and detections.json out.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,14 +27,14 @@ namespace fs = std::filesystem;
 struct Options {
   DeviceOptions device;
   std::string checkpoint, stride_in, out;
-  std::vector<std::string> pictures;
+  std::vector<std::string> images;
   std::int64_t batch = 1;
   float score = 0.3f, iou = 0.45f;
   int top = 200;
   bool no_drawings = false;
 };
 
-// The pictures named on the command line; a folder stands for the JPEGs in it, in name order.
+// The images named on the command line; a folder stands for the JPEGs in it, in name order.
 std::vector<std::string> expand(const std::vector<std::string>& arguments) {
   std::vector<std::string> files;
   for (const std::string& argument : arguments) {
@@ -46,14 +46,14 @@ std::vector<std::string> expand(const std::vector<std::string>& arguments) {
     for (const auto& entry : fs::directory_iterator(argument)) {
       if (is_jpeg_name(entry.path())) inside.push_back(entry.path().string());
     }
-    if (inside.empty()) throw Error("{}: got a folder without JPEG files, expected pictures", argument);
+    if (inside.empty()) throw Error("{}: got a folder without JPEG files, expected images", argument);
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }
   return files;
 }
 
-// Detects on pictures one after the other, in batches.
+// Detects on images one after the other, in batches.
 class Detecting {
  public:
   Detecting(const Options& options, TrainedModel model, graph::Device& device)
@@ -77,7 +77,7 @@ class Detecting {
         say(file, error.what());
       }
       if (static_cast<std::int64_t>(waiting_.size()) == predictor_.batch()) flush();
-      progress_.show(++done_, files.size(), "pictures");
+      progress_.show(++done_, files.size(), "images");
     }
     flush();
     progress_.finish();
@@ -85,28 +85,28 @@ class Detecting {
   }
 
   std::size_t found() const { return found_; }
-  std::size_t unread() const { return unread_; }    // pictures that could not be read
-  std::size_t undrawn() const { return undrawn_; }  // pictures with detections, but without a drawing
+  std::size_t unread() const { return unread_; }    // images that could not be read
+  std::size_t undrawn() const { return undrawn_; }  // images with detections, but without a drawing
 
  private:
   struct Waiting {
     std::string file;
-    Picture picture;  // upright; empty where nothing is drawn
+    Image pixels;  // upright; empty where nothing is drawn
     Augmenter::Size size;
   };
 
-  // A picture's trouble ends with the picture. The reason may name the file, or not.
+  // An image's trouble ends with the image. The reason may name the file, or not.
   void say(const std::string& file, const std::string& reason) {
     progress_.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
   }
 
   void add(const std::string& file) {
     const auto bytes = read_file(file, buffer_);
-    const std::size_t slot = waiting_.size() * Augmenter::kBytes;
-    const auto image = images_.as<std::uint8_t>().subspan(slot, Augmenter::kBytes);
+    const std::size_t slot = waiting_.size() * Augmenter::image_bytes;
+    const auto image = images_.as<std::uint8_t>().subspan(slot, Augmenter::image_bytes);
     Waiting next{file, {}, augmenter_.evaluate({.bytes = bytes}, image)};
     if (!options_.no_drawings)
-      next.picture = turned(decode_jpeg(bytes), turn_of_orientation(read_jpeg_header(bytes).orientation));
+      next.pixels = oriented(decode_jpeg(bytes), orientation_of_tag(read_jpeg_header(bytes).orientation));
     waiting_.push_back(std::move(next));
   }
 
@@ -118,11 +118,10 @@ class Detecting {
     waiting_.clear();
   }
 
-  void report(const Waiting& picture, const std::vector<Detection>& detections) {
+  void report(const Waiting& image, const std::vector<Detection>& detections) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     std::vector<DrawnBox> drawn;
-    const auto width = static_cast<float>(picture.size.width),
-               height = static_cast<float>(picture.size.height);
+    const auto width = static_cast<float>(image.size.width), height = static_cast<float>(image.size.height);
     for (const Detection& d : detections) {
       const CocoCategory& category = model_.categories[static_cast<std::size_t>(d.label - 1)];
       const float left = std::clamp(d.box.left, 0.0f, 1.0f) * width,
@@ -137,16 +136,16 @@ class Detecting {
           {left, top, right, bottom, fmt::format("{} {:.2f}", category.name, d.score), d.label - 1});
     }
     found_ += detections.size();
-    results_.push_back({{"file", picture.file},
-                        {"width", picture.size.width},
-                        {"height", picture.size.height},
+    results_.push_back({{"file", image.file},
+                        {"width", image.size.width},
+                        {"height", image.size.height},
                         {"detections", std::move(list)}});
     if (options_.no_drawings) return;
     try {
-      draw(picture, drawn);
+      draw(image, drawn);
     } catch (const Error& error) {
       ++undrawn_;
-      say(picture.file, error.what());
+      say(image.file, error.what());
     }
   }
 
@@ -155,13 +154,13 @@ class Detecting {
     return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   }
 
-  // Pictures of one name from several folders get different files.
-  void draw(const Waiting& picture, const std::vector<DrawnBox>& boxes) {
-    const std::string stem = fs::path(picture.file).stem().string();
+  // Images of one name from several folders get different files.
+  void draw(const Waiting& image, const std::vector<DrawnBox>& boxes) {
+    const std::string stem = fs::path(image.file).stem().string();
     std::string name = stem;
     for (int count = 2; !names_.insert(name).second; ++count) name = fmt::format("{}-{}", stem, count);
     draw_boxes(fs::path(options_.out) / (name + ".png"),
-               {picture.picture.width, picture.picture.height, picture.picture.rgb}, boxes);
+               {image.pixels.width, image.pixels.height, image.pixels.rgb}, boxes);
   }
 
   const Options& options_;
@@ -179,7 +178,7 @@ class Detecting {
 };
 
 void run(const Options& options, Session& session) {
-  const std::vector<std::string> files = expand(options.pictures);
+  const std::vector<std::string> files = expand(options.images);
   TrainedModel model = read_model(options.checkpoint);
   if (!options.stride_in.empty()) model.model.stride_in = model::stride_in_named(options.stride_in);
   model.model.compute = precision_of(options.device);
@@ -189,11 +188,11 @@ void run(const Options& options, Session& session) {
   const auto device = make_device(options.device);
   Detecting detecting(options, std::move(model), *device);
   detecting.run(files);
-  fmt::print("{} objects in {} pictures; see {}\n", detecting.found(), files.size() - detecting.unread(),
+  fmt::print("{} objects in {} images; see {}\n", detecting.found(), files.size() - detecting.unread(),
              options.out);
-  if (detecting.unread() > 0) fmt::print("{} pictures could not be read\n", detecting.unread());
+  if (detecting.unread() > 0) fmt::print("{} images could not be read\n", detecting.unread());
   if (detecting.undrawn() > 0)
-    fmt::print("{} pictures could not be drawn; their detections are in detections.json\n",
+    fmt::print("{} images could not be drawn; their detections are in detections.json\n",
                detecting.undrawn());
   session.exit_code = detecting.unread() + detecting.undrawn() == 0 ? 0 : 1;
 }
@@ -203,8 +202,8 @@ void run(const Options& options, Session& session) {
 void add_detect(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
-      "detect", "Find objects in photos: pictures with labelled boxes, and detections.json");
-  command->add_option("pictures", options->pictures, "JPEG files, or folders of them")->required();
+      "detect", "Find objects in images: writes them with labelled boxes, and detections.json");
+  command->add_option("images", options->images, "JPEG files, or folders of them")->required();
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "A run's folder (its latest checkpoint), a checkpoint's folder, or a weights file")
@@ -216,11 +215,11 @@ void add_detect(CLI::App& program, Session& session) {
   command->add_option("--iou", options->iou, "Boxes of a class that overlap more than this are one")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--top", options->top, "Most detections of a picture")
+  command->add_option("--top", options->top, "Most detections of an image")
       ->check(positive_number())
       ->capture_default_str();
   command->add_flag("--no-drawings", options->no_drawings, "Write detections.json only");
-  command->add_option("--batch-size", options->batch, "Pictures of a batch on each device")
+  command->add_option("--batch-size", options->batch, "Images of a batch on each device")
       ->check(batch_size())
       ->capture_default_str();
   command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")

@@ -84,7 +84,7 @@ std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
   return device;
 }
 
-int picture_threads(const DeviceOptions& options, int asked) {
+int image_threads(const DeviceOptions& options, int asked) {
   if (asked > 0) return asked;
   return options.device == "cpu" ? 1 : available_processors();
 }

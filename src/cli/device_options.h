@@ -28,8 +28,8 @@ void add_precision_options(CLI::App& command, DeviceOptions& options);
 std::unique_ptr<graph::Device> make_device(const DeviceOptions& options);
 DType precision_of(const DeviceOptions& options);
 
-// Threads for pictures: `asked`, or, where it is 0, what suits the device: the CPU is needed for the network
+// Threads for images: `asked`, or, where it is 0, what suits the device: the CPU is needed for the network
 // itself.
-int picture_threads(const DeviceOptions& options, int asked);
+int image_threads(const DeviceOptions& options, int asked);
 
 }  // namespace ssd::cli

@@ -80,13 +80,13 @@ void evaluate_checkpoint(const Options& options) {
     Progress progress("evaluate");
     detections = detect_set(
         predictor, set.dataset,
-        {.threads = picture_threads(options.device, options.workers),
+        {.threads = image_threads(options.device, options.workers),
          .on_bad_image =
              [&](const BadImage& bad) {
                ++bad_images;
-               progress.say(fmt::format("bad picture: {}: {}", bad.file, bad.reason));
+               progress.say(fmt::format("bad image: {}: {}", bad.file, bad.reason));
              },
-         .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "pictures"); }});
+         .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "images"); }});
   }
   report(options, set.ground_truth, detections, bad_images);
   if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
@@ -152,12 +152,12 @@ void add_eval(CLI::App& program, Session&) {
   command->add_option("--json", options->json, "Write the numbers there as JSON ('-': standard output)");
   command->add_option("--arrays", options->arrays,
                       "Write precision, recall and scores there, shaped as pycocotools' (safetensors)");
-  command->add_option("--eval-batch-size,--batch-size", options->batch, "Pictures of a batch on each device")
+  command->add_option("--eval-batch-size,--batch-size", options->batch, "Images of a batch on each device")
       ->check(batch_size())
       ->capture_default_str();
   command
       ->add_option("--num-workers", options->workers,
-                   "Threads that prepare pictures (0: what suits the device)")
+                   "Threads that prepare images (0: what suits the device)")
       ->check(thread_count());
   command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
       ->check(CLI::IsMember({"3x3", "1x1"}));

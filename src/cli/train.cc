@@ -93,7 +93,7 @@ void complete(Options& options, const Dataset& dataset, const graph::Device& dev
   trainer.schedule.milestones = options.multistep;
   trainer.evaluation.epochs = options.evaluation;
   trainer.step.compute = precision_of(options.device);
-  trainer.data.threads = picture_threads(options.device, options.workers);
+  trainer.data.threads = image_threads(options.device, options.workers);
   trainer.data.augment = augment_options(options.augment);
   trainer.data.order = options.order == "sequential" ? SampleOrder::sequential
                        : options.order == "windows"  ? SampleOrder::windows
@@ -135,13 +135,13 @@ TrainingStart start_of(const Options& options, const Dataset& dataset, const gra
 
 void print_data(const Dataset& dataset) {
   const LeftOut& out = dataset.left_out;
-  tell("{} training pictures, {} classes; left out: {} pictures without boxes, {} boxes without area\n",
+  tell("{} training images, {} classes; left out: {} images without boxes, {} boxes without area\n",
        dataset.samples.size(), dataset.categories.size(), out.images_without_boxes, out.boxes_without_area);
   if (out.boxes_without_category + out.boxes_without_image > 0)
-    tell("also left out: {} boxes of unknown categories, {} of unknown pictures; see singleshot data check\n",
+    tell("also left out: {} boxes of unknown categories, {} of unknown images; see singleshot data check\n",
          out.boxes_without_category, out.boxes_without_image);
   if (out.boxes_clipped > 0)
-    tell("{} boxes reached over their picture's edge and were clipped\n", out.boxes_clipped);
+    tell("{} boxes reached over their image's edge and were clipped\n", out.boxes_clipped);
 }
 
 // What a run that had nothing left to do did not measure is null.
@@ -219,7 +219,7 @@ void run(Options options) {
   const TrainingTask task{*device, dataset, validation ? &*validation : nullptr,
                           alone,   console, stop_requested};
   const TrainingResult result = train(task, std::move(start), options.trainer);
-  if (result.bad_images > 0) tell("{} bad pictures were replaced\n", result.bad_images);
+  if (result.bad_images > 0) tell("{} bad images were replaced\n", result.bad_images);
   if (result.stopped)
     tell("stopped after step {}{}\n", result.step,
          options.trainer.checkpoints.run.empty() ? "" : "; --resume goes on from there");
@@ -277,7 +277,7 @@ void add_recipe_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command
       .add_option("--augment", options.augment,
-                  "What is done to training pictures: all (crop, flip, colour), crop-flip, flip, none")
+                  "What is done to training images: all (crop, flip, colour), crop-flip, flip, none")
       ->check(CLI::IsMember({"all", "crop-flip", "flip", "none"}))
       ->capture_default_str();
   command
@@ -311,7 +311,7 @@ void add_run_options(CLI::App& command, Options& options) {
                      "Folder of the run: checkpoints/ and log.jsonl");
   command
       .add_option("--batch-norm-images", options.trainer.evaluation.batch_norm_images,
-                  "Training pictures over which batch-norm statistics are made anew for evaluations and the "
+                  "Training images over which batch-norm statistics are re-estimated for evaluations and the "
                   "last checkpoint (0: keep the running averages, as the recipe)")
       ->check(number_from_zero())
       ->capture_default_str();
@@ -329,12 +329,12 @@ void add_run_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command
       .add_option("--num-workers", options.workers,
-                  "Threads that prepare pictures (0: 1 beside the cpu, else all processors)")
+                  "Threads that prepare images (0: 1 beside the cpu, else all processors)")
       ->check(thread_count())
       ->capture_default_str();
   command
       .add_option("--on-bad-image", options.on_bad_image,
-                  "A picture that cannot be read: replace (by the next, and name it) or fail")
+                  "An image that cannot be read: replace (by the next, and name it) or fail")
       ->check(CLI::IsMember({"replace", "fail"}))
       ->capture_default_str();
   command
@@ -350,7 +350,7 @@ void add_fake_options(CLI::App& command, Options& options) {
   const std::vector<CLI::Option*> others = command.get_options();
   CLI::Option* fake = command.add_flag(
       "--fake-data", options.fake_data,
-      "Measure the device alone: steps on made-up pictures in place of --data, as bench train does");
+      "Measure the device alone: steps on synthetic images in place of --data, as bench train does");
   const std::set<std::string> used = {
       "--help",      "--batch-size",   "--sync-batch-norm", "--backbone",
       "--stride-in", "--json-summary", "--device",          "--threads",
@@ -367,7 +367,7 @@ void add_fake_options(CLI::App& command, Options& options) {
 
 void add_train(CLI::App& program, Session&) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("train", "Train SSD300 on COCO or on your own photos");
+  CLI::App* command = program.add_subcommand("train", "Train SSD300 on COCO or on your own images");
   add_val_data_options(*command, options->data);
   add_train_data_options(*command, options->data);
   add_recipe_options(*command, *options);

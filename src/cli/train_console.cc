@@ -25,7 +25,7 @@ void TrainConsole::on_speed(const SpeedReport& speed) {
 }
 
 void TrainConsole::on_bad_image(const BadImage& image) {
-  progress_.say(fmt::format("bad picture: {}: {}", image.file, image.reason));
+  progress_.say(fmt::format("bad image: {}: {}", image.file, image.reason));
 }
 
 void TrainConsole::on_checkpoint(std::int64_t, const std::filesystem::path& folder) {

@@ -26,9 +26,9 @@ void keep_best(std::vector<Candidate>& candidates, std::size_t count) {
   std::sort(candidates.begin(), candidates.end(), scores_higher);
 }
 
-// One picture's default boxes: loc (8732, 4), conf (8732, C).
-std::vector<Detection> detect_picture(std::span<const float> loc, std::span<const float> conf,
-                                      const DetectorOptions& options) {
+// One image's default boxes: loc (8732, 4), conf (8732, C).
+std::vector<Detection> detect_image(std::span<const float> loc, std::span<const float> conf,
+                                    const DetectorOptions& options) {
   const auto defaults = ssd300_default_boxes().centers();
   std::vector<std::vector<Candidate>> by_class;
   find_candidates(conf, {.classes = conf.size() / default_box_count, .score = options.score}, by_class);
@@ -85,35 +85,35 @@ std::vector<std::vector<Detection>> detect(const NetworkOutputs& outputs, const 
   check(outputs, options);
   const auto loc = outputs.loc.as<float>();
   const auto conf = outputs.conf.as<float>();
-  const auto pictures = static_cast<std::size_t>(outputs.loc.shape[0]);
+  const auto images = static_cast<std::size_t>(outputs.loc.shape[0]);
   const std::size_t loc_size = default_box_count * 4;
   const std::size_t conf_size = default_box_count * static_cast<std::size_t>(outputs.conf.shape[2]);
-  std::vector<std::vector<Detection>> detections(pictures);
+  std::vector<std::vector<Detection>> detections(images);
   const auto run = [&](std::size_t i) {
     detections[i] =
-        detect_picture(loc.subspan(i * loc_size, loc_size), conf.subspan(i * conf_size, conf_size), options);
+        detect_image(loc.subspan(i * loc_size, loc_size), conf.subspan(i * conf_size, conf_size), options);
   };
   if (pool != nullptr) {
-    pool->parallel_for(pictures, run);
+    pool->parallel_for(images, run);
   } else {
-    for (std::size_t i = 0; i < pictures; ++i) run(i);
+    for (std::size_t i = 0; i < images; ++i) run(i);
   }
   return detections;
 }
 
-DetectedBox to_coco(const Detection& detection, const PictureInfo& picture) {
-  if (detection.label < 1 || static_cast<std::size_t>(detection.label) > picture.category_ids.size()) {
+DetectedBox to_coco(const Detection& detection, const AnnotatedImage& image) {
+  if (detection.label < 1 || static_cast<std::size_t>(detection.label) > image.category_ids.size()) {
     throw Error(
         "image {}: got label {}, expected 1 to {}; use the categories that the network was trained on",
-        picture.id, detection.label, picture.category_ids.size());
+        image.id, detection.label, image.category_ids.size());
   }
   const Box& box = detection.box;
-  const double left = static_cast<double>(box.left) * picture.width;
-  const double top = static_cast<double>(box.top) * picture.height;
-  return {.image_id = picture.id,
-          .category_id = picture.category_ids[static_cast<std::size_t>(detection.label) - 1],
-          .box = {left, top, static_cast<double>(box.right) * picture.width - left,
-                  static_cast<double>(box.bottom) * picture.height - top},
+  const double left = static_cast<double>(box.left) * image.width;
+  const double top = static_cast<double>(box.top) * image.height;
+  return {.image_id = image.id,
+          .category_id = image.category_ids[static_cast<std::size_t>(detection.label) - 1],
+          .box = {left, top, static_cast<double>(box.right) * image.width - left,
+                  static_cast<double>(box.bottom) * image.height - top},
           .score = static_cast<double>(detection.score)};
 }
 

@@ -43,7 +43,7 @@ TEST_P(DetectorOnGolden, FindsTheSameBoxes) {
     const auto detections = detect({loc, conf}, {}, threads);
     ASSERT_EQ(detections.size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      ASSERT_EQ(detections[i].size(), expected[i].size()) << "picture " << i;
+      ASSERT_EQ(detections[i].size(), expected[i].size()) << "image " << i;
       for (std::size_t k = 0; k < expected[i].size(); ++k) {
         const Detection& detection = detections[i][k];
         const auto row = expected[i][k].get<std::array<double, 6>>();
@@ -60,7 +60,7 @@ TEST_P(DetectorOnGolden, FindsTheSameBoxes) {
 
 INSTANTIATE_TEST_SUITE_P(Backbones, DetectorOnGolden, testing::Values("resnet18", "resnet50"));
 
-// Outputs of one picture with three classes: all background but for what a test raises.
+// Outputs of one image with three classes: all background but for what a test raises.
 struct Outputs {
   Tensor loc{DType::f32, {1, n, 4}};
   Tensor conf{DType::f32, {1, n, 3}};
@@ -124,7 +124,7 @@ TEST(Detector, RefusesOtherShapesAndOptions) {
   EXPECT_THROW(outputs.detect({.iou = -1}), Error);
 }
 
-TEST(ToCoco, ScalesToThePicture) {
+TEST(ToCoco, ScalesToTheImage) {
   const std::vector<std::int64_t> categories{1, 3, 90};
   const DetectedBox box = to_coco({{0.25f, 0.5f, 0.75f, 1.0f}, 3, 0.5f}, {42, 640, 480, categories});
   EXPECT_EQ(box, (DetectedBox{42, 90, {160, 240, 320, 240}, 0.5}));

@@ -34,7 +34,7 @@ std::vector<std::string> category_names(const CocoFile& coco, const std::vector<
   return names;
 }
 
-// Batches whose pictures the device may still read: what is left of them when an evaluation ends early is
+// Batches whose images the device may still read: what is left of them when an evaluation ends early is
 // waited for, since the predictor goes on living.
 class InFlight {
  public:
@@ -120,7 +120,7 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
   }
   while (!in_flight.empty()) finish_oldest();
   if (loader.bad_images() == dataset.samples.size())
-    throw Error("{}: none of the {} pictures could be read; is the picture folder right?",
+    throw Error("{}: none of the {} images could be read; is the image folder right?",
                 dataset.samples.front().file, dataset.samples.size());
   return options.communicator ? gathered(boxes, *options.communicator) : boxes;
 }
@@ -153,7 +153,7 @@ std::string to_text(const EvaluationReport& report) {
     text += fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", coco_number_names[i], report.numbers[i],
                         report.numbers_with_boxes[i]);
   if (report.bad_images > 0)
-    text += fmt::format("{} pictures could not be read and count as without detections\n", report.bad_images);
+    text += fmt::format("{} images could not be read and count as without detections\n", report.bad_images);
   return text;
 }
 

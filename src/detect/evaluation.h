@@ -15,17 +15,17 @@
 namespace ssd {
 
 struct DetectSetOptions {
-  int threads = 1;                       // that decode pictures
+  int threads = 1;                       // that decode images
   Communicator* communicator = nullptr;  // the processes that share the set; null: this one alone
   LoaderOptions::BadImages bad_images = LoaderOptions::BadImages::replace;  // replace: passed over
   std::function<void(const BadImage&)> on_bad_image;
-  std::function<void(std::uint64_t done, std::uint64_t of)> progress;  // pictures
+  std::function<void(std::uint64_t done, std::uint64_t of)> progress;  // images
   std::function<bool()> stop;                                          // true: give up with an Error
 };
 
 // Every process looks at its share of the images; rank 0 gets the detections of all, the others none.
-// Detections in pixels of the annotated pictures, with the categories' ids; boxes may reach over the edge.
-// Throws Error where no picture at all can be read.
+// Detections in pixels of the annotated images, with the categories' ids; boxes may reach over the edge.
+// Throws Error where no image at all can be read.
 std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset,
                                     const DetectSetOptions& options);
 

@@ -1,4 +1,4 @@
-// Steps in flight when an evaluation ends early: their pictures outlive them.
+// Steps in flight when an evaluation ends early: their images outlive them.
 #include "detect/evaluation.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ TEST(DetectSet, WaitsForTheStepsInFlightWhenItIsStopped) {
   EXPECT_EQ(device.in_flight, 0);
 }
 
-TEST(DetectSet, WaitsForTheStepsInFlightWhenAStepOrAPictureFails) {
+TEST(DetectSet, WaitsForTheStepsInFlightWhenAStepOrAnImageFails) {
   const Dataset dataset = photos();
   LateDevice failing(1);
   Predictor predictor(failing, small, {.batch = 2});
@@ -31,7 +31,7 @@ TEST(DetectSet, WaitsForTheStepsInFlightWhenAStepOrAPictureFails) {
   EXPECT_EQ(failing.in_flight, 0);
 
   Dataset broken = dataset;
-  broken.samples[3].file = "/no/such/picture.jpg";
+  broken.samples[3].file = "/no/such/image.jpg";
   LateDevice device;
   Predictor other(device, small, {.batch = 2});
   EXPECT_THROW(detect_set(other, broken, {.bad_images = LoaderOptions::BadImages::fail}), Error);

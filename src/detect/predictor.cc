@@ -22,7 +22,7 @@ void Predictor::start(const Tensor& images) { program_->start(0, {images}); }
 
 std::vector<std::vector<Detection>> Predictor::finish(int valid, ThreadPool* pool) {
   const std::vector<Tensor> outputs = program_->finish();
-  // Only the pictures that are there: the first `valid` of the batch.
+  // Only the images that are there: the first `valid` of the batch.
   const auto first = [&](const Tensor& tensor) {
     const Shape& shape = tensor.shape();
     return TensorView{tensor.dtype(), {valid, shape[1], shape[2]}, tensor.data()};

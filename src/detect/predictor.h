@@ -1,4 +1,4 @@
-// A trained network that looks at pictures.
+// A trained network that looks at images.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ namespace ssd {
 class Predictor {
  public:
   struct Options {
-    std::int64_t batch = 8;  // pictures a replica
+    std::int64_t batch = 8;  // images a replica
     DetectorOptions detector;
   };
   Predictor(graph::Device& device, const model::ModelOptions& model, const Options& options);
@@ -24,12 +24,12 @@ class Predictor {
   // Takes weights by state_dict names; batch norms are folded on the way.
   void load(const TensorMap& weights);
 
-  // Pictures a batch, over all replicas.
+  // Images a batch, over all replicas.
   std::int64_t batch() const { return batch_; }
 
   // Starts on images u8 (batch, 300, 300, 3), which must stay unchanged until their result was taken.
   void start(const Tensor& images);
-  // The detections of the oldest batch in flight, `valid` pictures of it.
+  // The detections of the oldest batch in flight, `valid` images of it.
   std::vector<std::vector<Detection>> finish(int valid, ThreadPool* pool = nullptr);
   // Waits for the oldest batch in flight without its detections.
   void discard() { program_->discard(); }

@@ -30,7 +30,7 @@ double flops(const Graph& graph, const Node& node) {
                                node.as<ConvolutionAttributes>().kernel);
     case Kind::convolution_grad_weight:
       return convolution_flops(in(1).shape, in(0).shape[3], node.as<ConvolutionAttributes>().kernel);
-    case Kind::batch_norm:  // mean 1, variance 3, normalise 2, residual and ReLU 1 each
+    case Kind::batch_norm:  // mean 1, variance 3, normalize 2, residual and ReLU 1 each
       return (6 + node.as<BatchNormAttributes>().relu + node.as<BatchNormAttributes>().residual) *
              elements(in(0));
     case Kind::batch_norm_grad:  // two sums of 1 and 3, dx 5

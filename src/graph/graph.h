@@ -51,8 +51,7 @@ enum class Kind {
   // (x, dy) -> gradient of the weight, f32 (O,I,R,S)[, and of the bias, f32 (O)].
   convolution_grad_weight,
   // (x, weight, bias[, residual]) -> activation: convolution + bias [+ residual] [, ReLU]. Inference only:
-  // the
-  // weight and the bias hold a folded batch norm.
+  // the weight and the bias hold a folded batch norm.
   fused_convolution,
   // (x (N,H,W,C), scale (C), shift (C)[, residual (N,H,W,C)]) -> y (N,H,W,C), mean (C), variance (C, biased).
   // Batch norm in training mode (Ioffe and Szegedy 2015) [+ residual] [, ReLU].
@@ -66,18 +65,17 @@ enum class Kind {
   // (a, b) -> a + b, for gradients that meet.
   add,
   // (one map a level (N,H,W,n*(4+K))) -> loc f32 (N,D,4), conf f32 (N,D,K). A map's channels are n*4 offsets,
-  // then
-  // n*K logits, coordinate (class) outermost; default boxes run over levels, boxes of a cell, rows, columns.
+  // then n*K logits, coordinate (class) outermost; default boxes run over levels, boxes of a cell, rows,
+  // columns.
   head_view,
   // (dloc, dconf) -> one gradient a level.
   head_view_grad,
   // (loc, conf, match i32 (N,D), boxes f32 (N,G,4) cxcywh, labels i32 (N,G), default boxes (D,4) cxcywh)
   //   -> loss (), loc_loss (N), conf_loss (N), positives i32 (N), chosen u8 (N,D).
   // Liu et al. 2016, section 2.2: smooth L1 over positives plus cross entropy over positives and hard
-  // negatives,
-  // divided by the positives of the image, averaged over images. loc_loss and conf_loss are sums, not yet
-  // divided.
-  // `chosen` is how often a default box's cross entropy counts (positive + hard negative: 0, 1 or 2).
+  // negatives, divided by the positives of the image, averaged over images. loc_loss and conf_loss are sums,
+  // not yet divided. `chosen` is how often a default box's cross entropy counts (positive + hard negative: 0,
+  // 1 or 2).
   multibox_loss,
   // (dloss (), loc, conf, match, boxes, labels, default boxes, positives, chosen) -> dloc, dconf.
   multibox_loss_grad,

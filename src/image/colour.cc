@@ -126,11 +126,11 @@ HWY_INLINE void map_pixels(std::uint8_t* rgb, const FixedMap& map) {
 }
 
 void map_all(std::uint8_t* rgb, std::size_t bytes, const FixedMap& map) {
-  constexpr std::size_t kStep = 3 * hn::MaxLanes(ColourBytes());
+  constexpr std::size_t step = 3 * hn::MaxLanes(ColourBytes());
   std::size_t at = 0;
-  for (; at + kStep <= bytes; at += kStep) map_pixels(rgb + at, map);
+  for (; at + step <= bytes; at += step) map_pixels(rgb + at, map);
   if (at < bytes) {
-    HWY_ALIGN std::uint8_t last[kStep] = {};
+    HWY_ALIGN std::uint8_t last[step] = {};
     std::copy(rgb + at, rgb + bytes, last);
     map_pixels(last, map);
     std::copy(last, last + (bytes - at), rgb + at);
@@ -163,8 +163,8 @@ Matrix product(const Matrix& a, const Matrix& b) {
 }
 
 // NTSC's YIQ and back, with the three decimal places it is defined with.
-constexpr Matrix kToYiq = {{{0.299, 0.587, 0.114}, {0.596, -0.274, -0.321}, {0.211, -0.523, 0.311}}};
-constexpr Matrix kFromYiq = {{{1, 0.956, 0.621}, {1, -0.272, -0.647}, {1, -1.107, 1.705}}};
+constexpr Matrix to_yiq = {{{0.299, 0.587, 0.114}, {0.596, -0.274, -0.321}, {0.211, -0.523, 0.311}}};
+constexpr Matrix from_yiq = {{{1, 0.956, 0.621}, {1, -0.272, -0.647}, {1, -1.107, 1.705}}};
 
 // The map in as many binary places as its largest factor leaves in 16 bits.
 FixedMap fixed_map(const ColourTwist& twist) {
@@ -172,7 +172,7 @@ FixedMap fixed_map(const ColourTwist& twist) {
   const double along = twist.saturation * std::cos(angle);
   const double across = twist.saturation * std::sin(angle);
   const Matrix chroma = {{{1, 0, 0}, {0, along, across}, {0, -across, along}}};
-  Matrix map = product(kFromYiq, product(chroma, kToYiq));
+  Matrix map = product(from_yiq, product(chroma, to_yiq));
   double largest = 0;
   for (auto& row : map) {
     for (double& factor : row) {

@@ -6,7 +6,7 @@
 
 namespace ssd {
 
-// What to do to a picture's colours; as it is, nothing.
+// What to do to an image's colours; as it is, nothing.
 struct ColourTwist {
   double hue_degrees = 0;  // rotation of the chroma plane of YIQ (NTSC), from Q towards I
   double saturation = 1;   // factor of chroma

@@ -32,14 +32,14 @@ double by_steps(const std::uint8_t* rgb, const ColourTwist& t, int component) {
 }
 
 TEST(Colour, FollowsTheSteps) {
-  const Picture picture = test_picture(53, 41);
+  const Image image = test_image(53, 41);
   for (const ColourTwist& t :
        {ColourTwist{}, ColourTwist{0.5, 1.5, 1.125, 1.5}, ColourTwist{-0.5, 0.5, 0.875, 0.5},
         ColourTwist{90, 3, 1, 1}, ColourTwist{0, 1, 1, 12}}) {
-    auto out = picture.rgb;
+    auto out = image.rgb;
     twist(out, t);
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const double expected = by_steps(&picture.rgb[i / 3 * 3], t, static_cast<int>(i % 3));
+      const double expected = by_steps(&image.rgb[i / 3 * 3], t, static_cast<int>(i % 3));
       ASSERT_NEAR(out[i], expected, 0.65) << t.hue_degrees << " at " << i;
     }
   }
@@ -64,12 +64,12 @@ TEST(Colour, IsWithinTwoOfDali) {
 }
 
 TEST(Colour, IsTheSameOnEveryProcessor) {
-  const Picture picture = test_picture(67, 23);
-  auto widest = picture.rgb;
+  const Image image = test_image(67, 23);
+  auto widest = image.rgb;
   twist(widest, {20, 1.3, 1.1, 0.7});
   for (const auto target : hwy::SupportedAndGeneratedTargets()) {
     choose_target(target);
-    auto out = picture.rgb;
+    auto out = image.rgb;
     twist(out, {20, 1.3, 1.1, 0.7});
     EXPECT_EQ(out, widest) << hwy::TargetName(target);
   }

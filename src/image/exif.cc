@@ -31,8 +31,8 @@ class TiffReader {
   bool big_endian_;
 };
 
-constexpr std::uint32_t kOrientationTag = 274;
-constexpr std::uint32_t kShortType = 3;
+constexpr std::uint32_t orientation_tag = 274;
+constexpr std::uint32_t short_type = 3;
 
 std::optional<std::uint32_t> find_orientation(const TiffReader& tiff) {
   if (tiff.u16(2) != 42) return std::nullopt;
@@ -44,8 +44,8 @@ std::optional<std::uint32_t> find_orientation(const TiffReader& tiff) {
     const std::size_t entry = *directory + std::size_t{2} + 12 * i;
     const auto tag = tiff.u16(entry);
     if (!tag) return std::nullopt;
-    if (*tag == kOrientationTag) {
-      if (tiff.u16(entry + 2) != kShortType) return std::nullopt;
+    if (*tag == orientation_tag) {
+      if (tiff.u16(entry + 2) != short_type) return std::nullopt;
       return tiff.u16(entry + 8);
     }
   }
@@ -54,8 +54,8 @@ std::optional<std::uint32_t> find_orientation(const TiffReader& tiff) {
 
 }  // namespace
 
-Turn turn_of_orientation(int orientation) {
-  switch (orientation) {
+Orientation orientation_of_tag(int tag) {
+  switch (tag) {
     case 2:
       return {.flip_x = true};
     case 3:
@@ -75,25 +75,26 @@ Turn turn_of_orientation(int orientation) {
   }
 }
 
-bool turns_in_place(const Turn& turn, int width, int height) {
-  return turn != Turn{} && (!turn.transpose || width == height);
+bool is_ambiguous(const Orientation& orientation, int width, int height) {
+  return orientation != Orientation{} && (!orientation.transpose || width == height);
 }
 
 int exif_orientation(std::span<const std::byte> segment) {
-  constexpr std::size_t kHeader = 6;  // "Exif" and two zero bytes
-  if (segment.size() < kHeader + 8 || std::memcmp(segment.data(), "Exif\0\0", kHeader) != 0) return 1;
-  const std::span<const std::byte> tiff = segment.subspan(kHeader);
+  constexpr std::size_t header_bytes = 6;  // "Exif" and two zero bytes
+  if (segment.size() < header_bytes + 8 || std::memcmp(segment.data(), "Exif\0\0", header_bytes) != 0)
+    return 1;
+  const std::span<const std::byte> tiff = segment.subspan(header_bytes);
   const bool big_endian = std::memcmp(tiff.data(), "MM", 2) == 0;
   if (!big_endian && std::memcmp(tiff.data(), "II", 2) != 0) return 1;
   const auto orientation = find_orientation(TiffReader(tiff, big_endian));
   return orientation && *orientation >= 1 && *orientation <= 8 ? static_cast<int>(*orientation) : 1;
 }
 
-PixelRect to_stored(const PixelRect& turned, int width, int height, const Turn& turn) {
-  PixelRect rect = turned;
-  if (turn.flip_x) rect = {width - rect.right, rect.top, width - rect.left, rect.bottom};
-  if (turn.flip_y) rect = {rect.left, height - rect.bottom, rect.right, height - rect.top};
-  if (turn.transpose) rect = {rect.top, rect.left, rect.bottom, rect.right};
+PixelRect to_stored(const PixelRect& oriented, int width, int height, const Orientation& orientation) {
+  PixelRect rect = oriented;
+  if (orientation.flip_x) rect = {width - rect.right, rect.top, width - rect.left, rect.bottom};
+  if (orientation.flip_y) rect = {rect.left, height - rect.bottom, rect.right, height - rect.top};
+  if (orientation.transpose) rect = {rect.top, rect.left, rect.bottom, rect.right};
   return rect;
 }
 

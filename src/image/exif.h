@@ -1,4 +1,4 @@
-// How a camera was held: the EXIF orientation tag, and what it does to a picture.
+// How a camera was held: the EXIF orientation tag, and what it does to an image.
 #pragma once
 
 #include <cstddef>
@@ -8,28 +8,29 @@
 
 namespace ssd {
 
-// The way from the stored picture to the one to be looked at: first the axes change places where `transpose`
-// is set, then the columns (flip_x) and the rows (flip_y) of that picture are mirrored.
-struct Turn {
+// The way from the stored image to the one to be looked at: first the axes change places where `transpose`
+// is set, then the columns (flip_x) and the rows (flip_y) of that image are mirrored.
+struct Orientation {
   bool transpose = false;
   bool flip_x = false;
   bool flip_y = false;
 
-  bool operator==(const Turn&) const = default;
+  bool operator==(const Orientation&) const = default;
 };
 
-// The turn of an orientation tag (TIFF 6.0, tag 274): 1 to 8; any other value turns nothing.
-Turn turn_of_orientation(int orientation);
+// Of the tag's value (TIFF 6.0, tag 274), 1 to 8; any other value leaves the image as it is stored.
+Orientation orientation_of_tag(int tag);
 
-// Whether a width x height picture looks another way when turned and keeps its size (orientations 2 to 4, and
-// all but 1 of a square): the size that an annotation states does not tell which way its boxes were drawn.
-bool turns_in_place(const Turn& turn, int width, int height);
+// Whether a width x height image changes with this orientation but keeps its size (tags 2 to 4, and all but 1
+// of a square): then the size that an annotation states does not tell in which orientation its boxes were
+// drawn.
+bool is_ambiguous(const Orientation& orientation, int width, int height);
 
 // The orientation tag of an APP1 segment's payload ("Exif\0\0", then a TIFF file), 1 where there is none or
-// the segment is malformed: half of the cameras' tags are wrong somewhere, and none is worth a lost picture.
+// the segment is malformed: half of the cameras' tags are wrong somewhere, and none is worth a lost image.
 int exif_orientation(std::span<const std::byte> segment);
 
-// Where a part of the turned picture, which is width x height pixels, lies in the stored one.
-PixelRect to_stored(const PixelRect& turned, int width, int height, const Turn& turn);
+// Where a part of the oriented image, which is width x height pixels, lies in the stored one.
+PixelRect to_stored(const PixelRect& oriented, int width, int height, const Orientation& orientation);
 
 }  // namespace ssd

@@ -49,12 +49,12 @@ int along(char side, int index, int length) {
   return side == 't' || side == 'l' ? index : length - 1 - index;
 }
 
-TEST(Exif, TurnsPicturesAsTheTiffTableSays) {
-  const Picture stored = test_picture(7, 4);
+TEST(Exif, OrientsImagesAsTheTiffTableSays) {
+  const Image stored = test_image(7, 4);
   for (const Seen& seen : {Seen{1, 't', 'l'}, Seen{2, 't', 'r'}, Seen{3, 'b', 'r'}, Seen{4, 'b', 'l'},
                            Seen{5, 'l', 't'}, Seen{6, 'r', 't'}, Seen{7, 'r', 'b'}, Seen{8, 'l', 'b'}}) {
-    const Turn turn = turn_of_orientation(seen.orientation);
-    const Picture out = turned(stored, turn);
+    const Orientation orientation = orientation_of_tag(seen.orientation);
+    const Image out = oriented(stored, orientation);
     const bool upright = seen.row_zero == 't' || seen.row_zero == 'b';
     ASSERT_EQ(out.width, upright ? 7 : 4);
     ASSERT_EQ(out.height, upright ? 4 : 7);
@@ -65,7 +65,7 @@ TEST(Exif, TurnsPicturesAsTheTiffTableSays) {
         EXPECT_EQ(out.rgb[static_cast<std::size_t>(3 * (y * out.width + x))],
                   stored.rgb[static_cast<std::size_t>(3 * (row * 7 + column))])
             << seen.orientation;
-        EXPECT_EQ(to_stored({x, y, x + 1, y + 1}, out.width, out.height, turn),
+        EXPECT_EQ(to_stored({x, y, x + 1, y + 1}, out.width, out.height, orientation),
                   (PixelRect{column, row, column + 1, row + 1}));
       }
     }

@@ -1,4 +1,4 @@
-// A stored picture on its way to being decoded.
+// A stored image on its way to being decoded.
 #pragma once
 
 #include <cstddef>
@@ -6,13 +6,13 @@
 
 namespace ssd {
 
-// A picture as it comes from a file or a record cache; the bytes stay with their owner.
-struct PictureSource {
+// An image as it comes from a file or a record cache; the bytes stay with their owner.
+struct ImageSource {
   enum class Encoding { jpeg, raw };
 
   Encoding encoding = Encoding::jpeg;
   std::span<const std::byte> bytes;  // raw: height x width x 3, RGB
-  // raw: the picture's size. jpeg: the size that the annotation states; 0, 0 where there is none.
+  // raw: the image's size. jpeg: the size that the annotation states; 0, 0 where there is none.
   int width = 0;
   int height = 0;
 };

@@ -31,8 +31,8 @@ struct JpegDecoder::State {
   int max_scans = 0;
   int row_offset = 0;  // bytes before the part's first column in a decoded row
   std::vector<std::uint8_t> memory;
-  std::array<JSAMPROW, kRows> decoded{};
-  std::array<const std::uint8_t*, kRows> handed_out{};
+  std::array<JSAMPROW, rows_at_once> decoded{};
+  std::array<const std::uint8_t*, rows_at_once> handed_out{};
 
   // Nobody on the way may own anything: a jump calls no destructors. `why` must stay.
   [[noreturn]] void leave(const char* why) {
@@ -72,7 +72,7 @@ template <typename State>
 void on_message(j_common_ptr info, int level) {
   State& state = state_of<State>(info);
   if (level >= 0 || !spoils_pixels(state, info->err->msg_code)) return;
-  if (state.hit_end) state.leave("the end of the data before the end of the picture");
+  if (state.hit_end) state.leave("the end of the data before the end of the image");
   leave_with_message(state);
 }
 
@@ -80,7 +80,7 @@ template <typename State>
 void on_progress(j_common_ptr info) {
   State& state = state_of<State>(info);
   if (state.info.input_scan_number > state.max_scans) {
-    state.leave("more scans than a picture of this size may have");
+    state.leave("more scans than an image of this size may have");
   }
 }
 
@@ -89,10 +89,10 @@ void ignore(j_decompress_ptr) {}
 // An end-of-image marker in place of what is missing lets libjpeg come to an end.
 template <typename State>
 boolean on_end_of_data(j_decompress_ptr info) {
-  static constexpr std::array<JOCTET, 2> kEndOfImage = {0xff, JPEG_EOI};
+  static constexpr std::array<JOCTET, 2> end_of_image = {0xff, JPEG_EOI};
   state_of<State>(reinterpret_cast<j_common_ptr>(info)).hit_end = true;
-  info->src->next_input_byte = kEndOfImage.data();
-  info->src->bytes_in_buffer = kEndOfImage.size();
+  info->src->next_input_byte = end_of_image.data();
+  info->src->bytes_in_buffer = end_of_image.size();
   return TRUE;
 }
 
@@ -114,7 +114,7 @@ void guarded(State& state, Call call) {
   if (setjmp(state.escape) != 0) {
     const std::size_t left = state.hit_end ? 0 : state.source.bytes_in_buffer;
     throw Error(
-        "JPEG data: got {} at byte {} of {}, expected a whole picture that libjpeg-turbo can read; "
+        "JPEG data: got {} at byte {} of {}, expected a whole image that libjpeg-turbo can read; "
         "replace the file or save it anew",
         state.reason, state.bytes.size() - left, state.bytes.size());
   }
@@ -187,7 +187,7 @@ const JpegInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
   State& s = *state_;
   rows_left_ = 0;
   if (const char* other = other_format(bytes))
-    throw Error("this is a {} picture, expected a JPEG; convert it to JPEG", other);
+    throw Error("this is a {} image, expected a JPEG; convert it to JPEG", other);
   s.bytes = bytes;
   s.hit_end = false;
   s.source.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
@@ -216,17 +216,17 @@ void JpegDecoder::check_header() {
   State& s = *state_;
   const std::int64_t pixels = std::int64_t{s.info.image_width} * s.info.image_height;
   if (pixels > limits_.pixels) {
-    throw Error("JPEG size: got {}x{} pixels, expected at most {} in all; scale the picture down",
+    throw Error("JPEG size: got {}x{} pixels, expected at most {} in all; scale the image down",
                 s.info.image_width, s.info.image_height, limits_.pixels);
   }
-  // Every block of a Huffman-coded picture takes a bit at least; an arithmetic coder can do with far less.
+  // Every block of a Huffman-coded image takes a bit at least; an arithmetic coder can do with far less.
   const std::int64_t pixels_a_byte = std::int64_t{8} * DCTSIZE2 * (s.info.arith_code ? 64 : 1);
   if (pixels > pixels_a_byte * static_cast<std::int64_t>(s.bytes.size())) {
     throw Error("JPEG data: got {} bytes, expected at least {} for {}x{} pixels; replace the file",
                 s.bytes.size(), pixels / pixels_a_byte, s.info.image_width, s.info.image_height);
   }
   if (s.info.num_components != 1 && s.info.num_components != 3 && s.info.num_components != 4) {
-    throw Error("JPEG colours: got {} components, expected 1, 3 or 4; save the picture as RGB",
+    throw Error("JPEG colours: got {} components, expected 1, 3 or 4; save the image as RGB",
                 s.info.num_components);
   }
   s.max_scans = static_cast<int>(std::min<std::int64_t>(limits_.scans, limits_.scanned_pixels / pixels));
@@ -256,8 +256,8 @@ void JpegDecoder::start(const JpegPart& part) {
     guarded(s, [&s, &first, &columns] { jpeg_crop_scanline(&s.info, &first, &columns); });
   }
   const std::size_t bytes = s.info.output_width * static_cast<std::size_t>(s.info.output_components);
-  if (s.memory.size() < bytes * kRows) s.memory.resize(bytes * kRows);
-  for (std::size_t i = 0; i < kRows; ++i) s.decoded[i] = s.memory.data() + bytes * i;
+  if (s.memory.size() < bytes * rows_at_once) s.memory.resize(bytes * rows_at_once);
+  for (std::size_t i = 0; i < rows_at_once; ++i) s.decoded[i] = s.memory.data() + bytes * i;
   s.row_offset = 3 * (rect.left - static_cast<int>(first));
   if (rect.top > 0) skip(rect.top);
   rows_left_ = rect.height();
@@ -270,7 +270,7 @@ void JpegDecoder::skip(int rows) {
 
 std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   State& s = *state_;
-  const int count = std::min(kRows, rows_left_);
+  const int count = std::min(rows_at_once, rows_left_);
   guarded(s, [&s, count] {
     JDIMENSION done = 0;
     while (done < static_cast<JDIMENSION>(count)) {
@@ -279,7 +279,7 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   });
   // The arithmetic decoder makes something of any data, even of none.
   if (s.hit_end && s.info.arith_code)
-    guarded(s, [&s] { s.leave("the end of the data before the end of the picture"); });
+    guarded(s, [&s] { s.leave("the end of the data before the end of the image"); });
   if (s.info.out_color_space == JCS_CMYK) {
     const bool inverted = s.info.saw_Adobe_marker;
     for (int i = 0; i < count; ++i)
@@ -290,18 +290,18 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   return {s.handed_out.data(), static_cast<std::size_t>(count)};
 }
 
-Picture decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) {
+Image decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) {
   JpegDecoder decoder(limits);
   const JpegInfo& info = decoder.open(bytes);
-  Picture picture{info.width, info.height, {}};
+  Image image{info.width, info.height, {}};
   const std::size_t row_bytes = 3 * static_cast<std::size_t>(info.width);
   decoder.start({.rect = {0, 0, info.width, info.height}});
-  picture.rgb.resize(row_bytes * static_cast<std::size_t>(info.height));
-  std::uint8_t* to = picture.rgb.data();
+  image.rgb.resize(row_bytes * static_cast<std::size_t>(info.height));
+  std::uint8_t* to = image.rgb.data();
   while (decoder.rows_left() > 0) {
     for (const std::uint8_t* row : decoder.read_rows()) to = std::copy_n(row, row_bytes, to);
   }
-  return picture;
+  return image;
 }
 
 JpegInfo read_jpeg_header(std::span<const std::byte> bytes) { return JpegDecoder().open(bytes); }
@@ -314,17 +314,17 @@ bool is_jpeg_name(const std::filesystem::path& file) {
   return std::ranges::find(endings, extension) != endings.end();
 }
 
-Picture turned(Picture stored, const Turn& turn) {
-  if (turn == Turn{}) return stored;
-  Picture out{stored.width, stored.height, {}};
-  if (turn.transpose) std::swap(out.width, out.height);
+Image oriented(Image stored, const Orientation& orientation) {
+  if (orientation == Orientation{}) return stored;
+  Image out{stored.width, stored.height, {}};
+  if (orientation.transpose) std::swap(out.width, out.height);
   out.rgb.resize(stored.rgb.size());
   std::uint8_t* to = out.rgb.data();
   for (int y = 0; y < out.height; ++y) {
     for (int x = 0; x < out.width; ++x, to += 3) {
-      int column = turn.flip_x ? out.width - 1 - x : x;
-      int row = turn.flip_y ? out.height - 1 - y : y;
-      if (turn.transpose) std::swap(column, row);
+      int column = orientation.flip_x ? out.width - 1 - x : x;
+      int row = orientation.flip_y ? out.height - 1 - y : y;
+      if (orientation.transpose) std::swap(column, row);
       const std::size_t pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(stored.width) +
                                 static_cast<std::size_t>(column);
       std::copy_n(stored.rgb.data() + 3 * pixel, 3, to);

@@ -1,4 +1,4 @@
-// JPEG to RGB, the whole picture or a part of it, row by row.
+// JPEG to RGB, the whole image or a part of it, row by row.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,13 @@ namespace ssd {
 
 // What a JPEG's header says.
 struct JpegInfo {
-  int width = 0;  // as stored, before any turn
+  int width = 0;  // as stored, whatever the orientation
   int height = 0;
   int components = 0;   // 1 gray, 3 YCbCr or RGB, 4 CMYK or YCCK
   int orientation = 1;  // EXIF, 1 to 8
 };
 
-// What a picture may cost. A header of a few bytes can ask for any of this, so each has an end.
+// What an image may cost. A header of a few bytes can ask for any of this, so each has an end.
 struct JpegLimits {
   std::int64_t pixels = std::int64_t{1} << 27;
   int scans = 100;                                      // of a progressive file
@@ -29,9 +29,9 @@ struct JpegLimits {
   std::int64_t memory = std::int64_t{1} << 30;          // bytes that libjpeg may take
 };
 
-// The part of a picture to decode: `rect` of the picture after scaling down by `denominator` (1, 2, 4 or 8;
-// its sides are the picture's divided by it, rounded up). Scaling happens in the inverse transform: pixel i
-// of the smaller picture is the mean of pixels i * denominator ... of the whole one, but for chroma.
+// The part of an image to decode: `rect` of the image after scaling down by `denominator` (1, 2, 4 or 8;
+// its sides are the image's divided by it, rounded up). Scaling happens in the inverse transform: pixel i
+// of the smaller image is the mean of pixels i * denominator ... of the whole one, but for chroma.
 struct JpegPart {
   PixelRect rect;
   int denominator = 1;
@@ -43,14 +43,14 @@ struct JpegPart {
 //   decoder.start({.rect = {0, 0, info.width, info.height}});
 //   while (decoder.rows_left() > 0) for (const std::uint8_t* row : decoder.read_rows()) ...
 //
-// Pixels are those of a decoding of the whole picture, whatever the part. Gray is spread to three components;
+// Pixels are those of a decoding of the whole image, whatever the part. Gray is spread to three components;
 // CMYK and YCCK become RGB by R = C * K / 255 of the inverted values that Adobe's files hold. Everything here
 // throws Error for what is no JPEG, is damaged or truncated within the rows read, is beyond the limits or is
 // of a kind that libjpeg-turbo 2.1 cannot read (12 bits, lossless, hierarchical). The message has no file
 // name.
 class JpegDecoder {
  public:
-  static constexpr int kRows = 8;  // rows handed out at once
+  static constexpr int rows_at_once = 8;  // rows handed out at once
 
   explicit JpegDecoder(const JpegLimits& limits = {});
   ~JpegDecoder();
@@ -62,8 +62,8 @@ class JpegDecoder {
 
   void start(const JpegPart& part);
   int rows_left() const { return rows_left_; }
-  // The next rows of the part, at most kRows: R, G, B, R, ... of rect.width() pixels. Valid until the next
-  // call.
+  // The next rows of the part, at most rows_at_once: R, G, B, R, ... of rect.width() pixels. Valid until the
+  // next call.
   std::span<const std::uint8_t* const> read_rows();
 
  private:
@@ -77,21 +77,21 @@ class JpegDecoder {
   int rows_left_ = 0;
 };
 
-// A picture in memory: height x width x 3, RGB, rows without gaps.
-struct Picture {
+// An image in memory: height x width x 3, RGB, rows without gaps.
+struct Image {
   int width = 0;
   int height = 0;
   std::vector<std::uint8_t> rgb;
 };
 
-// The whole picture, as stored.
-Picture decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits = {});
+// The whole image, as stored.
+Image decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits = {});
 JpegInfo read_jpeg_header(std::span<const std::byte> bytes);
 
 // Whether a file's name ends as those of JPEG files do.
 bool is_jpeg_name(const std::filesystem::path& file);
 
-// The picture as it is to be looked at.
-Picture turned(Picture stored, const Turn& turn);
+// The stored image in that orientation: upright, where it is the EXIF tag's.
+Image oriented(Image stored, const Orientation& orientation);
 
 }  // namespace ssd

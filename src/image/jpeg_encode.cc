@@ -39,7 +39,7 @@ void on_error(j_common_ptr info) {
 }
 
 // False where libjpeg gave up. Nothing in here has a destructor: longjmp would leave it out.
-bool run(Encoder& encoder, const Picture& picture, int quality) {
+bool run(Encoder& encoder, const Image& image, int quality) {
   jpeg_compress_struct& info = encoder.info;
   info.err = jpeg_std_error(&encoder.errors);
   encoder.errors.error_exit = on_error;
@@ -47,17 +47,17 @@ bool run(Encoder& encoder, const Picture& picture, int quality) {
   if (setjmp(encoder.escape) != 0) return false;
   jpeg_create_compress(&info);
   jpeg_mem_dest(&info, &encoder.buffer, &encoder.bytes);
-  info.image_width = static_cast<JDIMENSION>(picture.width);
-  info.image_height = static_cast<JDIMENSION>(picture.height);
+  info.image_width = static_cast<JDIMENSION>(image.width);
+  info.image_height = static_cast<JDIMENSION>(image.height);
   info.input_components = 3;
   info.in_color_space = JCS_RGB;
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, quality, TRUE);
   info.optimize_coding = TRUE;
   jpeg_start_compress(&info, TRUE);
-  const std::size_t stride = 3 * static_cast<std::size_t>(picture.width);
+  const std::size_t stride = 3 * static_cast<std::size_t>(image.width);
   while (info.next_scanline < info.image_height) {
-    auto* row = const_cast<JSAMPLE*>(picture.rgb.data() + info.next_scanline * stride);
+    auto* row = const_cast<JSAMPLE*>(image.rgb.data() + info.next_scanline * stride);
     jpeg_write_scanlines(&info, &row, 1);
   }
   jpeg_finish_compress(&info);
@@ -66,11 +66,10 @@ bool run(Encoder& encoder, const Picture& picture, int quality) {
 
 }  // namespace
 
-void encode_jpeg(const Picture& picture, int quality, std::vector<std::byte>& out) {
+void encode_jpeg(const Image& image, int quality, std::vector<std::byte>& out) {
   Encoder encoder;
-  if (!run(encoder, picture, quality))
-    throw Error("JPEG: cannot encode {} x {} pixels: {}", picture.width, picture.height,
-                encoder.reason.data());
+  if (!run(encoder, image, quality))
+    throw Error("JPEG: cannot encode {} x {} pixels: {}", image.width, image.height, encoder.reason.data());
   const auto* bytes = reinterpret_cast<const std::byte*>(encoder.buffer);
   out.assign(bytes, bytes + encoder.bytes);
 }

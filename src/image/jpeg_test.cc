@@ -16,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kOddFiles = fs::path(SSD_SOURCE_DIR) / ".." / "shared" / "data" / "odd-jpegs";
+const fs::path odd_files_folder = fs::path(SSD_SOURCE_DIR) / ".." / "shared" / "data" / "odd-jpegs";
 
 std::vector<fs::path> odd_files() {
   std::vector<fs::path> files;
-  if (!fs::exists(kOddFiles)) return files;
-  for (const auto& entry : fs::recursive_directory_iterator(kOddFiles)) {
+  if (!fs::exists(odd_files_folder)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(odd_files_folder)) {
     if (entry.path().extension() == ".jpg" || entry.path().extension() == ".mpo")
       files.push_back(entry.path());
   }
@@ -29,34 +29,34 @@ std::vector<fs::path> odd_files() {
   return files;
 }
 
-Picture read_png(const fs::path& path) {
+Image read_png(const fs::path& path) {
   cairo_surface_t* surface = cairo_image_surface_create_from_png(path.c_str());
   EXPECT_EQ(cairo_surface_status(surface), CAIRO_STATUS_SUCCESS) << path;
-  Picture picture{cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface), {}};
-  for (int y = 0; y < picture.height; ++y) {
+  Image image{cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface), {}};
+  for (int y = 0; y < image.height; ++y) {
     const unsigned char* row =
         cairo_image_surface_get_data(surface) + y * cairo_image_surface_get_stride(surface);
-    for (int x = 0; x < picture.width; ++x) {
-      for (const int c : {2, 1, 0}) picture.rgb.push_back(row[4 * x + c]);  // little-endian xRGB
+    for (int x = 0; x < image.width; ++x) {
+      for (const int c : {2, 1, 0}) image.rgb.push_back(row[4 * x + c]);  // little-endian xRGB
     }
   }
   cairo_surface_destroy(surface);
-  return picture;
+  return image;
 }
 
-Picture crop(const Picture& picture, const PixelRect& rect) {
-  Picture out{rect.width(), rect.height(), {}};
+Image crop(const Image& image, const PixelRect& rect) {
+  Image out{rect.width(), rect.height(), {}};
   for (int y = rect.top; y < rect.bottom; ++y) {
-    const auto* row = picture.rgb.data() + 3 * (static_cast<std::ptrdiff_t>(y) * picture.width + rect.left);
+    const auto* row = image.rgb.data() + 3 * (static_cast<std::ptrdiff_t>(y) * image.width + rect.left);
     out.rgb.insert(out.rgb.end(), row, row + 3 * rect.width());
   }
   return out;
 }
 
-Picture decode_part(JpegDecoder& decoder, std::span<const std::byte> bytes, const JpegPart& part) {
+Image decode_part(JpegDecoder& decoder, std::span<const std::byte> bytes, const JpegPart& part) {
   decoder.open(bytes);
   decoder.start(part);
-  Picture out{part.rect.width(), part.rect.height(), {}};
+  Image out{part.rect.width(), part.rect.height(), {}};
   while (decoder.rows_left() > 0) {
     for (const auto* row : decoder.read_rows()) out.rgb.insert(out.rgb.end(), row, row + 3 * out.width);
   }
@@ -81,10 +81,10 @@ void expect_parts_equal_whole(std::span<const std::byte> bytes, const std::strin
     const JpegInfo info = decoder.open(bytes);
     const int width = (info.width + denominator - 1) / denominator;
     const int height = (info.height + denominator - 1) / denominator;
-    const Picture whole = decode_part(decoder, bytes, {{0, 0, width, height}, denominator});
+    const Image whole = decode_part(decoder, bytes, {{0, 0, width, height}, denominator});
     for (int i = 0; i < parts; ++i) {
       const PixelRect rect = random_rect(width, height, random);
-      const Picture part = decode_part(decoder, bytes, {rect, denominator});
+      const Image part = decode_part(decoder, bytes, {rect, denominator});
       ASSERT_EQ(part.rgb, crop(whole, rect).rgb)
           << name << " 1/" << denominator << " " << rect.left << "," << rect.top << "," << rect.right << ","
           << rect.bottom << " of " << width << "x" << height;
@@ -93,32 +93,32 @@ void expect_parts_equal_whole(std::span<const std::byte> bytes, const std::strin
 }
 
 TEST(Jpeg, PartsEqualTheWhole) {
-  const Picture picture = test_picture(167, 131);
+  const Image image = test_image(167, 131);
   for (const bool progressive : {false, true}) {
     for (const auto& [h, v] : {std::pair(1, 1), {2, 1}, {1, 2}, {2, 2}, {4, 1}, {1, 4}, {4, 2}}) {
       for (const int restart : {0, 2}) {
         const EncodeOptions options{
             .h_samples = h, .v_samples = v, .progressive = progressive, .restart_rows = restart};
-        expect_parts_equal_whole(encode_jpeg(picture, options), std::to_string(h) + "x" + std::to_string(v) +
-                                                                    (progressive ? " progressive" : ""));
+        expect_parts_equal_whole(encode_jpeg(image, options), std::to_string(h) + "x" + std::to_string(v) +
+                                                                  (progressive ? " progressive" : ""));
       }
     }
   }
-  expect_parts_equal_whole(encode_jpeg(picture, {.components = 1}), "gray");
-  expect_parts_equal_whole(encode_jpeg(picture, {.components = 4}), "CMYK");
+  expect_parts_equal_whole(encode_jpeg(image, {.components = 1}), "gray");
+  expect_parts_equal_whole(encode_jpeg(image, {.components = 4}), "CMYK");
   for (const int size : {1, 2, 3, 7, 8, 9, 17}) {
-    expect_parts_equal_whole(encode_jpeg(test_picture(size, size)), std::to_string(size));
+    expect_parts_equal_whole(encode_jpeg(test_image(size, size)), std::to_string(size));
   }
 }
 
 TEST(Jpeg, PartsEqualTheWholeInOddFiles) {
   const auto files = odd_files();
-  if (files.empty()) GTEST_SKIP() << kOddFiles << " is missing";
+  if (files.empty()) GTEST_SKIP() << odd_files_folder << " is missing";
   for (const fs::path& file : files) {
     const auto bytes = read_file_for_test(file);
     try {
-      const Picture picture = decode_jpeg(bytes);
-      if (picture.rgb.size() > 3'000'000) continue;  // photos of the common kind, for their EXIF
+      const Image image = decode_jpeg(bytes);
+      if (image.rgb.size() > 3'000'000) continue;  // camera images of the common kind, for their EXIF
     } catch (const Error&) {
       continue;
     }
@@ -127,20 +127,20 @@ TEST(Jpeg, PartsEqualTheWholeInOddFiles) {
 }
 
 TEST(Jpeg, GivesBackWhatWasEncoded) {
-  const Picture picture = test_picture(80, 60);
+  const Image image = test_image(80, 60);
   for (const int components : {3, 4}) {
     const auto bytes =
-        encode_jpeg(picture, {.quality = 98, .components = components, .h_samples = 1, .v_samples = 1});
-    const Picture out = decode_jpeg(bytes);
-    ASSERT_EQ(out.rgb.size(), picture.rgb.size());
+        encode_jpeg(image, {.quality = 98, .components = components, .h_samples = 1, .v_samples = 1});
+    const Image out = decode_jpeg(bytes);
+    ASSERT_EQ(out.rgb.size(), image.rgb.size());
     double error = 0;
-    for (std::size_t i = 0; i < out.rgb.size(); ++i) error += std::abs(out.rgb[i] - picture.rgb[i]);
+    for (std::size_t i = 0; i < out.rgb.size(); ++i) error += std::abs(out.rgb[i] - image.rgb[i]);
     EXPECT_LT(error / static_cast<double>(out.rgb.size()), 1.5) << components;
   }
 }
 
 TEST(Jpeg, ReadsHeaders) {
-  const auto bytes = encode_jpeg(test_picture(33, 21), {.components = 1, .orientation = 6});
+  const auto bytes = encode_jpeg(test_image(33, 21), {.components = 1, .orientation = 6});
   const JpegInfo info = read_jpeg_header(bytes);
   EXPECT_EQ(info.width, 33);
   EXPECT_EQ(info.height, 21);
@@ -150,7 +150,7 @@ TEST(Jpeg, ReadsHeaders) {
 
 // The files that came with somebody else's decoding equal it, but for the format that is out of scope.
 TEST(Jpeg, DecodesOddFilesAsTheirSourcesDo) {
-  if (!fs::exists(kOddFiles)) GTEST_SKIP() << kOddFiles << " is missing";
+  if (!fs::exists(odd_files_folder)) GTEST_SKIP() << odd_files_folder << " is missing";
   int compared = 0;
   for (const fs::path& file : odd_files()) {
     const fs::path reference = fs::path(file).replace_extension(".reference.png");
@@ -160,8 +160,8 @@ TEST(Jpeg, DecodesOddFilesAsTheirSourcesDo) {
       EXPECT_THROW(decode_jpeg(bytes), Error);
       continue;
     }
-    const Picture got = decode_jpeg(bytes);
-    const Picture expected = read_png(reference);
+    const Image got = decode_jpeg(bytes);
+    const Image expected = read_png(reference);
     ASSERT_EQ(got.width, expected.width) << file;
     ASSERT_EQ(got.height, expected.height) << file;
     double sum = 0;
@@ -179,7 +179,7 @@ TEST(Jpeg, DecodesOddFilesAsTheirSourcesDo) {
 }
 
 TEST(Jpeg, RefusesDamagedOddFilesAndReadsTheOthers) {
-  if (!fs::exists(kOddFiles)) GTEST_SKIP() << kOddFiles << " is missing";
+  if (!fs::exists(odd_files_folder)) GTEST_SKIP() << odd_files_folder << " is missing";
   const std::set<std::string> damaged = {"truncated_jpeg.jpg",
                                          "broken-adobe-marker-bad-length.jpg",
                                          "broken-bogus-segment-length.jpg",
@@ -205,8 +205,7 @@ TEST(Jpeg, RefusesDamagedOddFilesAndReadsTheOthers) {
 
 TEST(Jpeg, RefusesTruncatedFiles) {
   for (const int kind : {0, 1, 2}) {
-    const auto whole =
-        encode_jpeg(test_picture(120, 90), {.progressive = kind == 1, .arithmetic = kind == 2});
+    const auto whole = encode_jpeg(test_image(120, 90), {.progressive = kind == 1, .arithmetic = kind == 2});
     EXPECT_NO_THROW(decode_jpeg(whole));
     for (std::size_t percent = 0; percent < 99; ++percent) {
       const std::span cut(whole.data(), whole.size() * percent / 100);
@@ -216,11 +215,11 @@ TEST(Jpeg, RefusesTruncatedFiles) {
 }
 
 TEST(Jpeg, SurvivesDamage) {  // and is as good as new after each
-  const Picture picture = test_picture(60, 50);
+  const Image image = test_image(60, 50);
   JpegDecoder decoder;
   Random random(4, 0, 0);
   for (const bool progressive : {false, true}) {
-    const auto whole = encode_jpeg(picture, {.progressive = progressive, .restart_rows = 1});
+    const auto whole = encode_jpeg(image, {.progressive = progressive, .restart_rows = 1});
     const PixelRect rect = {3, 5, 50, 45};
     const auto expected = decode_part(decoder, whole, {rect}).rgb;
     for (int i = 0; i < 500; ++i) {
@@ -257,10 +256,10 @@ std::vector<std::byte> without_segments(const std::vector<std::byte>& file, int 
   return out;
 }
 
-TEST(Jpeg, TakesNoTablesFromThePictureBefore) {
+TEST(Jpeg, TakesNoTablesFromTheImageBefore) {
   const PixelRect rect = {0, 0, 60, 50};
-  const auto whole = encode_jpeg(test_picture(60, 50));
-  const auto before = encode_jpeg(test_picture(60, 50, 2), {.quality = 40, .progressive = true});
+  const auto whole = encode_jpeg(test_image(60, 50));
+  const auto before = encode_jpeg(test_image(60, 50, 2), {.quality = 40, .progressive = true});
   const auto usual_codes = without_segments(whole, 0xc4);  // as frames of motion JPEG have it
   const auto no_quantization = without_segments(whole, 0xdb);
   ASSERT_LT(usual_codes.size() + 400, whole.size());
@@ -273,11 +272,11 @@ TEST(Jpeg, TakesNoTablesFromThePictureBefore) {
 }
 
 TEST(Jpeg, HasLimits) {
-  const auto bytes = encode_jpeg(test_picture(100, 80), {.progressive = true});
+  const auto bytes = encode_jpeg(test_image(100, 80), {.progressive = true});
   EXPECT_THROW(decode_jpeg(bytes, {.pixels = 7999}), Error);
   EXPECT_THROW(decode_jpeg(bytes, {.scans = 3}), Error);
   EXPECT_THROW(decode_jpeg(bytes, {.scanned_pixels = 3 * 8000}), Error);
-  auto huge = encode_jpeg(test_picture(100, 80));
+  auto huge = encode_jpeg(test_image(100, 80));
   const auto start_of_frame = std::ranges::search(huge, std::array{std::byte{0xff}, std::byte{0xc0}});
   ASSERT_FALSE(start_of_frame.empty());
   for (const int at : {5, 7}) start_of_frame.begin()[at] = std::byte{0x1f};  // 8,000 pixels each way
@@ -286,12 +285,12 @@ TEST(Jpeg, HasLimits) {
 }
 
 TEST(Jpeg, SaysWhatIsWrong) {
-  const auto whole = encode_jpeg(test_picture(64, 64));
+  const auto whole = encode_jpeg(test_image(64, 64));
   try {
     decode_jpeg(std::span(whole.data(), whole.size() / 2));
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("the end of the data before the end of the picture at byte"),
+    EXPECT_NE(std::string(error.what()).find("the end of the data before the end of the image at byte"),
               std::string::npos)
         << error.what();
   }
@@ -306,7 +305,7 @@ TEST(Jpeg, NamesOtherFormats) {
     }
     return "nothing was thrown";
   };
-  EXPECT_EQ(message("\x89PNG\r\n\x1a\n"), "this is a PNG picture, expected a JPEG; convert it to JPEG");
+  EXPECT_EQ(message("\x89PNG\r\n\x1a\n"), "this is a PNG image, expected a JPEG; convert it to JPEG");
   EXPECT_TRUE(message("RIFF1234WEBPVP8 ").starts_with("this is a WebP"));
   EXPECT_TRUE(message("RIFF").starts_with("JPEG data: "));
   EXPECT_TRUE(message("BMW").starts_with("this is a BMP"));

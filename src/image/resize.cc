@@ -15,12 +15,12 @@ namespace {
 void check(const ResizeAxis& axis, const char* name) {
   if (axis.length <= 0 || axis.size <= 0 || !(axis.begin >= 0) || !(axis.end > axis.begin) ||
       !(axis.end <= axis.length)) {
-    throw Error("resize along {}: got the stretch {}..{} of {} pixels for {}, expected a part of the picture",
+    throw Error("resize along {}: got the stretch {}..{} of {} pixels for {}, expected a part of the image",
                 name, axis.begin, axis.end, axis.length, axis.size);
   }
 }
 
-// Source pixels and weights of destination pixel i; the weights add up to 1 << kBits exactly.
+// Source pixels and weights of destination pixel i; the weights add up to 1 << weight_bits exactly.
 struct Window {
   int first = 0;
   int count = 0;
@@ -46,7 +46,7 @@ void weigh(const ResizeAxis& axis, int i, const Window& window, std::int16_t* we
   };
   double total = 0;
   for (int k = 0; k < window.count; ++k) total += triangle(k);
-  const double one = 1 << ResizeWeights::kBits;
+  const double one = 1 << ResizeWeights::weight_bits;
   double sum = 0;
   int given = 0;
   for (int k = 0; k < window.count; ++k) {  // rounding the sums keeps the rounded weights' sum
@@ -92,8 +92,8 @@ void Resizer::start(const ResizeOptions& options, std::span<std::uint8_t> out) {
   y.flip = false;  // rows come from the top; mirroring is done where they are written
   y_.compute(y, resize_kernels::padded_row_taps);
 
-  stride_ = 3 * static_cast<std::size_t>(options.x.size + 1) + resize_kernels::kSlack;
-  ring_rows_ = y_.taps + resize_kernels::kMaxRows;
+  stride_ = 3 * static_cast<std::size_t>(options.x.size + 1) + resize_kernels::row_slack;
+  ring_rows_ = y_.taps + resize_kernels::max_rows;
   const std::size_t ring = stride_ * static_cast<std::size_t>(ring_rows_);
   if (ring_.size() < ring) ring_.resize(ring);
 }
@@ -102,7 +102,7 @@ void Resizer::start(const ResizeOptions& options, std::span<std::uint8_t> out) {
 void Resizer::plan_columns() {
   const ResizeAxis& axis = options_.x;
   x_.compute(axis, resize_kernels::padded_column_taps);
-  const int reach = std::max(x_.taps + 2, resize_kernels::kReach);
+  const int reach = std::max(x_.taps + 2, resize_kernels::least_reach);
   const auto in_row = [&](int i) { return x_.first[static_cast<std::size_t>(i)] + reach <= axis.length; };
   tail_begin_ = axis.flip ? 0 : axis.size;
   tail_end_ = axis.flip ? 0 : axis.size;
@@ -117,7 +117,7 @@ void Resizer::plan_columns() {
     tail_pixel_ = std::min(tail_pixel_, x_.first[static_cast<std::size_t>(i)]);
   }
   tail_bytes_ = 3 * static_cast<std::size_t>(axis.length - tail_pixel_ + reach);
-  tail_.assign(tail_bytes_ * resize_kernels::kMaxRows, 0);
+  tail_.assign(tail_bytes_ * resize_kernels::max_rows, 0);
 
   offsets_.resize(static_cast<std::size_t>(axis.size) + 1);
   for (int i = 0; i < axis.size; ++i) {
@@ -145,10 +145,10 @@ void Resizer::push(std::span<const std::uint8_t* const> rows) {
 
 void Resizer::filter_rows(std::span<const std::uint8_t* const> rows) {
   const std::size_t tail_used = 3 * static_cast<std::size_t>(options_.x.length - tail_pixel_);
-  std::array<const std::uint8_t*, resize_kernels::kMaxRows> whole{};
-  std::array<const std::uint8_t*, resize_kernels::kMaxRows> tails{};
-  std::array<std::int16_t*, resize_kernels::kMaxRows> out{};
-  std::array<std::int16_t*, resize_kernels::kMaxRows> tail_out{};
+  std::array<const std::uint8_t*, resize_kernels::max_rows> whole{};
+  std::array<const std::uint8_t*, resize_kernels::max_rows> tails{};
+  std::array<std::int16_t*, resize_kernels::max_rows> out{};
+  std::array<std::int16_t*, resize_kernels::max_rows> tail_out{};
   const int main_begin = tail_begin_ == 0 ? tail_end_ : 0;
   const int main_end = tail_begin_ == 0 ? options_.x.size : tail_begin_;
   for (std::size_t i = 0; i < whole.size(); ++i) {  // missing rows are the last one again, written in vain

@@ -1,4 +1,4 @@
-// Antialiased resizing of RGB pictures: the same code for training, evaluation and detection.
+// Antialiased resizing of RGB images: the same code for training, evaluation and detection.
 #pragma once
 
 #include <cstddef>
@@ -26,10 +26,10 @@ struct ResizeOptions {
 
 // What the filter takes of one axis: destination pixel i is the sum over k < taps of weights[i * taps + k] *
 // source[first[i] + k] / one. The filter is a triangle as wide as two destination pixels (as two source
-// pixels where the picture grows), cut at the pixels that the stretch touches and normalised: Pillow's
+// pixels where the image grows), cut at the pixels that the stretch touches and normalized: Pillow's
 // "bilinear".
 struct ResizeWeights {
-  static constexpr int kBits = 14;  // of the weights' binary places
+  static constexpr int weight_bits = 14;  // of the weights' binary places
 
   int taps = 0;
   std::vector<std::int32_t> first;    // (size)
@@ -39,14 +39,14 @@ struct ResizeWeights {
   void compute(const ResizeAxis& axis, int (*padded_taps)(int));
 };
 
-// Resizes a picture whose rows come one after the other, in two passes that never hold the whole picture:
+// Resizes an image whose rows come one after the other, in two passes that never hold the whole image:
 // each row is filtered along x into a ring of 16-bit rows (7 binary places), from which finished rows are
 // filtered along y. Within 1 of Pillow on the same pixels, which rounds to whole bytes in between. The result
-// does not depend on the processor. Keeps its memory from picture to picture; one a thread.
+// does not depend on the processor. Keeps its memory from image to image; one a thread.
 class Resizer {
  public:
   // `out` is y.size * x.size * 3 bytes, RGB, and must stay until all y.length rows are pushed. Throws Error
-  // for sizes and stretches that are empty or outside the picture.
+  // for sizes and stretches that are empty or outside the image.
   void start(const ResizeOptions& options, std::span<std::uint8_t> out);
 
   // The next rows of the source: each 3 * x.length bytes, R, G, B, R, ...; nothing beyond them is read.
@@ -77,7 +77,7 @@ class Resizer {
   int finished_ = 0;
 };
 
-// The stretch of a whole picture in memory (`rgb`: y.length * x.length * 3) into `out`.
+// The stretch of a whole image in memory (`rgb`: y.length * x.length * 3) into `out`.
 void resize(std::span<const std::uint8_t> rgb, const ResizeOptions& options, std::span<std::uint8_t> out);
 
 }  // namespace ssd

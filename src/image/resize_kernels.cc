@@ -18,24 +18,24 @@ namespace {
 int rows_at_once_here() { return 1; }
 
 void filter_columns_here(const Columns& job) {
-  constexpr int kShift = ResizeWeights::kBits - kBinaryPlaces;
+  constexpr int shift = ResizeWeights::weight_bits - row_binary_places;
   for (int column = 0; column < job.count; ++column) {
     const std::uint8_t* pixels = job.rows[0] + job.offsets[column];
     const std::int16_t* weights = job.weights + static_cast<std::ptrdiff_t>(column) * job.taps;
     for (int c = 0; c < 3; ++c) {
-      std::int32_t sum = 1 << (kShift - 1);
+      std::int32_t sum = 1 << (shift - 1);
       for (int k = 0; k < job.taps; ++k) sum += weights[k] * pixels[3 * k + c];
-      job.out[0][3 * column + c] = static_cast<std::int16_t>(sum >> kShift);
+      job.out[0][3 * column + c] = static_cast<std::int16_t>(sum >> shift);
     }
   }
 }
 
 void filter_row_here(const Row& job) {
-  constexpr int kShift = ResizeWeights::kBits + kBinaryPlaces;
+  constexpr int shift = ResizeWeights::weight_bits + row_binary_places;
   for (int i = 0; i < job.elements; ++i) {
-    std::int32_t sum = 1 << (kShift - 1);
+    std::int32_t sum = 1 << (shift - 1);
     for (int k = 0; k < job.taps; ++k) sum += job.weights[k] * job.rows[k][i];
-    job.out[i] = static_cast<std::uint8_t>(sum >> kShift);
+    job.out[i] = static_cast<std::uint8_t>(sum >> shift);
   }
 }
 
@@ -54,15 +54,15 @@ using Longs = hn::Repartition<std::int32_t, Bytes>;
 using VBytes = hn::Vec<Bytes>;
 using VWords = hn::Vec<Words>;
 using VLongs = hn::Vec<Longs>;
-constexpr int kBlocks = static_cast<int>(hn::MaxLanes(Bytes()) / 16);
+constexpr int blocks = static_cast<int>(hn::MaxLanes(Bytes()) / 16);
 
 HWY_INLINE VBytes load_rows(const std::uint8_t* const* rows, std::int32_t offset) {
   const Bytes d;
-  if constexpr (kBlocks == 1) {
+  if constexpr (blocks == 1) {
     return hn::LoadU(d, rows[0] + offset);
   } else {
     const hn::Half<Bytes> half;
-    if constexpr (kBlocks == 2) {
+    if constexpr (blocks == 2) {
       return hn::Combine(d, hn::LoadU(half, rows[1] + offset), hn::LoadU(half, rows[0] + offset));
     } else {
       const hn::Half<decltype(half)> quarter;
@@ -77,11 +77,11 @@ HWY_INLINE VBytes load_rows(const std::uint8_t* const* rows, std::int32_t offset
 
 HWY_INLINE void store_rows(VWords v, std::int16_t* const* rows, int at) {
   const Words d;
-  if constexpr (kBlocks == 1) {
+  if constexpr (blocks == 1) {
     hn::StoreU(v, d, rows[0] + at);
   } else {
     const hn::Half<Words> half;
-    if constexpr (kBlocks == 2) {
+    if constexpr (blocks == 2) {
       hn::StoreU(hn::LowerHalf(half, v), half, rows[0] + at);
       hn::StoreU(hn::UpperHalf(half, v), half, rows[1] + at);
     } else {
@@ -112,29 +112,29 @@ HWY_INLINE VWords weight_pair(const std::int16_t* weights) {
 }
 
 // Five pixels R G B lie in 16 bytes; these spread two of them, zero-extended, as R R' G G' B B' 0 0.
-constexpr std::uint8_t kNone = 0x80;
-HWY_ALIGN constexpr std::uint8_t kPixels01[16] = {0, kNone, 3, kNone, 1,     kNone, 4,     kNone,
-                                                  2, kNone, 5, kNone, kNone, kNone, kNone, kNone};
-HWY_ALIGN constexpr std::uint8_t kPixels23[16] = {6, kNone, 9,  kNone, 7,     kNone, 10,    kNone,
-                                                  8, kNone, 11, kNone, kNone, kNone, kNone, kNone};
-HWY_ALIGN constexpr std::uint8_t kPixel4[16] = {12, kNone, kNone, kNone, 13,    kNone, kNone, kNone,
-                                                14, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
+constexpr std::uint8_t none = 0x80;
+HWY_ALIGN constexpr std::uint8_t order_pixels01[16] = {0, none, 3, none, 1,    none, 4,    none,
+                                                       2, none, 5, none, none, none, none, none};
+HWY_ALIGN constexpr std::uint8_t order_pixels23[16] = {6, none, 9,  none, 7,    none, 10,   none,
+                                                       8, none, 11, none, none, none, none, none};
+HWY_ALIGN constexpr std::uint8_t order_pixel4[16] = {12, none, none, none, 13,   none, none, none,
+                                                     14, none, none, none, none, none, none, none};
 // Two pixels R G B x R G B x of 16 bits, close together.
-HWY_ALIGN constexpr std::uint8_t kDropFourth[16] = {0,  1,  2,  3,  4,     5,     8,     9,
-                                                    10, 11, 12, 13, kNone, kNone, kNone, kNone};
+HWY_ALIGN constexpr std::uint8_t drop_fourth[16] = {0,  1,  2,  3,  4,    5,    8,    9,
+                                                    10, 11, 12, 13, none, none, none, none};
 
 // One destination pixel of every row: R, G, B, 0 in each block.
-template <int kTaps>
+template <int taps>
 HWY_INLINE VLongs filter_pixel(const Columns& job, int column) {
   const Bytes d;
   const Words dw;
-  const VBytes pixels01 = hn::LoadDup128(d, kPixels01);
-  const VBytes pixels23 = hn::LoadDup128(d, kPixels23);
+  const VBytes pixels01 = hn::LoadDup128(d, order_pixels01);
+  const VBytes pixels23 = hn::LoadDup128(d, order_pixels23);
   const std::int32_t offset = job.offsets[column];
   const auto spread = [&](VBytes v, VBytes order)
                           HWY_ATTR { return hn::BitCast(dw, hn::TableLookupBytesOr0(v, order)); };
-  VLongs sum = hn::Set(Longs(), 1 << (ResizeWeights::kBits - kBinaryPlaces - 1));
-  if constexpr (kTaps == 0) {  // any multiple of 4
+  VLongs sum = hn::Set(Longs(), 1 << (ResizeWeights::weight_bits - row_binary_places - 1));
+  if constexpr (taps == 0) {  // any multiple of 4
     const std::int16_t* weights = job.weights + static_cast<std::ptrdiff_t>(column) * job.taps;
     for (int k = 0; k < job.taps; k += 4) {
       const VBytes v = load_rows(job.rows, offset + 3 * k);
@@ -142,29 +142,29 @@ HWY_INLINE VLongs filter_pixel(const Columns& job, int column) {
       sum = add_pair_products(spread(v, pixels23), weight_pair(weights + k + 2), sum);
     }
   } else {
-    const std::int16_t* weights = job.weights + static_cast<std::ptrdiff_t>(column) * kTaps;
+    const std::int16_t* weights = job.weights + static_cast<std::ptrdiff_t>(column) * taps;
     const VBytes v = load_rows(job.rows, offset);
     sum = add_pair_products(spread(v, pixels01), weight_pair(weights), sum);
     sum = add_pair_products(spread(v, pixels23), weight_pair(weights + 2), sum);
-    if constexpr (kTaps == 6) {
-      sum = add_pair_products(spread(v, hn::LoadDup128(d, kPixel4)), weight_pair(weights + 4), sum);
+    if constexpr (taps == 6) {
+      sum = add_pair_products(spread(v, hn::LoadDup128(d, order_pixel4)), weight_pair(weights + 4), sum);
     }
   }
-  return hn::ShiftRight<ResizeWeights::kBits - kBinaryPlaces>(sum);
+  return hn::ShiftRight<ResizeWeights::weight_bits - row_binary_places>(sum);
 }
 
-template <int kTaps>
+template <int taps>
 HWY_INLINE void filter_all_columns(const Columns& job) {
-  const auto close = hn::BitCast(Words(), hn::LoadDup128(Bytes(), kDropFourth));
+  const auto close = hn::BitCast(Words(), hn::LoadDup128(Bytes(), drop_fourth));
   for (int column = 0; column < job.count; column += 2) {
-    const VLongs one = filter_pixel<kTaps>(job, column);
-    const VLongs two = filter_pixel<kTaps>(job, column + 1);
+    const VLongs one = filter_pixel<taps>(job, column);
+    const VLongs two = filter_pixel<taps>(job, column + 1);
     const VWords both = hn::ReorderDemote2To(Words(), one, two);
     store_rows(hn::TableLookupBytesOr0(both, close), job.out, 3 * column);
   }
 }
 
-int rows_at_once_here() { return kBlocks; }
+int rows_at_once_here() { return blocks; }
 
 void filter_columns_here(const Columns& job) {
   if (job.taps == 4) {
@@ -179,8 +179,8 @@ void filter_columns_here(const Columns& job) {
 // Lanes `at` ... of the finished row. Interleaving and narrowing both go block by block: the order is kept.
 HWY_INLINE VWords filter_lanes(const Row& job, int at) {
   const Words d;
-  constexpr int kShift = ResizeWeights::kBits + kBinaryPlaces;
-  VLongs low = hn::Set(Longs(), 1 << (kShift - 1));
+  constexpr int shift = ResizeWeights::weight_bits + row_binary_places;
+  VLongs low = hn::Set(Longs(), 1 << (shift - 1));
   VLongs high = low;
   for (int k = 0; k < job.taps; k += 2) {
     const VWords weights = weight_pair(job.weights + k);
@@ -189,18 +189,18 @@ HWY_INLINE VWords filter_lanes(const Row& job, int at) {
     low = add_pair_products(hn::InterleaveLower(d, a, b), weights, low);
     high = add_pair_products(hn::InterleaveUpper(d, a, b), weights, high);
   }
-  return hn::ReorderDemote2To(d, hn::ShiftRight<kShift>(low), hn::ShiftRight<kShift>(high));
+  return hn::ReorderDemote2To(d, hn::ShiftRight<shift>(low), hn::ShiftRight<shift>(high));
 }
 
 void filter_row_here(const Row& job) {
-  constexpr int kLanes = static_cast<int>(hn::MaxLanes(Words()));
+  constexpr int lanes = static_cast<int>(hn::MaxLanes(Words()));
   const hn::Rebind<std::uint8_t, Words> bytes;
   int at = 0;
-  for (; at + kLanes <= job.elements; at += kLanes) {
+  for (; at + lanes <= job.elements; at += lanes) {
     hn::StoreU(hn::DemoteTo(bytes, filter_lanes(job, at)), bytes, job.out + at);
   }
   if (at < job.elements) {
-    HWY_ALIGN std::uint8_t last[kLanes];
+    HWY_ALIGN std::uint8_t last[lanes];
     hn::StoreU(hn::DemoteTo(bytes, filter_lanes(job, at)), bytes, last);
     std::memcpy(job.out + at, last, static_cast<std::size_t>(job.elements - at));
   }

@@ -6,10 +6,11 @@
 
 namespace ssd::resize_kernels {
 
-inline constexpr int kMaxRows = 4;  // rows that filter_columns takes at once, at most
-inline constexpr int kReach = 6;    // a window of n * 4 (or 6) taps is read as n * 4 + 2 pixels, 6 at least
-inline constexpr int kBinaryPlaces = 7;  // of the 16-bit rows
-inline constexpr int kSlack = 64;        // elements behind a 16-bit row that the loops may write or read
+inline constexpr int max_rows = 4;  // rows that filter_columns takes at once, at most
+// A window of n * 4 (or 6) taps is read as n * 4 + 2 pixels, but as no fewer than these.
+inline constexpr int least_reach = 6;
+inline constexpr int row_binary_places = 7;  // of the 16-bit rows
+inline constexpr int row_slack = 64;         // elements behind a 16-bit row that the loops may write or read
 
 // Taps along x are 4, 6 (of which the last is 0) or a multiple of 4.
 int padded_column_taps(int taps);

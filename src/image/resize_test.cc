@@ -22,10 +22,10 @@ void choose_target(std::int64_t target) {
 
 ResizeAxis whole(int length, int size) { return {length, 0, static_cast<double>(length), size}; }
 
-std::vector<std::uint8_t> run(const Picture& picture, const ResizeOptions& options) {
+std::vector<std::uint8_t> run(const Image& image, const ResizeOptions& options) {
   std::vector<std::uint8_t> out(3 * static_cast<std::size_t>(options.x.size) *
                                 static_cast<std::size_t>(options.y.size));
-  resize(picture.rgb, options, out);
+  resize(image.rgb, options, out);
   return out;
 }
 
@@ -45,29 +45,29 @@ std::vector<double> triangle(const ResizeAxis& axis, int i) {
   return weights;
 }
 
-double filtered(const Picture& picture, const std::vector<double>& x, const std::vector<double>& y, int c) {
+double filtered(const Image& image, const std::vector<double>& x, const std::vector<double>& y, int c) {
   double sum = 0;
-  for (int row = 0; row < picture.height; ++row) {
+  for (int row = 0; row < image.height; ++row) {
     if (y[static_cast<std::size_t>(row)] == 0) continue;
-    for (int column = 0; column < picture.width; ++column) {
+    for (int column = 0; column < image.width; ++column) {
       sum += x[static_cast<std::size_t>(column)] * y[static_cast<std::size_t>(row)] *
-             picture.rgb[static_cast<std::size_t>(3 * (row * picture.width + column) + c)];
+             image.rgb[static_cast<std::size_t>(3 * (row * image.width + column) + c)];
     }
   }
   return sum;
 }
 
-void expect_definition(const Picture& picture, const ResizeOptions& options) {
-  const auto out = run(picture, options);
+void expect_definition(const Image& image, const ResizeOptions& options) {
+  const auto out = run(image, options);
   for (int y = 0; y < options.y.size; ++y) {
     for (int x = 0; x < options.x.size; ++x) {
       const auto wx = triangle(options.x, x);
       const auto wy = triangle(options.y, y);
       for (int c = 0; c < 3; ++c) {
-        const double exact = filtered(picture, wx, wy, c);
+        const double exact = filtered(image, wx, wy, c);
         const int got = out[static_cast<std::size_t>(3 * (y * options.x.size + x) + c)];
-        ASSERT_NEAR(got, exact, 0.6) << picture.width << "x" << picture.height << " to " << options.x.size
-                                     << "x" << options.y.size << " at " << x << ", " << y;
+        ASSERT_NEAR(got, exact, 0.6) << image.width << "x" << image.height << " to " << options.x.size << "x"
+                                     << options.y.size << " at " << x << ", " << y;
       }
     }
   }
@@ -88,13 +88,13 @@ TEST(Resize, FollowsTheDefinition) {
       options.y.begin = random.uniform(0, 0.5 * height);
       options.y.end = random.uniform(0.6 * height, height);
     }
-    expect_definition(test_picture(width, height, static_cast<std::uint64_t>(i)), options);
+    expect_definition(test_image(width, height, static_cast<std::uint64_t>(i)), options);
   }
 }
 
 TEST(Resize, CopiesWhereNothingChanges) {
-  const Picture picture = test_picture(37, 29);
-  EXPECT_EQ(run(picture, {whole(37, 37), whole(29, 29)}), picture.rgb);
+  const Image image = test_image(37, 29);
+  EXPECT_EQ(run(image, {whole(37, 37), whole(29, 29)}), image.rgb);
 }
 
 TEST(Resize, IsWithinOneOfPillow) {
@@ -122,14 +122,14 @@ TEST(Resize, IsWithinOneOfPillow) {
 }
 
 TEST(Resize, IsTheSameOnEveryProcessor) {
-  const Picture picture = test_picture(211, 97);
+  const Image image = test_image(211, 97);
   for (const int size : {300, 151, 77, 20, 7}) {
     ResizeOptions options{whole(211, size), whole(97, size)};
     options.x.flip = size % 2 == 0;
-    const auto widest = run(picture, options);
+    const auto widest = run(image, options);
     for (const auto target : hwy::SupportedAndGeneratedTargets()) {
       choose_target(target);
-      EXPECT_EQ(run(picture, options), widest) << hwy::TargetName(target) << " to " << size;
+      EXPECT_EQ(run(image, options), widest) << hwy::TargetName(target) << " to " << size;
     }
     choose_target(0);
   }

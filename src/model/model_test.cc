@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "boxes/ssd300.h"
 #include "graph/cost.h"
 #include "model/optimizers.h"
 #include "model/resnet.h"

@@ -6,7 +6,7 @@
 
 namespace ssd::model {
 
-// Images (N,300,300,3), normalised -> features (N,38,38,C), C = 256 for resnet18/34 and 1024 for the others.
+// Images (N,300,300,3), normalized -> features (N,38,38,C), C = 256 for resnet18/34 and 1024 for the others.
 // conv4_x keeps the resolution of conv3_x (all its strides are 1). Parameters are named
 // feature_extractor.feature_extractor.{0,1,4,5,6}..., as in the reference's state_dict.
 graph::Value append_resnet(LayerBuilder& layers, graph::Value images, const ModelOptions& options);

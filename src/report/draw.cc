@@ -33,7 +33,7 @@ constexpr Colour hex(unsigned rgb) {
 }
 
 // Strong hues, neighbours far apart, none near the greys and skin tones that photos are full of.
-constexpr std::array<Colour, kDrawingColours> kPalette = {
+constexpr std::array<Colour, drawing_colours> palette = {
     hex(0x00b7ff), hex(0xffd400), hex(0xff2d55), hex(0x2ee66b), hex(0xb14cff), hex(0xff8a00),
     hex(0x00e5c8), hex(0xff5fd2), hex(0x3d5afe), hex(0xb8f500), hex(0xd50000), hex(0x00a152),
     hex(0x7c4dff), hex(0xffab91), hex(0x0091a7), hex(0xc2185b),
@@ -47,10 +47,10 @@ struct Rect {
   }
 };
 
-// Sizes in pixels, by the picture's shorter side.
+// Sizes in pixels, by the image's shorter side.
 struct Scale {
-  explicit Scale(const RgbPicture& picture) {
-    const double side = std::min(picture.width, picture.height);
+  explicit Scale(const RgbImage& image) {
+    const double side = std::min(image.width, image.height);
     line = std::max(2.0, 2 * std::round(side * 0.0022));
     font = std::max(10.0, side * 0.026);
     padding = std::max(2.0, font * 0.22);
@@ -68,13 +68,11 @@ struct DestroyContext {
 using Surface = std::unique_ptr<cairo_surface_t, DestroySurface>;
 using Context = std::unique_ptr<cairo_t, DestroyContext>;
 
-void check(const RgbPicture& picture, std::span<const DrawnBox> boxes) {
-  const auto expected =
-      static_cast<std::int64_t>(picture.width) * static_cast<std::int64_t>(picture.height) * 3;
-  if (picture.width <= 0 || picture.height <= 0 ||
-      expected != static_cast<std::int64_t>(picture.pixels.size()))
-    throw Error("picture to draw on: got {} bytes for {} x {} pixels, expected {}; pass its RGB bytes",
-                picture.pixels.size(), picture.width, picture.height, expected);
+void check(const RgbImage& image, std::span<const DrawnBox> boxes) {
+  const auto expected = static_cast<std::int64_t>(image.width) * static_cast<std::int64_t>(image.height) * 3;
+  if (image.width <= 0 || image.height <= 0 || expected != static_cast<std::int64_t>(image.pixels.size()))
+    throw Error("image to draw on: got {} bytes for {} x {} pixels, expected {}; pass its RGB bytes",
+                image.pixels.size(), image.width, image.height, expected);
   for (std::size_t i = 0; i < boxes.size(); ++i)
     for (const float edge : {boxes[i].left, boxes[i].top, boxes[i].right, boxes[i].bottom})
       if (!std::isfinite(edge))
@@ -83,21 +81,21 @@ void check(const RgbPicture& picture, std::span<const DrawnBox> boxes) {
 }
 
 // Cairo's pixels are 32-bit words, blue in the lowest byte.
-Surface to_surface(const RgbPicture& picture) {
-  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture.width, picture.height));
+Surface to_surface(const RgbImage& image) {
+  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, image.width, image.height));
   const cairo_status_t status = cairo_surface_status(surface.get());
   if (status == CAIRO_STATUS_INVALID_SIZE)
-    throw Error("picture to draw on: got {} x {} pixels, expected at most 32767 a side; make it smaller",
-                picture.width, picture.height);
+    throw Error("image to draw on: got {} x {} pixels, expected at most 32767 a side; make it smaller",
+                image.width, image.height);
   if (status != CAIRO_STATUS_SUCCESS)
-    throw Error("picture to draw on: got {} x {} pixels: {}; make it smaller", picture.width, picture.height,
+    throw Error("image to draw on: got {} x {} pixels: {}; make it smaller", image.width, image.height,
                 cairo_status_to_string(status));
   cairo_surface_flush(surface.get());
   unsigned char* const data = cairo_image_surface_get_data(surface.get());
   const auto stride = static_cast<std::size_t>(cairo_image_surface_get_stride(surface.get()));
-  const auto width = static_cast<std::size_t>(picture.width);
-  for (std::size_t y = 0; y < static_cast<std::size_t>(picture.height); ++y) {
-    const std::uint8_t* from = picture.pixels.data() + y * width * 3;
+  const auto width = static_cast<std::size_t>(image.width);
+  for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y) {
+    const std::uint8_t* from = image.pixels.data() + y * width * 3;
     auto* const row = reinterpret_cast<std::uint32_t*>(data + y * stride);
     for (std::size_t x = 0; x < width; ++x, from += 3)
       row[x] = static_cast<std::uint32_t>(from[0]) << 16 | static_cast<std::uint32_t>(from[1]) << 8 | from[2];
@@ -106,17 +104,17 @@ Surface to_surface(const RgbPicture& picture) {
   return surface;
 }
 
-// Draws on one picture.
+// Draws on one image.
 class Painter {
  public:
-  Painter(cairo_t* context, const RgbPicture& picture)
-      : context_(context), width_(picture.width), height_(picture.height), scale_(picture) {
+  Painter(cairo_t* context, const RgbImage& image)
+      : context_(context), width_(image.width), height_(image.height), scale_(image) {
     cairo_select_font_face(context_, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
     cairo_set_font_size(context_, scale_.font);
     cairo_set_line_join(context_, CAIRO_LINE_JOIN_MITER);
   }
 
-  // The outline, inside the picture, over a darker and wider one that sets it off from any ground.
+  // The outline, inside the image, over a darker and wider one that sets it off from any ground.
   void draw_outline(const DrawnBox& box) {
     const double inset = scale_.line / 2;
     const auto snapped = [&](float edge, double extent) {
@@ -145,7 +143,7 @@ class Painter {
 
     cairo_save(context_);
     cairo_rectangle(context_, tag.left, tag.top, tag.right - tag.left, tag.bottom - tag.top);
-    cairo_clip_preserve(context_);  // text wider than the picture is cut at the tag
+    cairo_clip_preserve(context_);  // text wider than the image is cut at the tag
     set_colour(colour_of(box));
     cairo_fill(context_);
     // White on colours under the luminance at which black and white contrast alike.
@@ -157,8 +155,8 @@ class Painter {
 
  private:
   static const Colour& colour_of(const DrawnBox& box) {
-    const int index = box.colour % kDrawingColours;
-    return kPalette[static_cast<std::size_t>(index < 0 ? index + kDrawingColours : index)];
+    const int index = box.colour % drawing_colours;
+    return palette[static_cast<std::size_t>(index < 0 ? index + drawing_colours : index)];
   }
 
   void set_colour(const Colour& c) { cairo_set_source_rgb(context_, c.red, c.green, c.blue); }
@@ -214,12 +212,11 @@ cairo_status_t append(void* sink, const unsigned char* bytes, unsigned count) {
 
 }  // namespace
 
-void draw_boxes(const std::filesystem::path& png, const RgbPicture& picture,
-                std::span<const DrawnBox> boxes) {
-  check(picture, boxes);
-  const Surface surface = to_surface(picture);
+void draw_boxes(const std::filesystem::path& png, const RgbImage& image, std::span<const DrawnBox> boxes) {
+  check(image, boxes);
+  const Surface surface = to_surface(image);
   const Context context(cairo_create(surface.get()));
-  Painter painter(context.get(), picture);
+  Painter painter(context.get(), image);
   for (const DrawnBox& box : boxes) painter.draw_outline(box);
   for (const DrawnBox& box : boxes) painter.draw_tag(box);
   cairo_status_t status = cairo_status(context.get());

@@ -1,4 +1,4 @@
-// Detections drawn on their picture.
+// Detections drawn on their image.
 #pragma once
 
 #include <cstdint>
@@ -8,27 +8,27 @@
 
 namespace ssd {
 
-// A picture in memory: RGB bytes, row-major, height x width x 3. Owned by the caller.
-struct RgbPicture {
+// An image in memory: RGB bytes, row-major, height x width x 3. Owned by the caller.
+struct RgbImage {
   int width;
   int height;
   std::span<const std::uint8_t> pixels;
 };
 
-// A box in pixels of the picture, from its left upper corner, and what to write on its tag.
+// A box in pixels of the image, from its left upper corner, and what to write on its tag.
 struct DrawnBox {
   float left, top, right, bottom;
   std::string text;  // UTF-8, as "person 0.93"; empty: no tag
-  int colour = 0;    // one of kDrawingColours, counted round: the class, say
+  int colour = 0;    // one of drawing_colours, counted round: the class, say
 };
 
-inline constexpr int kDrawingColours = 16;
+inline constexpr int drawing_colours = 16;
 
-// Writes the picture with its boxes as a PNG, atomically. Outlines and tags scale with the picture. Tags stay
+// Writes the image with its boxes as a PNG, atomically. Outlines and tags scale with the image. Tags stay
 // inside it and, where there is room, off each other: boxes that come first get the better places. What of a
-// box lies outside the picture is left out.
-// Throws Error for a picture whose size does not fit its bytes, a box that is not finite, and a file that
+// box lies outside the image is left out.
+// Throws Error for an image whose size does not fit its bytes, a box that is not finite, and a file that
 // cannot be written.
-void draw_boxes(const std::filesystem::path& png, const RgbPicture& picture, std::span<const DrawnBox> boxes);
+void draw_boxes(const std::filesystem::path& png, const RgbImage& image, std::span<const DrawnBox> boxes);
 
 }  // namespace ssd

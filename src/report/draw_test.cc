@@ -43,7 +43,7 @@ class ReadPng {
 };
 
 // Every pixel tells its place: (x mod 256, y mod 256, 90).
-std::vector<std::uint8_t> made_picture(int width, int height) {
+std::vector<std::uint8_t> synthetic_image(int width, int height) {
   std::vector<std::uint8_t> pixels;
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
@@ -54,7 +54,7 @@ std::vector<std::uint8_t> made_picture(int width, int height) {
 class Draw : public testing::Test {
  protected:
   ReadPng drawn(int width, int height, const std::vector<DrawnBox>& boxes) {
-    const std::vector<std::uint8_t> pixels = made_picture(width, height);
+    const std::vector<std::uint8_t> pixels = synthetic_image(width, height);
     draw_boxes(folder_.path() / "out.png", {width, height, pixels}, boxes);
     return ReadPng(folder_.path() / "out.png");
   }
@@ -85,13 +85,13 @@ TEST_F(Draw, OutlinesTheBoxAndNothingElse) {
 TEST_F(Draw, ColoursDifferByClassAndRepeat) {
   std::set<Pixel> colours;
   std::vector<Pixel> by_class;
-  for (int index = 0; index < 2 * kDrawingColours; ++index) {
+  for (int index = 0; index < 2 * drawing_colours; ++index) {
     const ReadPng png = drawn(100, 100, {{10, 10, 90, 90, "", index}});
     by_class.push_back(png.at(50, 10));
     colours.insert(by_class.back());
-    EXPECT_EQ(by_class.back(), by_class[static_cast<std::size_t>(index % kDrawingColours)]);
+    EXPECT_EQ(by_class.back(), by_class[static_cast<std::size_t>(index % drawing_colours)]);
   }
-  EXPECT_EQ(colours.size(), static_cast<std::size_t>(kDrawingColours));
+  EXPECT_EQ(colours.size(), static_cast<std::size_t>(drawing_colours));
 }
 
 // Pixels of exactly the colour of the outline, beyond what an outline alone has.
@@ -102,7 +102,7 @@ int tag_pixels(const ReadPng& png, const Pixel& colour) {
   return count;
 }
 
-TEST_F(Draw, TagsHaveTextAndStayInsideThePicture) {
+TEST_F(Draw, TagsHaveTextAndStayInsideTheImage) {
   for (const auto& [left, top] : {std::pair{0.f, 0.f},
                                   {350.f, 0.f},
                                   {0.f, 350.f},
@@ -133,16 +133,16 @@ TEST_F(Draw, TagsOfBoxesAtOnePlaceDoNotHideEachOther) {
   EXPECT_GT(tag_pixels(both, second), 300);
 }
 
-TEST_F(Draw, TakesAnyPictureSizeAndText) {
+TEST_F(Draw, TakesAnyImageSizeAndText) {
   for (const auto& [width, height] : {std::pair{1, 1}, {3, 200}, {200, 3}, {30, 30}}) {
-    const ReadPng png = drawn(width, height, {{0, 0, 20, 20, "a label wider than the picture 1.00", 3}});
+    const ReadPng png = drawn(width, height, {{0, 0, 20, 20, "a label wider than the image 1.00", 3}});
     EXPECT_EQ(png.width(), width);
     EXPECT_EQ(png.height(), height);
   }
   EXPECT_THROW(drawn(50, 50, {{0, 0, 20, 20, "\xff\xfe", 0}}), Error);
 }
 
-TEST_F(Draw, RefusesPicturesAndBoxesThatAreNone) {
+TEST_F(Draw, RefusesImagesAndBoxesThatAreNone) {
   const std::vector<std::uint8_t> pixels(12);
   const auto path = folder_.path() / "out.png";
   EXPECT_THROW(draw_boxes(path, {3, 2, pixels}, {}), Error);

@@ -17,7 +17,7 @@ namespace ssd {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kTemporaryMark = ".tmp-";
+constexpr std::string_view temporary_mark = ".tmp-";
 
 [[noreturn]] void fail(const fs::path& path, std::string_view action, int code) {
   throw Error("{}: cannot {}: {}; check the path, its permissions and the free space", path.string(), action,
@@ -31,7 +31,7 @@ fs::path folder_of(const fs::path& path) {
 // The n-th temporary name for `path`, hidden and beside it, so that the rename stays in one file system.
 fs::path temporary_name(const fs::path& path, int attempt) {
   return folder_of(path) /
-         fmt::format(".{}{}{}-{}", path.filename().string(), kTemporaryMark, ::getpid(), attempt);
+         fmt::format(".{}{}{}-{}", path.filename().string(), temporary_mark, ::getpid(), attempt);
 }
 
 void sync_path(const fs::path& path, int flags) {
@@ -162,9 +162,9 @@ void remove_directory_atomically(const fs::path& path) {
 
 bool is_temporary_name(std::string_view name) {
   if (name.size() < 2 || name.front() != '.') return false;
-  const std::size_t mark = name.rfind(kTemporaryMark);
+  const std::size_t mark = name.rfind(temporary_mark);
   if (mark == std::string_view::npos || mark < 2) return false;
-  const std::string_view tail = name.substr(mark + kTemporaryMark.size());  // PID-N
+  const std::string_view tail = name.substr(mark + temporary_mark.size());  // PID-N
   return !tail.empty() && tail.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 

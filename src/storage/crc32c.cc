@@ -6,7 +6,7 @@ namespace ssd {
 namespace {
 
 // The remainder of each byte value, bits reflected.
-constexpr std::array<std::uint32_t, 256> kRemainders = [] {
+constexpr std::array<std::uint32_t, 256> remainders = [] {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t remainder = byte;
@@ -22,7 +22,7 @@ constexpr std::array<std::uint32_t, 256> kRemainders = [] {
 std::uint32_t crc32c(std::span<const std::byte> bytes) {
   std::uint32_t remainder = 0xffffffffu;
   for (const std::byte byte : bytes)
-    remainder = (remainder >> 8) ^ kRemainders[(remainder ^ std::to_integer<std::uint32_t>(byte)) & 0xffu];
+    remainder = (remainder >> 8) ^ remainders[(remainder ^ std::to_integer<std::uint32_t>(byte)) & 0xffu];
   return ~remainder;
 }
 

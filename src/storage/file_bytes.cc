@@ -38,8 +38,7 @@ std::span<const std::byte> read_file(const std::string& file, std::vector<std::b
   if (status.st_size == 0) throw Error("{}: the file is empty", file);
   const auto bytes = static_cast<std::size_t>(status.st_size);
   if (bytes > largest_file)
-    throw Error("{}: got {} bytes, expected at most {}; this is no picture of use", file, bytes,
-                largest_file);
+    throw Error("{}: got {} bytes, expected at most {}; this is no image of use", file, bytes, largest_file);
   if (buffer.size() < bytes) buffer.resize(bytes);
   std::size_t done = 0;
   while (done < bytes) {

@@ -1,4 +1,4 @@
-// A folder of made-up pictures and annotations for tests. Not part of the library.
+// A folder of synthetic images and annotations for tests. Not part of the library.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ class FolderTest : public testing::Test {
   void write_jpeg(const std::string& name, int width, int height, int orientation = 0) const {
     EncodeOptions options;
     options.orientation = orientation;
-    const auto bytes = encode_jpeg(test_picture(width, height), options);
+    const auto bytes = encode_jpeg(test_image(width, height), options);
     write(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
 

@@ -8,9 +8,9 @@
 namespace ssd {
 namespace {
 
-void set_up(jpeg_compress_struct& info, const Picture& picture, const EncodeOptions& options) {
-  info.image_width = static_cast<JDIMENSION>(picture.width);
-  info.image_height = static_cast<JDIMENSION>(picture.height);
+void set_up(jpeg_compress_struct& info, const Image& image, const EncodeOptions& options) {
+  info.image_width = static_cast<JDIMENSION>(image.width);
+  info.image_height = static_cast<JDIMENSION>(image.height);
   info.input_components = options.components;
   info.in_color_space = options.components == 1   ? JCS_GRAYSCALE
                         : options.components == 3 ? JCS_RGB
@@ -26,10 +26,10 @@ void set_up(jpeg_compress_struct& info, const Picture& picture, const EncodeOpti
   info.restart_in_rows = options.restart_rows;
 }
 
-std::vector<std::uint8_t> row_to_encode(const Picture& picture, int y, int components) {
-  const std::uint8_t* rgb = picture.rgb.data() + 3 * static_cast<std::ptrdiff_t>(y) * picture.width;
+std::vector<std::uint8_t> row_to_encode(const Image& image, int y, int components) {
+  const std::uint8_t* rgb = image.rgb.data() + 3 * static_cast<std::ptrdiff_t>(y) * image.width;
   std::vector<std::uint8_t> row;
-  for (int x = 0; x < picture.width; ++x, rgb += 3) {
+  for (int x = 0; x < image.width; ++x, rgb += 3) {
     row.insert(row.end(), rgb, rgb + std::min(components, 3));
     if (components == 4) row.push_back(255);  // no black in an Adobe file
   }
@@ -38,7 +38,7 @@ std::vector<std::uint8_t> row_to_encode(const Picture& picture, int y, int compo
 
 }  // namespace
 
-std::vector<std::byte> encode_jpeg(const Picture& picture, const EncodeOptions& options) {
+std::vector<std::byte> encode_jpeg(const Image& image, const EncodeOptions& options) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
   info.err = jpeg_std_error(&errors);
@@ -46,15 +46,15 @@ std::vector<std::byte> encode_jpeg(const Picture& picture, const EncodeOptions& 
   unsigned char* buffer = nullptr;
   unsigned long size = 0;
   jpeg_mem_dest(&info, &buffer, &size);
-  set_up(info, picture, options);
+  set_up(info, image, options);
   jpeg_start_compress(&info, TRUE);
   if (options.orientation != 0) {
     const auto segment = exif_segment(options.orientation, options.orientation % 2 == 0);
     jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(segment.data()),
                       static_cast<unsigned>(segment.size()));
   }
-  for (int y = 0; y < picture.height; ++y) {
-    std::vector<std::uint8_t> row = row_to_encode(picture, y, options.components);
+  for (int y = 0; y < image.height; ++y) {
+    std::vector<std::uint8_t> row = row_to_encode(image, y, options.components);
     JSAMPROW at = row.data();
     jpeg_write_scanlines(&info, &at, 1);
   }

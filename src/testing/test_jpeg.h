@@ -1,4 +1,4 @@
-// Pictures and JPEG files for tests. Not part of the library.
+// Images and JPEG files for tests. Not part of the library.
 #pragma once
 
 #include <cmath>
@@ -26,26 +26,26 @@ struct EncodeOptions {
   int orientation = 0;  // EXIF, 0 writes none
 };
 
-std::vector<std::byte> encode_jpeg(const Picture& picture, const EncodeOptions& options = {});
+std::vector<std::byte> encode_jpeg(const Image& image, const EncodeOptions& options = {});
 
 // The "Exif" payload that holds one orientation tag.
 std::vector<std::byte> exif_segment(int orientation, bool big_endian);
 
-// A smooth picture with some noise, different for each seed.
-inline Picture test_picture(int width, int height, std::uint64_t seed = 1) {
+// A smooth image with some noise, different for each seed.
+inline Image test_image(int width, int height, std::uint64_t seed = 1) {
   Random random(seed, 0, 0);
-  Picture picture{width, height, {}};
+  Image image{width, height, {}};
   const double a = random.uniform(0.02, 0.2);
   const double b = random.uniform(0.02, 0.2);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       for (int c = 0; c < 3; ++c) {
         const double wave = 100 + 60 * std::sin(a * x + c) + 60 * std::cos(b * y - c);
-        picture.rgb.push_back(static_cast<std::uint8_t>(wave + random.uniform(0, 30)));
+        image.rgb.push_back(static_cast<std::uint8_t>(wave + random.uniform(0, 30)));
       }
     }
   }
-  return picture;
+  return image;
 }
 
 inline std::vector<std::byte> read_file_for_test(const std::filesystem::path& path) {

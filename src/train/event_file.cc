@@ -18,16 +18,16 @@ namespace fs = std::filesystem;
 namespace {
 
 enum EventField : protozero::pbf_tag_type {
-  kWallTime = 1,
-  kStep = 2,
-  kFileVersion = 3,
-  kSummary = 5,
-  kSessionLog = 7
+  wall_time_field = 1,
+  step_field = 2,
+  file_version_field = 3,
+  summary_field = 5,
+  session_log_field = 7
 };
-enum SessionLogField : protozero::pbf_tag_type { kStatus = 1 };
-enum SessionStatus : std::int32_t { kStart = 1 };
-enum SummaryField : protozero::pbf_tag_type { kValue = 1 };
-enum ValueField : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2 };
+enum SessionLogField : protozero::pbf_tag_type { status_field = 1 };
+enum SessionStatus : std::int32_t { session_start = 1 };
+enum SummaryField : protozero::pbf_tag_type { value_field = 1 };
+enum ValueField : protozero::pbf_tag_type { tag_field = 1, simple_value_field = 2 };
 
 double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -74,8 +74,8 @@ EventFile::EventFile(const fs::path& folder) {
   }
   std::string event;
   protozero::pbf_writer writer(event);
-  writer.add_double(kWallTime, seconds_since_1970());
-  writer.add_string(kFileVersion, "brain.Event:2");
+  writer.add_double(wall_time_field, seconds_since_1970());
+  writer.add_string(file_version_field, "brain.Event:2");
   append(event);
 }
 
@@ -84,13 +84,13 @@ EventFile::~EventFile() { ::close(descriptor_); }
 void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
   std::string event;
   protozero::pbf_writer writer(event);
-  writer.add_double(kWallTime, seconds_since_1970());
-  writer.add_int64(kStep, step);
-  protozero::pbf_writer summary(writer, kSummary);
+  writer.add_double(wall_time_field, seconds_since_1970());
+  writer.add_int64(step_field, step);
+  protozero::pbf_writer summary(writer, summary_field);
   for (const Scalar& scalar : scalars) {
-    protozero::pbf_writer value(summary, kValue);
-    value.add_string(kTag, scalar.tag.data(), scalar.tag.size());
-    value.add_float(kSimpleValue, scalar.value);
+    protozero::pbf_writer value(summary, value_field);
+    value.add_string(tag_field, scalar.tag.data(), scalar.tag.size());
+    value.add_float(simple_value_field, scalar.value);
   }
   summary.commit();
   append(event);
@@ -99,10 +99,10 @@ void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
 void EventFile::begin_at(std::int64_t step) {
   std::string event;
   protozero::pbf_writer writer(event);
-  writer.add_double(kWallTime, seconds_since_1970());
-  writer.add_int64(kStep, step);
-  protozero::pbf_writer session(writer, kSessionLog);
-  session.add_enum(kStatus, kStart);
+  writer.add_double(wall_time_field, seconds_since_1970());
+  writer.add_int64(step_field, step);
+  protozero::pbf_writer session(writer, session_log_field);
+  session.add_enum(status_field, session_start);
   session.commit();
   append(event);
 }

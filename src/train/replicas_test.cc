@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_device.h"
+#include "boxes/ssd300.h"
 #include "data/cache/open_dataset.h"
 #include "model/formula_weights.h"
 #include "model/training_program.h"
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::int64_t replicas = 8, max_boxes = 3;
 
-// Smooth made-up pictures, and default boxes here and there matched with one of three boxes each.
+// Smooth synthetic images, and default boxes here and there matched with one of three boxes each.
 struct Batch {
   Tensor images{DType::u8, {replicas, 300, 300, 3}};
   Tensor match{DType::i32, {replicas, default_box_count}};
@@ -104,7 +105,7 @@ TEST(Replicas, StepAsTheCpuDoesWithTheirMeanGradient) {
   EXPECT_GT(compared, 80);
 }
 
-// Two replicas with two pictures each see what one device sees in two batches.
+// Two replicas with two images each see what one device sees in two batches.
 TEST(Replicas, AllCountInBatchNormStatistics) {
   SSD_NEEDS_CPU_PLUGIN();
   const Dataset dataset = open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "train2017");

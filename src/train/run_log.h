@@ -1,6 +1,7 @@
 // The log of a run: RUN/log.jsonl, one JSON object a line, each with an "event".
 //
-//   {"event":"step","step":1,"epoch":0,"loss":..,"loc_loss":..,"conf_loss":..,"positives":..,"learning_rate":..}
+//   {"event":"step","step":1,"epoch":0,"loss":..,"loc_loss":..,"conf_loss":..,"positives":..,
+//    "learning_rate":..}
 //   {"event":"speed","step":20,"images_per_s":..,"data_wait":..,"seconds":..,"bad_images":..,"replaced":..}
 //   {"event":"bad_image","file":..,"reason":..}, {"event":"evaluation",..}, {"event":"checkpoint",..}
 //

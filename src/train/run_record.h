@@ -30,7 +30,7 @@ class RunRecord {
   void bad_image(std::int64_t step, const BadImage& image);
   void checkpoint(std::int64_t step, const std::filesystem::path& folder);
   void evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report);
-  // `files`: the pictures of a step whose loss it is; empty where it is something else.
+  // `files`: the images of a step whose loss it is; empty where it is something else.
   void not_finite(std::int64_t step, const std::string& files = "");
 
   // The step after which the last evaluation was made that the log held at first; -1: none or no log.

@@ -28,7 +28,7 @@ std::string to_json(const RunState& state) {
       {"seed", state.seed},
       {"images_per_step", state.images_per_step},
       {"samples", state.samples},
-      {"data", {{"samples", state.data.samples}, {"pictures", state.data.pictures}}},
+      {"data", {{"samples", state.data.samples}, {"images", state.data.images}}},
       {"owed_evaluation", state.owed_evaluation ? nlohmann::ordered_json(*state.owed_evaluation) : nullptr},
       {"options", state.options},
       {"categories", std::move(categories)}};
@@ -52,8 +52,9 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
     root.at("images_per_step").get_to(state.images_per_step);
     root.at("samples").get_to(state.samples);
     if (root.contains("data")) {
-      root.at("data").at("samples").get_to(state.data.samples);
-      root.at("data").at("pictures").get_to(state.data.pictures);
+      const auto& data = root.at("data");
+      data.at("samples").get_to(state.data.samples);
+      data.at(data.contains("images") ? "images" : "pictures").get_to(state.data.images);  // its older name
     }
     state.tells_owed_evaluation = root.contains("owed_evaluation");
     if (state.tells_owed_evaluation && !root.at("owed_evaluation").is_null())

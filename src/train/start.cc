@@ -24,14 +24,14 @@ void expect_same(const std::string& name, std::string_view option, std::string_v
                 now);
 }
 
-std::string described(const std::string& pictures) {
-  return pictures == "files" ? pictures : fmt::format("a record cache ({})", pictures);
+std::string described(const std::string& images) {
+  return images == "files" ? images : fmt::format("a record cache ({})", images);
 }
 
 void check_data(const RunState& state, const Dataset& dataset, const std::string& name) {
   constexpr const char* advice = "resume with the same data, or begin another run with --checkpoint";
   if (state.samples != dataset.samples.size())
-    throw Error("{}: the run was made with {} training pictures, got {}; {}", name, state.samples,
+    throw Error("{}: the run was made with {} training images, got {}; {}", name, state.samples,
                 dataset.samples.size(), advice);
   if (!same_classes(state.categories, dataset.categories))
     throw Error("{}: the run was made with other categories than the data's; {}", name, advice);
@@ -41,9 +41,9 @@ void check_data(const RunState& state, const Dataset& dataset, const std::string
         "{}: the run was made with other training data: file names, sizes, boxes, labels or their order "
         "differ; {}",
         name, advice);
-  if (!was.pictures.empty() && was.pictures != now.pictures)
-    throw Error("{}: the run was made with pictures from {}, got {}; {}", name, described(was.pictures),
-                described(now.pictures), advice);
+  if (!was.images.empty() && was.images != now.images)
+    throw Error("{}: the run was made with images from {}, got {}; {}", name, described(was.images),
+                described(now.images), advice);
 }
 
 void check_network(const RunState& state, const ResumeOptions& asked, const std::string& name) {
@@ -110,8 +110,7 @@ std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, con
   if (state.images_per_step != asked.images_per_step)
     throw Error(
         "{}: the run was made with {} images a step, got {}; resume with the same --batch-size, "
-        "--accumulation "
-        "and number of devices",
+        "--accumulation and number of devices",
         name, state.images_per_step, asked.images_per_step);
   check_network(state, asked, name);
   check_options(state, asked, name, changed);

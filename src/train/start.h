@@ -31,7 +31,7 @@ struct ResumeOptions {
 };
 
 // The latest checkpoint of a run; none when it has none. Throws Error when data set, network, seed, images a
-// step, or the order and augmentation of pictures are not those the run was made with: it could not go on
+// step, or the order and augmentation of images are not those the run was made with: it could not go on
 // with the next batch. Other options may change; `changed` gets a line on each.
 std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, const Dataset& dataset,
                                            const ResumeOptions& asked, std::vector<std::string>& changed);

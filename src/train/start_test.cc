@@ -12,7 +12,7 @@
 namespace ssd {
 namespace {
 
-Dataset photos() { return open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"); }
+Dataset samples() { return open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"); }
 
 RunState state_of(const Dataset& dataset) {
   return {.model = {.backbone = model::Backbone::resnet18,
@@ -50,7 +50,7 @@ class Resume : public testing::Test {
 };
 
 TEST_F(Resume, AcceptsTheSameDataWhereverItLies) {
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   EXPECT_EQ(resume(to_json(state_of(dataset)), dataset), std::vector<std::string>{});
   Dataset moved = dataset;
   for (Sample& sample : moved.samples)
@@ -59,19 +59,19 @@ TEST_F(Resume, AcceptsTheSameDataWhereverItLies) {
 }
 
 TEST_F(Resume, RefusesOtherDataOfTheSameSize) {
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   Dataset other = dataset;
   other.samples[1].boxes[0].box.left += 0.001f;
   EXPECT_TRUE(refused(resume(to_json(state_of(dataset)), other)));
   RunState of_cache = state_of(dataset);
-  of_cache.data.pictures = "raw, max-side 400";
+  of_cache.data.images = "raw, max-side 400";
   const std::vector<std::string> lines = resume(to_json(of_cache), dataset);
   ASSERT_TRUE(refused(lines));
   EXPECT_NE(lines[0].find("raw, max-side 400"), std::string::npos) << lines[0];
 }
 
 TEST_F(Resume, AcceptsACheckpointThatDoesNotKnowItsData) {
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   std::string json = to_json(state_of(dataset));
   const std::size_t begin = json.find(" \"data\": {"), end = json.find(" \"options\"");
   ASSERT_LT(begin, end);
@@ -80,7 +80,7 @@ TEST_F(Resume, AcceptsACheckpointThatDoesNotKnowItsData) {
 }
 
 TEST_F(Resume, SaysWhatMakesTheSameImagesAnotherStep) {
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   EXPECT_EQ(resume(to_json(state_of(dataset)), dataset, {{"batch-size", "8"}, {"accumulation", "1"}}),
             (std::vector<std::string>{"--accumulation: 1 from here on, 2 before",
                                       "--batch-size: 8 from here on, 4 before"}));

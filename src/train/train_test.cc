@@ -6,6 +6,7 @@
 
 #include "backend/cpu/cpu_device.h"
 #include "base/error.h"
+#include "data/cache/open_dataset.h"
 #include "detect/predictor.h"
 #include "model/formula_weights.h"
 #include "model/state.h"
@@ -42,12 +43,28 @@ TEST(RunState, SurvivesTheWayToJsonAndBack) {
       .sample = 45,
       .seed = 18446744073709551615u,
       .images_per_step = 8,
-      .samples = 292};
+      .samples = 292,
+      .data = {.samples = "0123456789abcdef", .images = "files"}};
   const RunState back = parse_run_state(to_json(state), "state.json");
   EXPECT_EQ(to_json(back), to_json(state));
   EXPECT_EQ(back.model.backbone, model::Backbone::resnet101);
   EXPECT_EQ(back.categories[0].name, "cell \"a\"");
   EXPECT_EQ(back.seed, state.seed);
+}
+
+// Checkpoints said "pictures" before they said "images".
+TEST(RunState, OfAnOlderCheckpointTellsWhereItsImagesCameFrom) {
+  const char* older = R"({"format": 1,
+ "model": {"backbone": "resnet18", "stride_in": "3x3", "classes": 4},
+ "step": 12, "epoch": 3, "sample": 45, "seed": 1, "images_per_step": 8, "samples": 292,
+ "data": {"samples": "0123456789abcdef", "pictures": "jpeg, max-side 512, quality 90"},
+ "options": {"augment": "flip"},
+ "categories": [{"id": 7, "name": "cell"}]})";
+  const RunState state = parse_run_state(older, "state.json");
+  EXPECT_EQ(state.data.samples, "0123456789abcdef");
+  EXPECT_EQ(state.data.images, "jpeg, max-side 512, quality 90");
+  EXPECT_EQ(state.options.at("augment"), "flip");
+  EXPECT_EQ(parse_run_state(to_json(state), "state.json").data.images, state.data.images);
 }
 
 TEST(RunState, OtherTextIsAnErrorThatNamesTheFile) {

@@ -15,19 +15,19 @@ namespace ssd {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kFolder = "checkpoints";
-constexpr const char* kModel = "model.safetensors";
-constexpr const char* kOptimizer = "optimizer.safetensors";
-constexpr const char* kState = "state.json";
-constexpr std::string_view kPrefix = "step-";
-constexpr std::size_t kMinDigits = 6;
+constexpr const char* checkpoints_folder = "checkpoints";
+constexpr const char* model_file = "model.safetensors";
+constexpr const char* optimizer_file = "optimizer.safetensors";
+constexpr const char* state_file = "state.json";
+constexpr std::string_view step_prefix = "step-";
+constexpr std::size_t min_digits = 6;
 
 // The step of a folder's name; nothing for any other name.
 std::optional<std::int64_t> step_of(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  const std::string_view digits = name.substr(kPrefix.size());
+  if (!name.starts_with(step_prefix)) return std::nullopt;
+  const std::string_view digits = name.substr(step_prefix.size());
   const bool all_digits = digits.find_first_not_of("0123456789") == std::string_view::npos;
-  if (digits.size() < kMinDigits || !all_digits) return std::nullopt;
+  if (digits.size() < min_digits || !all_digits) return std::nullopt;
   std::int64_t step = 0;
   const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
   if (code != std::errc()) return std::nullopt;
@@ -35,7 +35,7 @@ std::optional<std::int64_t> step_of(std::string_view name) {
 }
 
 bool has_all_files(const fs::path& directory) {
-  return std::ranges::all_of(std::initializer_list<const char*>{kModel, kOptimizer, kState},
+  return std::ranges::all_of(std::initializer_list<const char*>{model_file, optimizer_file, state_file},
                              [&](const char* name) {
                                std::error_code ignored;
                                return fs::is_regular_file(directory / name, ignored);
@@ -59,14 +59,14 @@ void remove_leftovers(const fs::path& folder) {
 }  // namespace
 
 fs::path write_checkpoint(const fs::path& run, std::int64_t step, const Checkpoint& checkpoint) {
-  const fs::path folder = run / kFolder;
+  const fs::path folder = run / checkpoints_folder;
   make_folders(folder);
   remove_leftovers(folder);
-  const fs::path path = folder / fmt::format("{}{:06}", kPrefix, step);
+  const fs::path path = folder / fmt::format("{}{:06}", step_prefix, step);
   AtomicDirectory directory(path);
-  write_safetensors(directory.staging() / kModel, checkpoint.model);
-  write_safetensors(directory.staging() / kOptimizer, checkpoint.optimizer);
-  write_file_atomically(directory.staging() / kState, checkpoint.state_json);
+  write_safetensors(directory.staging() / model_file, checkpoint.model);
+  write_safetensors(directory.staging() / optimizer_file, checkpoint.optimizer);
+  write_file_atomically(directory.staging() / state_file, checkpoint.state_json);
   directory.commit();
   return path;
 }
@@ -74,7 +74,7 @@ fs::path write_checkpoint(const fs::path& run, std::int64_t step, const Checkpoi
 std::vector<CheckpointEntry> list_checkpoints(const fs::path& run) {
   std::vector<CheckpointEntry> found;
   std::error_code missing;
-  for (const fs::directory_entry& entry : fs::directory_iterator(run / kFolder, missing)) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(run / checkpoints_folder, missing)) {
     const std::optional<std::int64_t> step = step_of(entry.path().filename().string());
     if (step && has_all_files(entry.path())) found.push_back({*step, entry.path()});
   }
@@ -89,17 +89,17 @@ std::optional<CheckpointEntry> latest_checkpoint(const fs::path& run) {
 }
 
 Checkpoint read_checkpoint(const fs::path& directory) {
-  return {.model = read_safetensors(directory / kModel),
-          .optimizer = read_safetensors(directory / kOptimizer),
+  return {.model = read_safetensors(directory / model_file),
+          .optimizer = read_safetensors(directory / optimizer_file),
           .state_json = read_checkpoint_state(directory)};
 }
 
 void write_checkpoint_state(const fs::path& directory, const std::string& state_json) {
-  write_file_atomically(directory / kState, state_json);
+  write_file_atomically(directory / state_file, state_json);
 }
 
 std::string read_checkpoint_state(const fs::path& directory) {
-  const MappedFile file(directory / kState);
+  const MappedFile file(directory / state_file);
   const std::span<const std::byte> bytes = file.bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -104,11 +104,11 @@ TEST(Checkpoint, ThatIsBrokenIsAnErrorWithItsFile) {
 
 // The writer of the next test: writes checkpoints and prunes old ones until it is killed.
 [[noreturn]] void write_forever(const fs::path& run) {
-  constexpr std::int64_t kElements = 20000;
+  constexpr std::int64_t elements = 20000;
   const std::optional<CheckpointEntry> last = latest_checkpoint(run);
   for (std::int64_t step = last ? last->step : 1;; ++step) {
-    write_checkpoint(run, step, checkpoint_of(step, kElements));
-    if (step % 3 == 0) write_checkpoint(run, step, checkpoint_of(step, kElements));  // replaces it
+    write_checkpoint(run, step, checkpoint_of(step, elements));
+    if (step % 3 == 0) write_checkpoint(run, step, checkpoint_of(step, elements));  // replaces it
     prune_checkpoints(run, 2);
   }
 }

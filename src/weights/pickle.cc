@@ -18,7 +18,7 @@ struct GlobalName {
   Global global;
 };
 
-constexpr GlobalName kGlobals[] = {
+constexpr GlobalName known_globals[] = {
     {"collections.OrderedDict", Global::ordered_dict},
     {"collections.Counter", Global::counter},
     {"argparse.Namespace", Global::name_space},
@@ -99,7 +99,7 @@ class Machine {
 
   // One line an opcode, under the names of Python's pickletools.
   static const std::array<Action, 256>& actions() {
-    static constexpr Opcode kOpcodes[] = {
+    static constexpr Opcode opcodes[] = {
         {0x80, [](Machine& m) { m.read_protocol(); }},                         // PROTO
         {0x95, [](Machine& m) { m.read_uint(8); }},                            // FRAME
         {'.', [](Machine& m) { m.document_.root_ = m.pop(); }},                // STOP
@@ -139,12 +139,12 @@ class Machine {
         {0x81, [](Machine& m) { m.reduce(); }},  // NEWOBJ: a class and its arguments
         {'b', [](Machine& m) { m.build(); }},    // BUILD
     };
-    static constexpr std::array<Action, 256> kTable = [] {
+    static constexpr std::array<Action, 256> actions = [] {
       std::array<Action, 256> table{};
-      for (const Opcode& opcode : kOpcodes) table[static_cast<std::size_t>(opcode.code)] = opcode.action;
+      for (const Opcode& opcode : opcodes) table[static_cast<std::size_t>(opcode.code)] = opcode.action;
       return table;
     }();
-    return kTable;
+    return actions;
   }
 
   // --- the stream ---
@@ -259,8 +259,8 @@ class Machine {
   // --- objects ---
   void push_global(const std::string& module, const std::string& attribute) {
     const std::string wanted = module + "." + attribute;
-    const auto found = std::ranges::find(kGlobals, wanted, &GlobalName::name);
-    if (found == std::end(kGlobals))
+    const auto found = std::ranges::find(known_globals, wanted, &GlobalName::name);
+    if (found == std::end(known_globals))
       fail(
           "got global '{}', which is not among those that weights need; nothing of the file was run, do not "
           "load it elsewhere unless you trust its source",
@@ -276,13 +276,13 @@ class Machine {
     push_global(as<std::string>(names[0], "a module's name"), as<std::string>(names[1], "a name"));
   }
   void push_storage() {
-    constexpr std::string_view kExpected = "('storage', class, key, location, count)";
-    const std::vector<Ref> items = as<Tuple>(pop(), kExpected).items;
-    if (items.size() != 5 || as<std::string>(items[0], kExpected) != "storage")
-      fail("got a persistent id, expected {}", kExpected);
-    const std::optional<DType> dtype = storage_dtype(as<Global>(items[1], kExpected));
-    if (!dtype) fail("got a persistent id of no storage class, expected {}", kExpected);
-    push(Storage{*dtype, as<std::string>(items[2], kExpected), as<std::int64_t>(items[4], kExpected)});
+    constexpr std::string_view expected = "('storage', class, key, location, count)";
+    const std::vector<Ref> items = as<Tuple>(pop(), expected).items;
+    if (items.size() != 5 || as<std::string>(items[0], expected) != "storage")
+      fail("got a persistent id, expected {}", expected);
+    const std::optional<DType> dtype = storage_dtype(as<Global>(items[1], expected));
+    if (!dtype) fail("got a persistent id of no storage class, expected {}", expected);
+    push(Storage{*dtype, as<std::string>(items[2], expected), as<std::int64_t>(items[4], expected)});
   }
 
   // A call: the function's name, then its arguments. Each is known, and made here as data.

@@ -16,10 +16,10 @@
 namespace ssd {
 namespace {
 
-constexpr std::size_t kPrefixBytes = 8;               // the header's size
-constexpr std::size_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
-constexpr const char* kMetadataKey = "__metadata__";
-constexpr const char* kDamaged = "the file is damaged, get it again";
+constexpr std::size_t prefix_bytes = 8;                // the header's size
+constexpr std::size_t max_header_bytes = 100'000'000;  // the format's own limit
+constexpr const char* metadata_key = "__metadata__";
+constexpr const char* damaged = "the file is damaged, get it again";
 
 std::optional<DType> dtype_named(std::string_view name) {
   if (name == "F64") return DType::f64;
@@ -59,7 +59,7 @@ class HeaderParser {
 
   SafetensorsContent parse() {
     const std::string_view header = header_text();
-    data_ = bytes_.subspan(kPrefixBytes + header.size());
+    data_ = bytes_.subspan(prefix_bytes + header.size());
     simdjson::dom::parser parser;
     simdjson::dom::element root;
     const simdjson::padded_string padded(header);  // keeps the text alive while it is read
@@ -68,7 +68,7 @@ class HeaderParser {
     simdjson::dom::object entries;
     if (root.get(entries) != simdjson::SUCCESS) fail("header: got JSON that is no object");
     for (const auto [key, value] : entries) {
-      if (key == kMetadataKey) {
+      if (key == metadata_key) {
         read_metadata(value);
       } else {
         read_tensor(std::string(key), value);
@@ -87,24 +87,24 @@ class HeaderParser {
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
     throw Error("{}: {}, expected a safetensors file; {}", name_,
-                one_line(fmt::format(format, std::forward<Args>(args)...)), kDamaged);
+                one_line(fmt::format(format, std::forward<Args>(args)...)), damaged);
   }
 
   std::string_view header_text() const {
-    if (bytes_.size() < kPrefixBytes) fail("size: got {} bytes", bytes_.size());
+    if (bytes_.size() < prefix_bytes) fail("size: got {} bytes", bytes_.size());
     std::uint64_t size = 0;
-    for (std::size_t i = kPrefixBytes; i-- > 0;) size = size << 8 | std::to_integer<std::uint64_t>(bytes_[i]);
-    if (size > kMaxHeaderBytes || size > bytes_.size() - kPrefixBytes)
+    for (std::size_t i = prefix_bytes; i-- > 0;) size = size << 8 | std::to_integer<std::uint64_t>(bytes_[i]);
+    if (size > max_header_bytes || size > bytes_.size() - prefix_bytes)
       fail("header size: got {} in a file of {} bytes", size, bytes_.size());
-    return {reinterpret_cast<const char*>(bytes_.data()) + kPrefixBytes, static_cast<std::size_t>(size)};
+    return {reinterpret_cast<const char*>(bytes_.data()) + prefix_bytes, static_cast<std::size_t>(size)};
   }
 
   void read_metadata(simdjson::dom::element value) {
     simdjson::dom::object entries;
-    if (value.get(entries) != simdjson::SUCCESS) fail("{}: got no object", kMetadataKey);
+    if (value.get(entries) != simdjson::SUCCESS) fail("{}: got no object", metadata_key);
     for (const auto [key, text] : entries) {
       std::string_view view;
-      if (text.get(view) != simdjson::SUCCESS) fail("{}: got '{}' that is no text", kMetadataKey, key);
+      if (text.get(view) != simdjson::SUCCESS) fail("{}: got '{}' that is no text", metadata_key, key);
       content_.metadata.insert_or_assign(std::string(key), std::string(view));
     }
   }
@@ -192,7 +192,7 @@ using Entry = std::pair<const std::string, TensorView>;
 // The header with its size in front, padded with spaces so that the data starts at a multiple of 8.
 std::string make_header(const std::vector<const Entry*>& order, const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[kMetadataKey] = metadata;
+  if (!metadata.empty()) header[metadata_key] = metadata;
   std::size_t offset = 0;
   for (const Entry* entry : order) {
     const auto& [name, view] = *entry;
@@ -203,9 +203,9 @@ std::string make_header(const std::vector<const Entry*>& order, const Metadata& 
     offset += view.bytes();
   }
   std::string text = header.dump();
-  text.append((kPrefixBytes - text.size() % kPrefixBytes) % kPrefixBytes, ' ');
+  text.append((prefix_bytes - text.size() % prefix_bytes) % prefix_bytes, ' ');
   std::string prefix;
-  for (std::size_t i = 0; i < kPrefixBytes; ++i)
+  for (std::size_t i = 0; i < prefix_bytes; ++i)
     prefix.push_back(static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i) & 0xff));
   return prefix + text;
 }
@@ -250,9 +250,9 @@ void write_safetensors(const std::filesystem::path& path, const TensorViews& ten
                        const Metadata& metadata) {
   std::vector<const Entry*> order;
   for (const Entry& entry : tensors) {
-    if (entry.first == kMetadataKey)
+    if (entry.first == metadata_key)
       throw Error("{}: got a tensor named {}, a name the format keeps; rename it", path.string(),
-                  kMetadataKey);
+                  metadata_key);
     order.push_back(&entry);
   }
   std::ranges::stable_sort(order, std::greater{}, [](const Entry* e) { return size_of(e->second.dtype); });

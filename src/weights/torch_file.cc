@@ -18,8 +18,8 @@
 namespace ssd {
 namespace {
 
-constexpr std::uint64_t kMaxPickleBytes = 16u << 20;  // ResNet-152 with its optimizer takes under 1 MiB
-constexpr const char* kSaveAgain = "save it again with torch.save or as safetensors";
+constexpr std::uint64_t max_pickle_bytes = 16u << 20;  // ResNet-152 with its optimizer takes under 1 MiB
+constexpr const char* save_again = "save it again with torch.save or as safetensors";
 
 // The archive of a torch.save file: FOLDER/data.pkl, and a file FOLDER/data/KEY for each storage.
 class TorchArchive {
@@ -43,9 +43,9 @@ class TorchArchive {
     zip_stat_t status;
     zip_stat_init(&status);
     if (zip_stat(archive_.get(), path.c_str(), 0, &status) != 0) fail(path, "is missing");
-    constexpr zip_uint64_t kNeeded = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
-    if ((status.valid & kNeeded) != kNeeded || status.comp_method != ZIP_CM_STORE)
-      throw Error("{}: got a compressed '{}', expected it stored; {}", name_, one_line(path), kSaveAgain);
+    constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
+    if ((status.valid & needed) != needed || status.comp_method != ZIP_CM_STORE)
+      throw Error("{}: got a compressed '{}', expected it stored; {}", name_, one_line(path), save_again);
     if (status.size > std::min<std::uint64_t>(size_, limit))
       fail(path, fmt::format("has {} bytes in a file of {}", status.size, size_));
     std::vector<std::byte> content(static_cast<std::size_t>(status.size));
@@ -76,13 +76,13 @@ class TorchArchive {
   }
 
   void find_folder() {
-    constexpr std::string_view kPickle = "/data.pkl";
+    constexpr std::string_view pickle_name = "/data.pkl";
     const zip_int64_t entries = zip_get_num_entries(archive_.get(), 0);
     for (zip_int64_t i = 0; i < entries; ++i) {
       const char* const raw = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), ZIP_FL_ENC_RAW);
       const std::string_view path = raw != nullptr ? raw : "";
-      if (!path.ends_with(kPickle) || path.find('/') != path.size() - kPickle.size()) continue;
-      folder_ = std::string(path.substr(0, path.size() - kPickle.size() + 1));
+      if (!path.ends_with(pickle_name) || path.find('/') != path.size() - pickle_name.size()) continue;
+      folder_ = std::string(path.substr(0, path.size() - pickle_name.size() + 1));
       return;
     }
     throw Error("{}: got a zip archive without data.pkl, expected a torch.save file; give the weights' file",
@@ -151,21 +151,21 @@ class TensorFinder {
   }
 
   static std::string keys_of(const pickle::Value& value) {
-    constexpr std::size_t kShown = 12;
+    constexpr std::size_t keys_shown = 12;
     std::vector<std::string> keys;
     if (const pickle::Dict* const dict = std::get_if<pickle::Dict>(&value.data))
       for (const auto& [key, item] : dict->items)
-        if (keys.size() < kShown) keys.push_back(key_text(*key));
+        if (keys.size() < keys_shown) keys.push_back(key_text(*key));
     return keys.empty() ? "it has no entries" : fmt::format("choose among {}", fmt::join(keys, ", "));
   }
 
   // Depth and count are bounded because values may be shared and form cycles.
   void collect(const pickle::Value& value, const std::string& prefix, int depth) {
-    constexpr int kMaxDepth = 32;
-    constexpr int kMaxVisits = 1'000'000;
-    if (depth > kMaxDepth || ++visits_ > kMaxVisits)
+    constexpr int max_depth = 32;
+    constexpr int max_visits = 1'000'000;
+    if (depth > max_depth || ++visits_ > max_visits)
       throw Error("{}: got values nested without end at '{}', expected a dict of tensors; {}", name_,
-                  one_line(prefix), kSaveAgain);
+                  one_line(prefix), save_again);
     if (const auto* const tensor = std::get_if<pickle::StridedTensor>(&value.data))
       found_.insert_or_assign(prefix, tensor);
     const std::string start = prefix.empty() ? prefix : prefix + ".";
@@ -208,7 +208,7 @@ class TensorLoader {
   [[noreturn]] void fail(const std::string& tensor_name, fmt::format_string<Args...> format,
                          Args&&... args) const {
     throw Error("{}: tensor '{}': {}; {}", name_, one_line(tensor_name),
-                fmt::format(format, std::forward<Args>(args)...), kSaveAgain);
+                fmt::format(format, std::forward<Args>(args)...), save_again);
   }
 
   // Every element lies inside the storage, and the dense tensors stay in proportion to the file (a stride of
@@ -290,8 +290,7 @@ void check_is_archive(std::span<const std::byte> bytes, const std::string& name)
   if (starts_with("\x80"))
     throw Error(
         "{}: got the torch.save format from before PyTorch 1.6, expected its zip format; load it in PyTorch "
-        "and "
-        "save it again",
+        "and save it again",
         name);
   throw Error("{}: got no zip archive, expected a torch.save file; give a .pt or .pth file", name);
 }
@@ -312,7 +311,7 @@ TensorMap parse_torch(std::span<const std::byte> bytes, const std::string& name,
   if (archive.contains("constants.pkl"))
     throw Error("{}: got a TorchScript archive, expected weights; save the module's state_dict()", name);
   check_byte_order(archive, name);
-  const std::vector<std::byte> stream = archive.read("data.pkl", kMaxPickleBytes);
+  const std::vector<std::byte> stream = archive.read("data.pkl", max_pickle_bytes);
   const pickle::Document document = pickle::parse(stream, name);
   TensorLoader loader(archive, bytes.size(), name);
   TensorMap tensors;

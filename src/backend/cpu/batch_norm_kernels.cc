@@ -18,7 +18,7 @@ template <int B>
 using Tag = hn::CappedTag<float, B>;
 
 // Partial sums in f32 grow over so many cells before they go into the double sums.
-constexpr std::int64_t kChunk = 64;
+constexpr std::int64_t chunk_cells = 64;
 
 // Adds what the lanes of `v` hold to sums[0 .. lanes - 1].
 template <class D, class V>
@@ -34,8 +34,8 @@ template <class D, class Term>
 HWY_INLINE void sum_cells(D d, std::int64_t cells, const PlaneSums& sums, std::int64_t lane,
                           const Term& term) {
   using V = hn::Vec<D>;
-  for (std::int64_t begin = 0; begin < cells; begin += kChunk) {
-    const std::int64_t end = std::min(begin + kChunk, cells);
+  for (std::int64_t begin = 0; begin < cells; begin += chunk_cells) {
+    const std::int64_t end = std::min(begin + chunk_cells, cells);
     V a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     std::int64_t cell = begin;
     for (; cell + 4 <= end; cell += 4) {
@@ -65,7 +65,7 @@ void sum_statistics_of(const StatisticsPlane& p, PlaneSums sums) {
   }
 }
 
-template <int B, bool kResidual>
+template <int B, bool with_residual>
 void normalize_plane_of(const NormalizePlane& p) {
   const Tag<B> d;
   for (std::int64_t lane = 0; lane < B; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
@@ -74,21 +74,21 @@ void normalize_plane_of(const NormalizePlane& p) {
     const auto least = hn::Set(d, p.relu ? 0.0f : -std::numeric_limits<float>::infinity());
     for (std::int64_t i = lane; i < p.cells * B; i += B) {
       auto value = hn::MulAdd(hn::Sub(hn::LoadU(d, p.x + i), mean), factor, shift);
-      if constexpr (kResidual) value = hn::Add(value, hn::LoadU(d, p.residual + i));
+      if constexpr (with_residual) value = hn::Add(value, hn::LoadU(d, p.residual + i));
       hn::StoreU(hn::IfThenElse(hn::Lt(value, least), least, value), d, p.y + i);
     }
   }
 }
 
-template <int B, bool kSummed, bool kMasked, class D>
+template <int B, bool summed, bool masked, class D>
 HWY_INLINE hn::Vec<D> load_gradient(D d, const GradientPlane& p, std::int64_t i) {
   auto g = hn::LoadU(d, p.dy + i);
-  if constexpr (kSummed) g = hn::Add(g, hn::LoadU(d, p.more_dy + i));
-  if constexpr (kMasked) g = hn::IfThenElseZero(hn::Gt(hn::LoadU(d, p.y + i), hn::Zero(d)), g);
+  if constexpr (summed) g = hn::Add(g, hn::LoadU(d, p.more_dy + i));
+  if constexpr (masked) g = hn::IfThenElseZero(hn::Gt(hn::LoadU(d, p.y + i), hn::Zero(d)), g);
   return g;
 }
 
-template <int B, bool kSummed, bool kMasked>
+template <int B, bool summed, bool masked>
 void sum_gradients_of(const GradientPlane& p, PlaneSums sums) {
   const Tag<B> d;
   std::fill_n(sums.first, B, 0.0);
@@ -97,7 +97,7 @@ void sum_gradients_of(const GradientPlane& p, PlaneSums sums) {
     const auto mean = hn::LoadU(d, p.mean + lane);
     sum_cells(d, p.cells, sums, lane, [&](std::int64_t cell, auto& first, auto& second) HWY_ATTR {
       const std::int64_t i = cell * B + lane;
-      const auto g = load_gradient<B, kSummed, kMasked>(d, p, i);
+      const auto g = load_gradient<B, summed, masked>(d, p, i);
       if (p.g != nullptr) hn::StoreU(g, d, p.g + i);
       first = hn::Add(first, g);
       second = hn::MulAdd(g, hn::Sub(hn::LoadU(d, p.x + i), mean), second);
@@ -105,14 +105,14 @@ void sum_gradients_of(const GradientPlane& p, PlaneSums sums) {
   }
 }
 
-template <int B, bool kSummed, bool kMasked>
+template <int B, bool summed, bool masked>
 void input_gradient_of(const GradientPlane& p, const GradientFactors& f, float* dx) {
   const Tag<B> d;
   for (std::int64_t lane = 0; lane < B; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
     const auto mean = hn::LoadU(d, p.mean + lane), factor = hn::LoadU(d, f.factor + lane);
     const auto g_mean = hn::LoadU(d, f.g_mean + lane), slope = hn::LoadU(d, f.slope + lane);
     for (std::int64_t i = lane; i < p.cells * B; i += B) {
-      const auto g = load_gradient<B, kSummed, kMasked>(d, p, i);
+      const auto g = load_gradient<B, summed, masked>(d, p, i);
       const auto normal = hn::Sub(hn::LoadU(d, p.x + i), mean);
       hn::StoreU(hn::Mul(factor, hn::NegMulAdd(normal, slope, hn::Sub(g, g_mean))), d, dx + i);
     }

@@ -1,4 +1,4 @@
-// The nodes around images: normalisation, max pooling, and the view of the heads' maps as boxes.
+// The nodes around images: normalization, max pooling, and the view of the heads' maps as boxes.
 #pragma once
 
 #include <memory>

@@ -39,7 +39,7 @@ void unpack(const Layout& layout, const std::byte* laid_out, std::byte* dense);
 
 // The layout of every value of a graph: [node][output]. What stands in for a convolution's weight (its
 // gradient, its momentum, sums of them) has the weight's layout, a function of the shape alone, so graphs can
-// share parameters; f32 images of rank 4 are blocked, the normalised input of a convolution is planar.
+// share parameters; f32 images of rank 4 are blocked, the normalized input of a convolution is planar.
 std::vector<std::vector<Layout>> layouts_of(const graph::Graph& graph, std::int64_t block);
 
 }  // namespace ssd::cpu

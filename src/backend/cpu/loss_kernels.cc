@@ -18,9 +18,9 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Tag = hn::ScalableTag<float>;
-constexpr float kNothing = -1e30f;  // a logit of probability 0
+constexpr float no_logit = -1e30f;  // a logit of probability 0
 
-// Calls body(vector) for all elements; lanes beyond the end hold `kNothing`.
+// Calls body(vector) for all elements; lanes beyond the end hold `no_logit`.
 template <class Body>
 HWY_INLINE void for_each_vector(const float* row, std::int64_t count, const Body& body) {
   const Tag d;
@@ -29,13 +29,13 @@ HWY_INLINE void for_each_vector(const float* row, std::int64_t count, const Body
   for (; i + lanes <= count; i += lanes) body(hn::LoadU(d, row + i));
   if (i < count) {
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - i));
-    body(hn::IfThenElse(mask, hn::MaskedLoad(mask, d, row + i), hn::Set(d, kNothing)));
+    body(hn::IfThenElse(mask, hn::MaskedLoad(mask, d, row + i), hn::Set(d, no_logit)));
   }
 }
 
 float LogSumExp(const float* row, std::int64_t classes) {
   const Tag d;
-  auto most = hn::Set(d, kNothing);
+  auto most = hn::Set(d, no_logit);
   auto strange = hn::Zero(d);  // becomes NaN when a logit is not finite
   for_each_vector(row, classes, [&](auto v) HWY_ATTR {
     most = hn::Max(most, v);

@@ -70,7 +70,7 @@ std::int64_t parts_of(std::int64_t units) {
 }
 
 // convolution, fused_convolution, and convolution_grad_input, which is a convolution of dy with the weights
-// turned by 180 degrees and their channels exchanged.
+// rotated by 180 degrees and their channels exchanged.
 class WinogradConvolution final : public Executor {
  public:
   explicit WinogradConvolution(const Task& task)
@@ -139,10 +139,10 @@ class WinogradConvolution final : public Executor {
         float* to = u + (out / 2 * x_.channels() + in * block) * 2 * block + out % 2 * block;
         const float* from = w + (backward_ ? in * y_.blocks + out : out * x_.blocks + in) * 9 * tap;
         for (std::int64_t c = 0; c < block; ++c, to += 2 * block) {
-          alignas(64) float turned[9 * 16] = {};
+          alignas(64) float rotated[9 * 16] = {};
           if (out >= y_.blocks || backward_) {
-            if (out < y_.blocks) turn(from, c, turned);
-            winograd::transform_weight(turned, block, block, to, u_point());
+            if (out < y_.blocks) rotate(from, c, rotated);
+            winograd::transform_weight(rotated, block, block, to, u_point());
           } else {
             winograd::transform_weight(from + c * block, tap, block, to, u_point());
           }
@@ -150,11 +150,11 @@ class WinogradConvolution final : public Executor {
       }
   }
   // The 9 taps from output channel `c` back to a block of input channels, in reverse.
-  void turn(const float* from, std::int64_t c, float* turned) const {
+  void rotate(const float* from, std::int64_t c, float* rotated) const {
     const std::int64_t block = x_.block;
     for (std::int64_t t = 0; t < 9; ++t)
       for (std::int64_t i = 0; i < block; ++i)
-        turned[t * block + i] = from[((8 - t) * block + i) * block + c];
+        rotated[t * block + i] = from[((8 - t) * block + i) * block + c];
   }
 
   void transform_in(const float* x, std::int64_t first, std::int64_t count, float* v) const {

@@ -17,17 +17,19 @@ template <int B>
 using Tag = hn::CappedTag<float, B>;
 
 // The points a, b with their negatives; all products below are exact in f32.
-constexpr float kA = 0.75f, kB = 1.5f;
-constexpr float kA2 = kA * kA, kB2 = kB * kB, kAB2 = kA2 * kB2, kSum2 = kA2 + kB2;
-constexpr float kA3 = kA2 * kA, kB3 = kB2 * kB;
+constexpr float point_a = 0.75f, point_b = 1.5f;
+constexpr float point_a2 = point_a * point_a, point_b2 = point_b * point_b, point_ab2 = point_a2 * point_b2,
+                point_sum2 = point_a2 + point_b2;
+constexpr float point_a3 = point_a2 * point_a, point_b3 = point_b2 * point_b;
 
 // One dimension of the patch's transform: out[i] = sum of BT[i][k] in[k], where row i of BT holds the
 // coefficients of the polynomial whose roots are the other points.
 template <class D, class Load, class Store>
 HWY_INLINE void patch_pass(D d, const Load& load, const Store& store) {
   const auto d0 = load(0), d1 = load(1), d2 = load(2), d3 = load(3), d4 = load(4), d5 = load(5);
-  const auto a = hn::Set(d, kA), b = hn::Set(d, kB), a2 = hn::Set(d, kA2), b2 = hn::Set(d, kB2);
-  const auto ab2 = hn::Set(d, kAB2), sum2 = hn::Set(d, kSum2);
+  const auto a = hn::Set(d, point_a), b = hn::Set(d, point_b), a2 = hn::Set(d, point_a2),
+             b2 = hn::Set(d, point_b2);
+  const auto ab2 = hn::Set(d, point_ab2), sum2 = hn::Set(d, point_sum2);
   const auto even_a = hn::NegMulAdd(b2, d2, d4), odd_a = hn::Mul(a, hn::NegMulAdd(b2, d1, d3));
   const auto even_b = hn::NegMulAdd(a2, d2, d4), odd_b = hn::Mul(b, hn::NegMulAdd(a2, d1, d3));
   store(0, hn::MulAdd(ab2, d0, hn::NegMulAdd(sum2, d2, d4)));
@@ -44,19 +46,20 @@ HWY_INLINE void back_pass(D d, const Load& load, const Store& store) {
   const auto a_sum = hn::Add(load(1), load(2)), a_difference = hn::Sub(load(1), load(2));
   const auto b_sum = hn::Add(load(3), load(4)), b_difference = hn::Sub(load(3), load(4));
   store(0, hn::Add(load(0), hn::Add(a_sum, b_sum)));
-  store(1, hn::MulAdd(hn::Set(d, kA), a_difference, hn::Mul(hn::Set(d, kB), b_difference)));
-  store(2, hn::MulAdd(hn::Set(d, kA2), a_sum, hn::Mul(hn::Set(d, kB2), b_sum)));
-  store(3,
-        hn::Add(load(5), hn::MulAdd(hn::Set(d, kA3), a_difference, hn::Mul(hn::Set(d, kB3), b_difference))));
+  store(1, hn::MulAdd(hn::Set(d, point_a), a_difference, hn::Mul(hn::Set(d, point_b), b_difference)));
+  store(2, hn::MulAdd(hn::Set(d, point_a2), a_sum, hn::Mul(hn::Set(d, point_b2), b_sum)));
+  store(3, hn::Add(load(5), hn::MulAdd(hn::Set(d, point_a3), a_difference,
+                                       hn::Mul(hn::Set(d, point_b3), b_difference))));
 }
 
 // out = A in, 4 -> 6: the transpose of back_pass.
 template <class D, class Load, class Store>
 HWY_INLINE void gradient_pass(D d, const Load& load, const Store& store) {
   const auto y0 = load(0), y1 = load(1), y2 = load(2), y3 = load(3);
-  const auto even_a = hn::MulAdd(hn::Set(d, kA2), y2, y0), even_b = hn::MulAdd(hn::Set(d, kB2), y2, y0);
-  const auto odd_a = hn::MulAdd(hn::Set(d, kA3), y3, hn::Mul(hn::Set(d, kA), y1));
-  const auto odd_b = hn::MulAdd(hn::Set(d, kB3), y3, hn::Mul(hn::Set(d, kB), y1));
+  const auto even_a = hn::MulAdd(hn::Set(d, point_a2), y2, y0),
+             even_b = hn::MulAdd(hn::Set(d, point_b2), y2, y0);
+  const auto odd_a = hn::MulAdd(hn::Set(d, point_a3), y3, hn::Mul(hn::Set(d, point_a), y1));
+  const auto odd_b = hn::MulAdd(hn::Set(d, point_b3), y3, hn::Mul(hn::Set(d, point_b), y1));
   store(0, y0);
   store(1, hn::Add(even_a, odd_a));
   store(2, hn::Sub(even_a, odd_a));
@@ -66,34 +69,34 @@ HWY_INLINE void gradient_pass(D d, const Load& load, const Store& store) {
 }
 
 // G: row of point p is (1, p, p^2) over the product of its distances to the other points.
-constexpr float kG0 = static_cast<float>(1.0 / (0.5625 * 2.25));
-constexpr float kGa = static_cast<float>(1.0 / (2 * 0.5625 * (0.5625 - 2.25)));
-constexpr float kGb = static_cast<float>(1.0 / (2 * 2.25 * (2.25 - 0.5625)));
+constexpr float scale_0 = static_cast<float>(1.0 / (0.5625 * 2.25));
+constexpr float scale_a = static_cast<float>(1.0 / (2 * 0.5625 * (0.5625 - 2.25)));
+constexpr float scale_b = static_cast<float>(1.0 / (2 * 2.25 * (2.25 - 0.5625)));
 
 template <class D, class Load, class Store>
 HWY_INLINE void weight_pass(D d, const Load& load, const Store& store) {
   const auto g0 = load(0), g1 = load(1), g2 = load(2);
-  const auto even_a = hn::MulAdd(hn::Set(d, kA2), g2, g0), odd_a = hn::Mul(hn::Set(d, kA), g1);
-  const auto even_b = hn::MulAdd(hn::Set(d, kB2), g2, g0), odd_b = hn::Mul(hn::Set(d, kB), g1);
-  store(0, hn::Mul(hn::Set(d, kG0), g0));
-  store(1, hn::Mul(hn::Set(d, kGa), hn::Add(even_a, odd_a)));
-  store(2, hn::Mul(hn::Set(d, kGa), hn::Sub(even_a, odd_a)));
-  store(3, hn::Mul(hn::Set(d, kGb), hn::Add(even_b, odd_b)));
-  store(4, hn::Mul(hn::Set(d, kGb), hn::Sub(even_b, odd_b)));
+  const auto even_a = hn::MulAdd(hn::Set(d, point_a2), g2, g0), odd_a = hn::Mul(hn::Set(d, point_a), g1);
+  const auto even_b = hn::MulAdd(hn::Set(d, point_b2), g2, g0), odd_b = hn::Mul(hn::Set(d, point_b), g1);
+  store(0, hn::Mul(hn::Set(d, scale_0), g0));
+  store(1, hn::Mul(hn::Set(d, scale_a), hn::Add(even_a, odd_a)));
+  store(2, hn::Mul(hn::Set(d, scale_a), hn::Sub(even_a, odd_a)));
+  store(3, hn::Mul(hn::Set(d, scale_b), hn::Add(even_b, odd_b)));
+  store(4, hn::Mul(hn::Set(d, scale_b), hn::Sub(even_b, odd_b)));
   store(5, g2);
 }
 
 // out = GT in, 6 -> 3: the transpose of weight_pass.
 template <class D, class Load, class Store>
 HWY_INLINE void weight_back_pass(D d, const Load& load, const Store& store) {
-  const auto ga = hn::Set(d, kGa), gb = hn::Set(d, kGb);
+  const auto ga = hn::Set(d, scale_a), gb = hn::Set(d, scale_b);
   const auto a_sum = hn::Mul(ga, hn::Add(load(1), load(2))),
              a_difference = hn::Mul(ga, hn::Sub(load(1), load(2)));
   const auto b_sum = hn::Mul(gb, hn::Add(load(3), load(4))),
              b_difference = hn::Mul(gb, hn::Sub(load(3), load(4)));
-  store(0, hn::MulAdd(hn::Set(d, kG0), load(0), hn::Add(a_sum, b_sum)));
-  store(1, hn::MulAdd(hn::Set(d, kA), a_difference, hn::Mul(hn::Set(d, kB), b_difference)));
-  store(2, hn::Add(load(5), hn::MulAdd(hn::Set(d, kA2), a_sum, hn::Mul(hn::Set(d, kB2), b_sum))));
+  store(0, hn::MulAdd(hn::Set(d, scale_0), load(0), hn::Add(a_sum, b_sum)));
+  store(1, hn::MulAdd(hn::Set(d, point_a), a_difference, hn::Mul(hn::Set(d, point_b), b_difference)));
+  store(2, hn::Add(load(5), hn::MulAdd(hn::Set(d, point_a2), a_sum, hn::Mul(hn::Set(d, point_b2), b_sum))));
 }
 
 // Room for the half-transformed values of one vector.
@@ -233,13 +236,13 @@ struct MicroTile {
   std::int64_t count;
 };
 
-template <bool kAccumulate, class D>
+template <bool accumulate, class D>
 HWY_INLINE void multiply_tile(D d, const MicroTile& t) {
   const auto n = static_cast<std::int64_t>(hn::Lanes(d));
   float *m0 = t.m, *m1 = m0 + t.m_width, *m2 = m1 + t.m_width, *m3 = m2 + t.m_width, *m4 = m3 + t.m_width,
         *m5 = m4 + t.m_width;
   const auto start = [&](const float* from) HWY_ATTR {
-    if constexpr (kAccumulate) return hn::LoadU(d, from);
+    if constexpr (accumulate) return hn::LoadU(d, from);
     return hn::Zero(d);
   };
   auto s00 = start(m0), s01 = start(m0 + n), s10 = start(m1), s11 = start(m1 + n), s20 = start(m2),
@@ -283,13 +286,13 @@ void multiply_block(const PointProduct& p) {
   }
 }
 
-// 4 channels by kVectors (2 or 3) vectors of outputs.
-template <int kVectors, bool kAccumulate, class D>
+// 4 channels by `vectors` (2 or 3) vectors of outputs.
+template <int vectors, bool accumulate, class D>
 HWY_INLINE void sum_tile(D d, const float* v, const float* w, float* s, std::int64_t tiles,
                          std::int64_t block, std::int64_t w_stride, std::int64_t s_stride) {
   const auto start = [&](std::int64_t vector, std::int64_t row) HWY_ATTR {
-    if constexpr (kAccumulate)
-      if (vector < kVectors) return hn::LoadU(d, s + vector * s_stride + row * block);
+    if constexpr (accumulate)
+      if (vector < vectors) return hn::LoadU(d, s + vector * s_stride + row * block);
     return hn::Zero(d);
   };
   auto s00 = start(0, 0), s01 = start(0, 1), s02 = start(0, 2), s03 = start(0, 3);
@@ -303,7 +306,7 @@ HWY_INLINE void sum_tile(D d, const float* v, const float* w, float* s, std::int
     const auto v2 = hn::Set(d, v[2]), v3 = hn::Set(d, v[3]);
     s02 = hn::MulAdd(v2, w0, s02), s12 = hn::MulAdd(v2, w1, s12);
     s03 = hn::MulAdd(v3, w0, s03), s13 = hn::MulAdd(v3, w1, s13);
-    if constexpr (kVectors == 3) {
+    if constexpr (vectors == 3) {
       const auto w2 = hn::LoadU(d, w + 2 * w_stride);
       s20 = hn::MulAdd(v0, w2, s20), s21 = hn::MulAdd(v1, w2, s21);
       s22 = hn::MulAdd(v2, w2, s22), s23 = hn::MulAdd(v3, w2, s23);
@@ -313,13 +316,13 @@ HWY_INLINE void sum_tile(D d, const float* v, const float* w, float* s, std::int
   hn::StoreU(s03, d, s + 3 * block), s += s_stride;
   hn::StoreU(s10, d, s), hn::StoreU(s11, d, s + block), hn::StoreU(s12, d, s + 2 * block);
   hn::StoreU(s13, d, s + 3 * block), s += s_stride;
-  if constexpr (kVectors == 3) {
+  if constexpr (vectors == 3) {
     hn::StoreU(s20, d, s), hn::StoreU(s21, d, s + block), hn::StoreU(s22, d, s + 2 * block);
     hn::StoreU(s23, d, s + 3 * block);
   }
 }
 
-template <int B, int kVectors>
+template <int B, int vectors>
 HWY_INLINE void sum_blocks(const PointSum& p, std::int64_t first) {
   const Tag<B> d;
   const std::int64_t plane = p.stride * B, s_stride = p.channel_blocks * B * B;
@@ -329,9 +332,9 @@ HWY_INLINE void sum_blocks(const PointSum& p, std::int64_t first) {
         const float *v = p.v + cb * plane + row, *w = p.w + first * plane + lane;
         float* s = p.s + first * s_stride + (cb * B + row) * B + lane;
         if (p.accumulate)
-          sum_tile<kVectors, true>(d, v, w, s, p.tiles, B, plane, s_stride);
+          sum_tile<vectors, true>(d, v, w, s, p.tiles, B, plane, s_stride);
         else
-          sum_tile<kVectors, false>(d, v, w, s, p.tiles, B, plane, s_stride);
+          sum_tile<vectors, false>(d, v, w, s, p.tiles, B, plane, s_stride);
       }
 }
 

@@ -40,7 +40,7 @@ struct ConvolutionWindow {
   std::int64_t kernel_dilation = 1;
 };
 
-// A place in a window over rows and columns, from the window's place in the picture; may be negative.
+// A place in a window over rows and columns, from the window's place in the image; may be negative.
 struct Cell {
   std::int64_t row = 0;
   std::int64_t column = 0;
@@ -69,7 +69,7 @@ class Body {
   Term slice(const Term& x, std::int64_t axis, std::int64_t from, std::int64_t to);
   Term concatenate(const std::vector<Term>& terms, std::int64_t axis);
   // (N,H,W,C) -> (N,Ho,Wo,C): of each window, which stand `stride` apart, the value at its cell; `outside`
-  // beyond the picture.
+  // beyond the image.
   Term gather(const Term& x, const Cell& cell, std::int64_t stride, const Shape& windows, double outside);
   // The transposed operation, (N,Ho,Wo,C) -> (N,H,W,C): each window's value at its cell, zeros elsewhere.
   Term spread(const Term& windows, const Cell& cell, std::int64_t stride, const Shape& shape);

@@ -152,11 +152,10 @@ void RecordCache::check_still_whole() const {
                 static_cast<std::uint64_t>(status.st_size), bytes_);
 }
 
-PictureSource RecordCache::load(const Sample& sample, std::vector<std::byte>& /*buffer*/) const {
+ImageSource RecordCache::load(const Sample& sample, std::vector<std::byte>& /*buffer*/) const {
   const Record found = record(sample.record);
-  return {
-      found.encoding == RecordEncoding::raw ? PictureSource::Encoding::raw : PictureSource::Encoding::jpeg,
-      found.bytes, found.width, found.height};
+  return {found.encoding == RecordEncoding::raw ? ImageSource::Encoding::raw : ImageSource::Encoding::jpeg,
+          found.bytes, found.width, found.height};
 }
 
 void RecordCache::prefetch(const Sample& sample) const {

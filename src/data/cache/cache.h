@@ -1,4 +1,4 @@
-// Record caches: the pictures and annotations of one split in one file, mapped into memory.
+// Record caches: the images and annotations of one split in one file, mapped into memory.
 #pragma once
 
 #include <atomic>
@@ -19,10 +19,10 @@ struct CacheEntry;
 
 enum class RecordEncoding : std::uint32_t { raw = 1, jpeg = 2 };
 
-// One picture of a cache.
+// One image of a cache.
 struct Record {
   RecordEncoding encoding = RecordEncoding::raw;
-  std::span<const std::byte> bytes;  // raw: (height, width, 3) u8 RGB, turned upright; jpeg: a JPEG file
+  std::span<const std::byte> bytes;  // raw: (height, width, 3) u8 RGB, upright; jpeg: a JPEG file
   int width = 0;   // pixels. A JPEG taken over as it was may be stored on its side: then these
   int height = 0;  // are the width and height it was annotated with
 };
@@ -47,12 +47,12 @@ class RecordCache : public ImageStore {
   const CocoFile& annotations() const { return annotations_; }
   std::size_t size() const { return annotations_.images.size(); }
 
-  // The picture of annotations().images[i]. Throws Error where it could not be read when the cache was made,
+  // The image of annotations().images[i]. Throws Error where it could not be read when the cache was made,
   // where its checksum is not as written and where the file was cut meanwhile.
   Record record(std::size_t i) const;
 
   // Of a sample of a data set made from annotations().
-  PictureSource load(const Sample& sample, std::vector<std::byte>& buffer) const override;
+  ImageSource load(const Sample& sample, std::vector<std::byte>& buffer) const override;
   void prefetch(const Sample& sample) const override;
   std::string pixels() const override;
   std::string description() const override;

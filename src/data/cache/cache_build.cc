@@ -18,10 +18,10 @@ namespace {
 
 constexpr std::size_t slots_a_thread = 8;
 
-// One picture on its way into the cache; `bytes` or `pixels` hold what the record points to.
+// One image on its way into the cache; `bytes` or `pixels` hold what the record points to.
 struct Slot {
   std::vector<std::byte> bytes;
-  Picture pixels;
+  Image pixels;
   Record record;
   std::string problem;
 };
@@ -36,20 +36,19 @@ void check_options(const CacheOptions& options) {
     throw Error("max-side: got {}, expected 1 or more, or 0 for no limit", options.max_side);
 }
 
-Picture shrunk(Picture picture, int max_side) {
-  const double scale = static_cast<double>(max_side) / std::max(picture.width, picture.height);
+Image shrunk(Image image, int max_side) {
+  const double scale = static_cast<double>(max_side) / std::max(image.width, image.height);
   const auto scaled = [scale](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
-  Picture small{.width = scaled(picture.width), .height = scaled(picture.height), .rgb = {}};
+  Image small{.width = scaled(image.width), .height = scaled(image.height), .rgb = {}};
   small.rgb.resize(std::size_t{3} * small.width * small.height);
   const auto axis = [](int from, int to) {
     return ResizeAxis{.length = from, .begin = 0, .end = static_cast<double>(from), .size = to};
   };
-  resize(picture.rgb, {.x = axis(picture.width, small.width), .y = axis(picture.height, small.height)},
-         small.rgb);
+  resize(image.rgb, {.x = axis(image.width, small.width), .y = axis(image.height, small.height)}, small.rgb);
   return small;
 }
 
-// Goes through the whole picture without keeping it.
+// Goes through the whole image without keeping it.
 void try_decoding(std::span<const std::byte> file) {
   JpegDecoder decoder;
   const JpegInfo& info = decoder.open(file);
@@ -61,14 +60,14 @@ void fill(Slot& slot, const CocoImage& image, const std::filesystem::path& folde
           const CacheOptions& options) {
   const std::span<const std::byte> file = read_file((folder / image.file_name).string(), slot.bytes);
   const JpegInfo info = read_jpeg_header(file);
-  const Turn turn = turn_for_annotation(info, image.width, image.height);
+  const Orientation orientation = orientation_for_annotation(info, image.width, image.height);
   const bool too_large = options.max_side > 0 && std::max(info.width, info.height) > options.max_side;
   if (options.encoding == RecordEncoding::jpeg && options.quality == 0 && !too_large) {
     try_decoding(file);  // a broken one shall show now
     slot.record = {RecordEncoding::jpeg, file, image.width, image.height};
     return;
   }
-  slot.pixels = turned(decode_jpeg(file), turn);
+  slot.pixels = oriented(decode_jpeg(file), orientation);
   if (too_large) slot.pixels = shrunk(std::move(slot.pixels), options.max_side);
   slot.record = {options.encoding, std::as_bytes(std::span(slot.pixels.rgb)), slot.pixels.width,
                  slot.pixels.height};
@@ -88,14 +87,14 @@ std::uint64_t held_bytes(const CocoImage& image, const CacheOptions& options) {
   const double scale =
       options.max_side > 0 && side > options.max_side ? static_cast<double>(options.max_side) / side : 1;
   const double pixels = scale * image.width * scale * image.height;
-  // No picture beyond the decoder's limits is held.
+  // No image beyond the decoder's limits is held.
   const double bytes = 3 * std::min(pixels, static_cast<double>(JpegLimits{}.pixels));
   return static_cast<std::uint64_t>(options.encoding == RecordEncoding::jpeg ? bytes / 8 : bytes);
 }
 
-// How many pictures from `first` on to make at the same time: as many as there are threads, and more where
+// How many images from `first` on to make at the same time: as many as there are threads, and more where
 // they are small.
-std::size_t pictures_at_once(const CocoFile& coco, std::size_t first, const CacheOptions& options) {
+std::size_t images_at_once(const CocoFile& coco, std::size_t first, const CacheOptions& options) {
   constexpr std::uint64_t most_bytes = std::uint64_t{128} << 20;
   const auto threads = static_cast<std::size_t>(std::max(1, options.threads));
   const std::size_t left = coco.images.size() - first;
@@ -120,7 +119,7 @@ CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& fil
   std::vector<Slot> slots(static_cast<std::size_t>(threads) * slots_a_thread);
   CacheReport report{.images = coco.images.size(), .bytes = 0, .unreadable = {}};
   for (std::size_t first = 0, count = 0; first < coco.images.size(); first += count) {
-    count = pictures_at_once(coco, first, options);
+    count = images_at_once(coco, first, options);
     pool.parallel_for(count, [&](std::size_t i) {
       slots[i].problem.clear();
       try {
@@ -133,13 +132,13 @@ CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& fil
     for (std::size_t i = 0; i < count; ++i) {
       writer.add(slots[i].record);
       if (!slots[i].problem.empty()) report.unreadable.push_back(std::move(slots[i].problem));
-      slots[i] = {};  // one large picture shall not hold its memory to the end
+      slots[i] = {};  // one large image shall not hold its memory to the end
     }
     if (progress && !progress(first + count, coco.images.size()))
       throw Error("{}: stopped after {} of {} images", file.string(), first + count, coco.images.size());
   }
   if (report.unreadable.size() == report.images)
-    throw Error("{}: none of the {} pictures could be read; the first: {}", paths.images.string(),
+    throw Error("{}: none of the {} images could be read; the first: {}", paths.images.string(),
                 report.images, report.unreadable.front());
   writer.finish(coco);
   report.bytes = writer.bytes();

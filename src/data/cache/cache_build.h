@@ -13,8 +13,8 @@
 
 namespace ssd {
 
-// What the options cost, by bench/cache_cost on 240 pictures of COCO (at most 640 pixels a side): the
-// recipe's training pictures, 300 x 300 after crop, flip and colours, against those from the files with the
+// What the options cost, by bench/cache_cost on 240 images of COCO (at most 640 pixels a side): the
+// recipe's training images, 300 x 300 after crop, flip and colours, against those from the files with the
 // same random numbers.
 //   encoding                    KB an image    mean difference of a byte    PSNR
 //   raw, or JPEG as it is         835, 166                    0               exact
@@ -24,12 +24,12 @@ namespace ssd {
 //   JPEG 95, max-side 400               49                  3.5             30.8 dB
 //   JPEG 90, max-side 400               35                  3.7             30.5 dB
 //   JPEG 80, max-side 400               24                  4.1             30.0 dB
-// A smaller picture loses detail where a crop is small and has to be enlarged; the boxes stay exact.
+// A smaller image loses detail where a crop is small and has to be enlarged; the boxes stay exact.
 struct CacheOptions {
   RecordEncoding encoding = RecordEncoding::raw;
-  // Pictures whose longer side has more pixels are made smaller (antialiased), keeping their aspect; 0: none.
+  // Images whose longer side has more pixels are made smaller (antialiased), keeping their aspect; 0: none.
   int max_side = 0;
-  // Of JPEG, 1 to 100: every picture is encoded anew. 0: the files are taken over as they are, but for those
+  // Of JPEG, 1 to 100: every image is encoded anew. 0: the files are taken over as they are, but for those
   // made smaller, which get `default_quality`.
   int quality = 0;
   int threads = 1;
@@ -46,9 +46,9 @@ struct CacheReport {
 // Called after every few images, from the calling thread; returning false stops the work with an Error.
 using CacheProgress = std::function<bool(std::size_t done, std::size_t total)>;
 
-// Writes `file` with every picture and annotation of the split: it then stands for the folder, for training
+// Writes `file` with every image and annotation of the split: it then stands for the folder, for training
 // and evaluation alike. Throws Error for options that do not go together, for annotations that cannot be
-// read, if no picture can be read, and as CacheWriter does.
+// read, if no image can be read, and as CacheWriter does.
 CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& file,
                         const CacheOptions& options, const CacheProgress& progress = {});
 

@@ -37,7 +37,7 @@ static_assert(sizeof(CacheHeader) == 88);
 
 struct CacheEntry {
   std::uint64_t offset = 0;
-  std::uint64_t bytes = 0;  // 0: the picture could not be read when the cache was made
+  std::uint64_t bytes = 0;  // 0: the image could not be read when the cache was made
   std::uint64_t hash = 0;
   std::uint32_t width = 0;  // pixels of the record
   std::uint32_t height = 0;

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "data/cache/cache_format.h"
 #include "data/cache/cache_writer.h"
+#include "data/dataset/dataset.h"
 #include "storage/checksum.h"
 
 namespace ssd {
@@ -36,7 +37,7 @@ std::vector<std::byte> noise(std::size_t bytes, std::uint64_t key) {
   return out;
 }
 
-// Three raw pictures, the second unreadable, with a box each.
+// Three raw images, the second unreadable, with a box each.
 CocoFile write_small(const std::filesystem::path& file) {
   CocoFile coco;
   coco.categories = {{.id = 5, .name = "a \"b\"\n"}};
@@ -108,7 +109,7 @@ TEST_F(CacheTest, GivesBackRecordsAndAnnotations) {
     const std::vector<std::byte> expected = noise(600, i);
     EXPECT_TRUE(std::ranges::equal(record.bytes, expected));
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(record.bytes.data()) % cache_alignment, 0u);
-    cache.prefetch(i);
+    cache.prefetch({.record = static_cast<std::uint32_t>(i)});
   }
   EXPECT_THROW(cache.record(1), Error);
   EXPECT_EQ(cache.verify().size(), 1u);
@@ -148,7 +149,7 @@ TEST_F(CacheTest, CutWhileInUseIsAnErrorNotASignal) {
   const RecordCache cache(file);
   EXPECT_EQ(cache.record(0).width, 20);
   std::filesystem::resize_file(file, 100);
-  cache.prefetch(2);
+  cache.prefetch({.record = 2});
   for (const std::size_t i : {0, 2}) EXPECT_THROW(cache.record(i), Error);
 }
 

@@ -22,8 +22,7 @@ struct CacheKind {
 // Writes FILE.partial, record by record, and gives it its name when it is complete and on the disk. A writer
 // that is destroyed earlier removes it; one that is killed leaves a FILE.partial that does not open and that
 // the next writer replaces. Throws Error where the disk fails or is full, and where another process is
-// writing the same file,
-// and where FILE is there and no record cache.
+// writing the same file, and where FILE is there and no record cache.
 class CacheWriter {
  public:
   CacheWriter(std::filesystem::path file, const CacheKind& kind);
@@ -31,7 +30,7 @@ class CacheWriter {
   CacheWriter(const CacheWriter&) = delete;
   CacheWriter& operator=(const CacheWriter&) = delete;
 
-  // The pictures, in the order of the annotations' images; an empty record stands for an unreadable one.
+  // The images, in the order of the annotations' images; an empty record stands for an unreadable one.
   void add(const Record& record);
   // The annotations belonging to the records added. Nothing may be added afterwards.
   void finish(const CocoFile& annotations);

@@ -12,7 +12,7 @@
 namespace ssd {
 namespace {
 
-Dataset two_pictures() {
+Dataset two_images() {
   Dataset dataset;
   dataset.samples = {
       {.image_id = 5, .file = "/here/a.jpg", .width = 10, .height = 20, .boxes = {{{0, 0, 0.5f, 1}, 1}}},
@@ -21,9 +21,9 @@ Dataset two_pictures() {
 }
 
 TEST(DatasetIdentity, IsOfTheSamplesAndNotOfTheirFolder) {
-  const DatasetIdentity identity = identity_of(two_pictures());
-  EXPECT_EQ(identity.pictures, "files");
-  Dataset moved = two_pictures();
+  const DatasetIdentity identity = identity_of(two_images());
+  EXPECT_EQ(identity.images, "files");
+  Dataset moved = two_images();
   moved.samples[0].file = "elsewhere/a.jpg";
   EXPECT_EQ(identity_of(moved).samples, identity.samples);
 
@@ -39,7 +39,7 @@ TEST(DatasetIdentity, IsOfTheSamplesAndNotOfTheirFolder) {
       [](Dataset& d) { d.samples.pop_back(); },
   };
   for (const auto& change : changes) {
-    Dataset other = two_pictures();
+    Dataset other = two_images();
     change(other);
     EXPECT_NE(identity_of(other).samples, identity.samples) << &change - changes;
   }
@@ -53,7 +53,7 @@ TEST(DatasetIdentity, OfACacheIsThatOfTheFilesOnlyWhereItHoldsThem) {
     build_cache(coco_paths(samples, "val2017"), file, options, {});
     const DatasetIdentity identity = identity_of(open_dataset(file, "val2017"));
     EXPECT_EQ(identity.samples, identity_of(files).samples);
-    return identity.pictures;
+    return identity.images;
   };
   EXPECT_EQ(of_cache({.encoding = RecordEncoding::jpeg}), "files");
   EXPECT_EQ(of_cache({.encoding = RecordEncoding::raw, .max_side = 40}), "raw, max-side 40");

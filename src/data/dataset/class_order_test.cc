@@ -7,7 +7,7 @@
 namespace ssd {
 namespace {
 
-// One picture with a box of each category.
+// One image with a box of each category.
 Dataset dataset_of(std::vector<CocoCategory> categories) {
   Dataset dataset;
   dataset.samples.emplace_back();

@@ -12,8 +12,8 @@ namespace ssd {
 
 struct CocoImage {
   std::int64_t id = 0;
-  std::string file_name;  // relative to the picture folder
-  int width = 0;          // pixels; the picture as it was annotated
+  std::string file_name;  // relative to the image folder
+  int width = 0;          // pixels; the image as it was annotated
   int height = 0;
 };
 

@@ -37,7 +37,7 @@ void add_boxes(const CocoFile& coco, const Index& images, const Index& categorie
     } else {
       Sample& sample = dataset.samples[image->second];
       dataset.left_out.boxes_clipped += is_clipped(annotation.bbox, sample);
-      const Box box = box_shares(annotation.bbox, sample.width, sample.height);
+      const Box box = normalized_box(annotation.bbox, sample.width, sample.height);
       if (box.left < box.right && box.top < box.bottom)
         sample.boxes.push_back({box, static_cast<std::int32_t>(category->second) + 1});
       else
@@ -57,7 +57,7 @@ CocoPaths coco_paths(const std::filesystem::path& folder, std::string_view split
   return {annotations, folder / split};
 }
 
-Box box_shares(const std::array<double, 4>& bbox, int width, int height) {
+Box normalized_box(const std::array<double, 4>& bbox, int width, int height) {
   const auto share = [](double position, double extent) {
     return static_cast<float>(std::clamp(position / extent, 0.0, 1.0));
   };

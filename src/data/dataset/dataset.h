@@ -1,4 +1,4 @@
-// What there is to train on or to evaluate: pictures, their boxes, the classes.
+// What there is to train on or to evaluate: images, their boxes, the classes.
 #pragma once
 
 #include <array>
@@ -19,20 +19,20 @@ namespace ssd {
 
 struct Sample {
   std::int64_t image_id = 0;  // COCO's
-  std::string file;           // path of the JPEG; its name alone where the pictures are in a record cache
-  int width = 0;              // pixels; the picture as it was annotated
+  std::string file;           // path of the JPEG; its name alone where the images are in a record cache
+  int width = 0;              // pixels; the image as it was annotated
   int height = 0;
   std::uint32_t record = 0;       // place in the annotation file's list of images, and in a record cache
-  std::vector<LabeledBox> boxes;  // within 0..1 of the annotated picture
+  std::vector<LabeledBox> boxes;  // within 0..1 of the annotated image
 };
 
 // Annotations and images that the samples do not contain, and why.
 struct LeftOut {
   std::size_t images_without_boxes = 0;
-  std::size_t boxes_without_area = 0;   // width or height zero (or nothing of the box inside the picture)
+  std::size_t boxes_without_area = 0;   // width or height zero (or nothing of the box inside the image)
   std::size_t boxes_without_image = 0;  // of an image id that is not in the list
   std::size_t boxes_without_category = 0;
-  std::size_t boxes_clipped = 0;  // not left out: reached over the picture's edge by more than half a pixel
+  std::size_t boxes_clipped = 0;  // not left out: reached over the image's edge by more than half a pixel
 
   bool operator==(const LeftOut&) const = default;
 };
@@ -58,22 +58,22 @@ struct CocoPaths {
   std::filesystem::path images;       // the folder that its file names are relative to
 };
 
-// The usual places: FOLDER/annotations/instances_SPLIT.json, with pictures in FOLDER/SPLIT, as in
+// The usual places: FOLDER/annotations/instances_SPLIT.json, with images in FOLDER/SPLIT, as in
 // "train2017", or where that is no folder in the first of FOLDER/images/SPLIT, images and JPEGImages that is
 // one.
 CocoPaths coco_paths(const std::filesystem::path& folder, std::string_view split);
 
-// A COCO box (left, top, width, height in pixels) as shares of its picture, clipped to it. Boxes of which
-// nothing remains (left is not below right, or top not below bottom) are left out of data sets.
-Box box_shares(const std::array<double, 4>& bbox, int width, int height);
+// A COCO box (left, top, width, height in pixels) in normalized coordinates, clipped to its image. Boxes of
+// which nothing remains (left is not below right, or top not below bottom) are left out of data sets.
+Box normalized_box(const std::array<double, 4>& bbox, int width, int height);
 
-// Boxes become shares of the picture, clipped to it; crowd boxes are boxes like others; category ids, gaps or
-// not, become labels 1..K in the order of `categories`. Throws Error where an image or category id occurs
-// twice and where nothing remains; `name` stands for the annotation file in messages.
+// Boxes get normalized coordinates, clipped to the image; crowd boxes are boxes like others; category ids,
+// gaps or not, become labels 1..K in the order of `categories`. Throws Error where an image or category id
+// occurs twice and where nothing remains; `name` stands for the annotation file in messages.
 Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, const DatasetOptions& options,
                      std::string_view name);
 
-// Reads the annotations; the pictures are not looked at. Throws Error as read_coco and make_dataset do.
+// Reads the annotations; the images are not looked at. Throws Error as read_coco and make_dataset do.
 Dataset read_dataset(const CocoPaths& paths, const DatasetOptions& options = {});
 
 }  // namespace ssd

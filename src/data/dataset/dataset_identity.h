@@ -13,7 +13,7 @@ struct DatasetIdentity {
   std::string samples;
   // Where the pixels come from: "files", which a record cache of the JPEG files as they are counts as, or
   // what makes a cache's pixels its own: "raw", "jpeg, max-side 512, quality 90". Empty: not known.
-  std::string pictures;
+  std::string images;
 };
 
 DatasetIdentity identity_of(const Dataset& dataset);

@@ -30,10 +30,10 @@ TEST(Dataset, GivesBoxesAsSharesAndLabelsInCategoryOrder) {
   add(coco, 10, 3, {50, 100, 100, 200}, true);
   add(coco, 30, 90, {0, 0, 100, 25});
   add(coco, 10, 90, {0, 0, 1, 1});
-  const Dataset dataset = make_dataset(coco, "pictures", {}, "x.json");
+  const Dataset dataset = make_dataset(coco, "images", {}, "x.json");
   ASSERT_EQ(dataset.samples.size(), 2u);
   EXPECT_EQ(dataset.samples[0].image_id, 30);
-  EXPECT_EQ(dataset.samples[1].file, "pictures/sub/b.jpg");
+  EXPECT_EQ(dataset.samples[1].file, "images/sub/b.jpg");
   ASSERT_EQ(dataset.samples[1].boxes.size(), 2u);
   EXPECT_EQ(dataset.samples[1].boxes[0].box, (Box{0.25f, 0.25f, 0.75f, 0.75f}));
   EXPECT_EQ(dataset.samples[1].boxes[0].label, 2);
@@ -48,7 +48,7 @@ TEST(Dataset, CountsWhatItLeavesOut) {
   add(coco, 10, 3, {-20, 0, 120, 400});  // clipped
   add(coco, 10, 3, {5, 5, 0, 7});        // no width
   add(coco, 10, 3, {250, 5, 10, 10});    // outside
-  add(coco, 10, 3, {9, 9, -5, 5});       // turned round
+  add(coco, 10, 3, {9, 9, -5, 5});       // inside out
   add(coco, 11, 3, {1, 1, 2, 2});        // no such image
   add(coco, 30, 4, {1, 1, 2, 2});        // no such category
   const Dataset dataset = make_dataset(coco, "", {}, "x.json");
@@ -93,7 +93,7 @@ TEST(Dataset, ReadsTheRealSubset) {
   EXPECT_EQ(boxes, 1913u);
 }
 
-TEST(CocoPaths, TakesTheFirstPictureFolderThatIsThere) {
+TEST(CocoPaths, TakesTheFirstImageFolderThatIsThere) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::path(testing::TempDir()) / "coco_paths_test";
   fs::remove_all(folder);

@@ -8,8 +8,8 @@ namespace {
 
 class FileStore : public ImageStore {
  public:
-  PictureSource load(const Sample& sample, std::vector<std::byte>& buffer) const override {
-    return {PictureSource::Encoding::jpeg, read_file(sample.file, buffer), sample.width, sample.height};
+  ImageSource load(const Sample& sample, std::vector<std::byte>& buffer) const override {
+    return {ImageSource::Encoding::jpeg, read_file(sample.file, buffer), sample.width, sample.height};
   }
   std::string pixels() const override { return "files"; }
   std::string description() const override { return "JPEG files"; }

@@ -19,11 +19,11 @@ class ImageStore {
 
   // The stored image of a sample. A store that has to read does so into `buffer`; what is returned is valid
   // as long as the store and until the buffer is changed. Throws Error where it cannot be read.
-  virtual PictureSource load(const Sample& sample, std::vector<std::byte>& buffer) const = 0;
+  virtual ImageSource load(const Sample& sample, std::vector<std::byte>& buffer) const = 0;
   // Asks for a sample's bytes ahead of their use, where that helps.
   virtual void prefetch(const Sample& /*sample*/) const {}
 
-  // What its pixels are, as far as they are not those of the original files: DatasetIdentity::pictures.
+  // What its pixels are, as far as they are not those of the original files: DatasetIdentity::images.
   virtual std::string pixels() const = 0;
   // For people: "JPEG files", "raw cache".
   virtual std::string description() const = 0;

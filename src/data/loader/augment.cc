@@ -48,13 +48,13 @@ Box shares(const PixelRect& rect, int width, int height) {
 }
 
 // How far to scale down while decoding: so far that at least twice the output is left for the filter to work
-// on. On 60 COCO photos that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
+// on. On 60 COCO images that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
 // in 1,000 by more than 8. With only as many pixels as the output left, it would be 1.9 and 1 in 25; with 1.5
 // times, 1.0.
 int denominator_for(const PixelRect& rect) {
-  constexpr int kLeast = 2 * image_size;
+  constexpr int least = 2 * image_size;
   int denominator = 1;
-  while (denominator < 8 && std::min(rect.width(), rect.height()) >= 2 * denominator * kLeast)
+  while (denominator < 8 && std::min(rect.width(), rect.height()) >= 2 * denominator * least)
     denominator *= 2;
   return denominator;
 }
@@ -79,36 +79,36 @@ ColourTwist random_twist(Random& random) {
 
 }  // namespace
 
-Augmenter::Size Augmenter::open(const PictureSource& source) {
-  turn_ = {};
-  turned_ = {source.width, source.height};
+Augmenter::Size Augmenter::open(const ImageSource& source) {
+  orientation_ = {};
+  oriented_size_ = {source.width, source.height};
   switch (source.encoding) {
-    case PictureSource::Encoding::jpeg: {
+    case ImageSource::Encoding::jpeg: {
       StageClock clock;
       const JpegInfo& info = decoder_.open(source.bytes);
       clock.lap(times_.decode);
-      turn_ = turn_for_annotation(info, source.width, source.height);
-      turned_ = {info.width, info.height};
-      if (turn_.transpose) std::swap(turned_.width, turned_.height);
+      orientation_ = orientation_for_annotation(info, source.width, source.height);
+      oriented_size_ = {info.width, info.height};
+      if (orientation_.transpose) std::swap(oriented_size_.width, oriented_size_.height);
       break;
     }
-    case PictureSource::Encoding::raw: {
+    case ImageSource::Encoding::raw: {
       const std::int64_t bytes = std::int64_t{3} * source.width * source.height;
       if (source.width <= 0 || source.height <= 0 ||
           bytes != static_cast<std::int64_t>(source.bytes.size())) {
-        throw Error("raw picture: got {} bytes, expected {} for {}x{} pixels; build the cache anew",
+        throw Error("raw image: got {} bytes, expected {} for {}x{} pixels; build the cache anew",
                     source.bytes.size(), bytes, source.width, source.height);
       }
       break;
     }
   }
-  return turned_;
+  return oriented_size_;
 }
 
-void Augmenter::train(const PictureSource& source, std::span<const LabeledBox> boxes, Random& random,
+void Augmenter::train(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
                       std::span<std::uint8_t> image, std::vector<LabeledBox>& kept) {
   const Size size = open(source);
-  const Box crop = options_.crop ? random_crop(boxes, random) : whole_picture;
+  const Box crop = options_.crop ? random_crop(boxes, random) : whole_image;
   const bool flip = options_.flip && random.coin(0.5);
   const PixelRect rect = whole_pixels(crop, size.width, size.height);
   keep_boxes(boxes, crop, shares(rect, size.width, size.height), kept);
@@ -125,37 +125,37 @@ void Augmenter::train(const PictureSource& source, std::span<const LabeledBox> b
   }
 }
 
-Augmenter::Size Augmenter::evaluate(const PictureSource& source, std::span<std::uint8_t> image) {
+Augmenter::Size Augmenter::evaluate(const ImageSource& source, std::span<std::uint8_t> image) {
   const Size size = open(source);
   render(source, {.rect = {0, 0, size.width, size.height}}, image);
   return size;
 }
 
-void Augmenter::render(const PictureSource& source, const View& view, std::span<std::uint8_t> image) {
-  assert(image.size() == kBytes);
-  const PixelRect stored = to_stored(view.rect, turned_.width, turned_.height, turn_);
-  Turn turn = turn_;
-  turn.flip_x ^= view.flip;
+void Augmenter::render(const ImageSource& source, const View& view, std::span<std::uint8_t> image) {
+  assert(image.size() == image_bytes);
+  const PixelRect stored = to_stored(view.rect, oriented_size_.width, oriented_size_.height, orientation_);
+  Orientation orientation = orientation_;
+  orientation.flip_x ^= view.flip;
   // Mirroring is done on the way through the filter, before the axes change places.
   ResizeOptions options;
   options.x = {stored.width(), 0, static_cast<double>(stored.width()), image_size,
-               turn.transpose ? turn.flip_y : turn.flip_x};
+               orientation.transpose ? orientation.flip_y : orientation.flip_x};
   options.y = {stored.height(), 0, static_cast<double>(stored.height()), image_size,
-               turn.transpose ? turn.flip_x : turn.flip_y};
+               orientation.transpose ? orientation.flip_x : orientation.flip_y};
   std::span<std::uint8_t> out = image;
-  if (turn.transpose) {
-    untransposed_.resize(kBytes);
+  if (orientation.transpose) {
+    untransposed_.resize(image_bytes);
     out = untransposed_;
   }
   switch (source.encoding) {
-    case PictureSource::Encoding::jpeg:
+    case ImageSource::Encoding::jpeg:
       render_jpeg(stored, options, out);
       break;
-    case PictureSource::Encoding::raw:
+    case ImageSource::Encoding::raw:
       render_raw(source, stored, options, out);
       break;
   }
-  if (turn.transpose) transpose(out, image);
+  if (orientation.transpose) transpose(out, image);
 }
 
 void Augmenter::render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image) {
@@ -181,12 +181,12 @@ void Augmenter::render_jpeg(const PixelRect& stored, ResizeOptions options, std:
   }
 }
 
-void Augmenter::render_raw(const PictureSource& source, const PixelRect& stored, const ResizeOptions& options,
+void Augmenter::render_raw(const ImageSource& source, const PixelRect& stored, const ResizeOptions& options,
                            std::span<std::uint8_t> image) {
   StageClock clock;
   resizer_.start(options, image);
   const auto* rgb = reinterpret_cast<const std::uint8_t*>(source.bytes.data());
-  std::array<const std::uint8_t*, JpegDecoder::kRows> rows{};
+  std::array<const std::uint8_t*, JpegDecoder::rows_at_once> rows{};
   for (int y = stored.top; y < stored.bottom;) {
     std::size_t count = 0;
     for (; count < rows.size() && y < stored.bottom; ++count, ++y) {

@@ -1,4 +1,4 @@
-// From a stored picture to a network input: the front door of the image path.
+// From a stored image to a network input: the front door of the image path.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ namespace ssd {
 struct AugmentOptions {
   bool crop = true;
   bool flip = true;  // with probability 1/2
-  bool colour =
-      true;  // hue -0.5..0.5 degrees, saturation 0.5..1.5, brightness 0.875..1.125, contrast 0.5..1.5
+  // Hue -0.5..0.5 degrees, saturation 0.5..1.5, brightness 0.875..1.125, contrast 0.5..1.5.
+  bool colour = true;
 };
 
 // Seconds of this thread.
@@ -32,51 +32,51 @@ struct StageTimes {
   double colour = 0;
 };
 
-// Makes network inputs, image after image, without allocating memory once it has seen the largest picture
+// Makes network inputs, image after image, without allocating memory once it has seen the largest image
 // (but for what libjpeg takes and gives back). One a thread. All methods throw Error, without the file's
-// name, for pictures that cannot be read; the next call is then as good as the first.
+// name, for images that cannot be read; the next call is then as good as the first.
 class Augmenter {
  public:
-  static constexpr std::size_t kBytes =
+  static constexpr std::size_t image_bytes =
       3u * image_size * image_size;  // of the square output: RGB, row after row
 
   explicit Augmenter(const AugmentOptions& options = {}) : options_(options) {}
 
   // A training sample: crop (chosen first; only what it needs is decoded), flip, resize, colour. `boxes` are
-  // relative (ltrb, 0..1) to the annotated picture, `kept` to the output; it may end up empty. Draws from
+  // relative (ltrb, 0..1) to the annotated image, `kept` to the output; it may end up empty. Draws from
   // `random` alone.
-  void train(const PictureSource& source, std::span<const LabeledBox> boxes, Random& random,
+  void train(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
              std::span<std::uint8_t> image, std::vector<LabeledBox>& kept);
 
   struct Size {
     int width = 0;
     int height = 0;
   };
-  // The whole picture, turned as for `train`; gives the size of the (turned) original.
-  Size evaluate(const PictureSource& source, std::span<std::uint8_t> image);
+  // The whole image, oriented as for `train`; gives the size of the original in that orientation.
+  Size evaluate(const ImageSource& source, std::span<std::uint8_t> image);
 
   StageTimes& times() { return times_; }
 
  private:
-  // What of the turned picture to show.
+  // What of the oriented image to show.
   struct View {
     PixelRect rect;
     bool flip = false;
   };
 
-  // Reads the header; the size of the turned picture.
-  Size open(const PictureSource& source);
-  void render(const PictureSource& source, const View& view, std::span<std::uint8_t> image);
+  // Reads the header; the size of the oriented image.
+  Size open(const ImageSource& source);
+  void render(const ImageSource& source, const View& view, std::span<std::uint8_t> image);
   void render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image);
-  void render_raw(const PictureSource& source, const PixelRect& stored, const ResizeOptions& options,
+  void render_raw(const ImageSource& source, const PixelRect& stored, const ResizeOptions& options,
                   std::span<std::uint8_t> image);
 
   AugmentOptions options_;
   StageTimes times_;
   JpegDecoder decoder_;
   Resizer resizer_;
-  Size turned_;
-  Turn turn_;
+  Size oriented_size_;
+  Orientation orientation_;
   std::vector<std::uint8_t> untransposed_;
 };
 

@@ -1,4 +1,4 @@
-// What the network is fed with: pictures and compact targets.
+// What the network is fed with: images and compact targets.
 #pragma once
 
 #include <cstddef>
@@ -19,13 +19,13 @@ struct StreamPosition {
 };
 
 // One batch of N samples with at most G boxes each. Boxes and labels beyond a sample's own are zero. Batches
-// of an evaluation have pictures only; their other tensors are empty.
+// of an evaluation have images only; their other tensors are empty.
 struct Batch {
   static constexpr std::uint32_t no_sample = std::numeric_limits<std::uint32_t>::max();
 
   Tensor images;  // u8 (N, 300, 300, 3): RGB
   Tensor match;   // i32 (N, 8732): the box each default box learns, an index into `boxes`, or -1
-  Tensor boxes;   // f32 (N, G, 4): cx, cy, width, height as shares of the picture
+  Tensor boxes;   // f32 (N, G, 4): cx, cy, width, height, normalized
   Tensor labels;  // i32 (N, G): 1 .. classes - 1
 
   std::vector<std::int64_t> image_ids;        // (N) COCO's; -1 where there is no sample

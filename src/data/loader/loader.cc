@@ -12,7 +12,7 @@
 namespace ssd {
 namespace {
 
-// Pictures in a row that may be bad before it is taken for a fault of the whole set.
+// Images in a row that may be bad before it is taken for a fault of the whole set.
 constexpr std::uint32_t most_replacements = 1000;
 
 constexpr int box_granularity = 16;
@@ -22,7 +22,7 @@ double seconds() {
 }
 
 std::span<std::uint8_t> image_of(Batch& batch, std::size_t slot) {
-  return batch.images.as<std::uint8_t>().subspan(slot * Augmenter::kBytes, Augmenter::kBytes);
+  return batch.images.as<std::uint8_t>().subspan(slot * Augmenter::image_bytes, Augmenter::image_bytes);
 }
 
 // The message without the file's name, which some begin with.
@@ -261,14 +261,14 @@ void Loader::fill_slot(Worker& worker, Work& work, std::size_t slot) {
   }
   const std::scoped_lock lock(mutex_);
   const BadImage& last = work.bad.back().image;
-  throw Error("{} pictures in a row could not be read, the last one {}: {}; is the picture folder right?",
+  throw Error("{} images in a row could not be read, the last one {}: {}; is the image folder right?",
               attempts, last.file, last.reason);
 }
 
 void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint32_t sample) {
   Batch& batch = work.batch;
   const double start = seconds();
-  const PictureSource source = dataset_.images->load(dataset_.samples[sample], worker.file);
+  const ImageSource source = dataset_.images->load(dataset_.samples[sample], worker.file);
   worker.times.read += seconds() - start;
   switch (options_.mode) {
     case LoaderOptions::Mode::train: {

@@ -19,7 +19,7 @@
 
 namespace ssd {
 
-// A picture that could not be used.
+// An image that could not be used.
 struct BadImage {
   std::uint32_t sample = 0;  // into Dataset::samples
   std::string file;
@@ -41,7 +41,7 @@ struct LoaderOptions {
   SampleOrder order = SampleOrder::shuffled;  // training
   AugmentOptions augment;                     // training
   BadImages bad_images = BadImages::replace;
-  // Called by next(), on the caller's thread, once for every bad picture.
+  // Called by next(), on the caller's thread, once for every bad image.
   std::function<void(const BadImage&)> on_bad_image;
   // Called by the worker that filled a slot; `buffer` (0 .. buffers - 1) tells batches alive at the same time
   // apart.
@@ -62,15 +62,15 @@ struct LoaderTimes {
 // Training: an endless stream of full batches. It is the epochs' orders put end to end: a batch at an epoch's
 // end runs over into the next epoch, so every sample is used exactly once an epoch and every batch has the
 // same size. Sample s of epoch e draws its random numbers from (seed, e, s) alone, so batches depend on
-// neither the number of threads nor the shards nor where the stream was resumed. A picture that cannot be
+// neither the number of threads nor the shards nor where the stream was resumed. An image that cannot be
 // read (missing, no JPEG, truncated, its size not as annotated) is replaced by the next one in the data set
 // that can, with its own random numbers.
 //
-// Evaluation: the samples in order, once, whole pictures, without targets. The last batch may hold fewer
-// samples than slots, the rest being zero; every shard gets the same number of batches. A bad picture's slot
+// Evaluation: the samples in order, once, whole images, without targets. The last batch may hold fewer
+// samples than slots, the rest being zero; every shard gets the same number of batches. A bad image's slot
 // is zero and has no sample: nothing may stand for it.
 //
-// The workers write pictures and targets straight into the batch; buffers go round, and once every picture
+// The workers write images and targets straight into the batch; buffers go round, and once every image
 // size has been seen no memory is allocated but by libjpeg. The data set must outlive the loader, and the
 // loader its batches. next() belongs to one thread; batches may be given back from any.
 class Loader {
@@ -89,7 +89,7 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   // The next batch; null after an evaluation's last. Throws what a worker threw for this batch: an Error
-  // naming the file under BadImages::fail, or when no picture at all can be read. Throws Error if the caller
+  // naming the file under BadImages::fail, or when no image at all can be read. Throws Error if the caller
   // holds all buffers.
   BatchPointer next();
   // Whether next() would not have to wait.
@@ -100,7 +100,7 @@ class Loader {
   // Boxes an image has room for: the data set's most, rounded up to a multiple of 16.
   int max_boxes() const { return max_boxes_; }
   LoaderTimes times() const;
-  // Different pictures found bad so far in batches handed out, and slots in which another stood in for one.
+  // Different images found bad so far in batches handed out, and slots in which another stood in for one.
   std::size_t bad_images() const { return bad_images_; }
   std::size_t replaced() const { return replaced_; }
 

@@ -57,25 +57,24 @@ namespace {
 
 constexpr int images = 9;
 
-// A cache of gray pictures of different sizes, with a box each, in `file`.
+// A cache of gray images of different sizes, with a box each, in `file`.
 void write_cache(const std::filesystem::path& file, RecordEncoding encoding) {
   CocoFile coco;
   coco.categories = {{.id = 1, .name = "a"}};
   CacheWriter writer(file, {.encoding = encoding});
   for (int i = 0; i < images; ++i) {
-    const Picture picture{
-        .width = 400 - 30 * i,
-        .height = 150 + 40 * i,
-        .rgb = std::vector<std::uint8_t>(std::size_t{3} * (400 - 30 * i) * (150 + 40 * i), 99)};
+    const Image image{.width = 400 - 30 * i,
+                      .height = 150 + 40 * i,
+                      .rgb = std::vector<std::uint8_t>(std::size_t{3} * (400 - 30 * i) * (150 + 40 * i), 99)};
     std::vector<std::byte> jpeg;
-    encode_jpeg(picture, 90, jpeg);
+    encode_jpeg(image, 90, jpeg);
     coco.images.push_back(
-        {.id = i, .file_name = fmt::format("{}.jpg", i), .width = picture.width, .height = picture.height});
+        {.id = i, .file_name = fmt::format("{}.jpg", i), .width = image.width, .height = image.height});
     coco.annotations.push_back(
         {.id = i + 1, .image_id = i, .category_id = 1, .bbox = {10, 10, 60.0 + i, 70}, .area = 1});
     const bool raw = encoding == RecordEncoding::raw;
-    writer.add({encoding, raw ? std::as_bytes(std::span(picture.rgb)) : std::span<const std::byte>(jpeg),
-                picture.width, picture.height});
+    writer.add({encoding, raw ? std::as_bytes(std::span(image.rgb)) : std::span<const std::byte>(jpeg),
+                image.width, image.height});
   }
   writer.finish(coco);
 }
@@ -86,7 +85,7 @@ TEST(LoaderMemory, NothingIsAllocatedOnceEverySizeWasSeen) {
         std::filesystem::path(testing::TempDir()) / fmt::format("loader_memory_{}.cache", ::getpid());
     write_cache(file, encoding);
     const Dataset dataset = open_dataset(file, "train2017");
-    // One worker, so that it is sure to have met every picture; no crops, so that sizes do not vary.
+    // One worker, so that it is sure to have met every image; no crops, so that sizes do not vary.
     Loader loader(dataset, {.batch_size = images, .threads = 1, .augment = {.crop = false}});
     for (int i = 0; i < 8; ++i) loader.next();
     const std::size_t before = allocations;
@@ -96,15 +95,15 @@ TEST(LoaderMemory, NothingIsAllocatedOnceEverySizeWasSeen) {
   }
 }
 
-// Photos of 48 MB each when decoded; one thread holds no more of them than it has to.
-TEST(CacheMemory, GrowsWithThePicturesAtWorkOnly) {
+// Images of 48 MB each when decoded; one thread holds no more of them than it has to.
+TEST(CacheMemory, GrowsWithTheImagesAtWorkOnly) {
   const std::filesystem::path folder =
       std::filesystem::path(testing::TempDir()) / fmt::format("cache_memory_{}", ::getpid());
   std::filesystem::create_directories(folder);
-  constexpr std::size_t picture_bytes = std::size_t{3} * 4000 * 4000;
+  constexpr std::size_t image_bytes = std::size_t{3} * 4000 * 4000;
   {
     std::vector<std::byte> jpeg;
-    encode_jpeg({4000, 4000, std::vector<std::uint8_t>(picture_bytes, 99)}, 90, jpeg);
+    encode_jpeg({4000, 4000, std::vector<std::uint8_t>(image_bytes, 99)}, 90, jpeg);
     std::ofstream(folder / "a.jpg", std::ios::binary)
         .write(reinterpret_cast<const char*>(jpeg.data()), static_cast<std::streamsize>(jpeg.size()));
   }
@@ -122,9 +121,9 @@ TEST(CacheMemory, GrowsWithThePicturesAtWorkOnly) {
     build_cache({folder / "a.json", folder}, folder / "a.cache", options);
     return most_held - before;
   };
-  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg}), picture_bytes / 2);                 // rows only
-  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg, .quality = 80}), 3 * picture_bytes);  // two at work
-  EXPECT_LT(peak({.encoding = RecordEncoding::raw}), 4 * picture_bytes);  // 128 MiB, and one in the making
+  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg}), image_bytes / 2);                 // rows only
+  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg, .quality = 80}), 3 * image_bytes);  // two at work
+  EXPECT_LT(peak({.encoding = RecordEncoding::raw}), 4 * image_bytes);  // 128 MiB, and one in the making
   std::filesystem::remove_all(folder);
 }
 

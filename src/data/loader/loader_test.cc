@@ -18,7 +18,7 @@
 namespace ssd {
 namespace {
 
-// A COCO folder of small pictures, each with a few boxes, made anew for every test.
+// A COCO folder of small images, each with a few boxes, made anew for every test.
 class LoaderTest : public testing::Test {
  protected:
   static constexpr int images = 13;
@@ -40,17 +40,17 @@ class LoaderTest : public testing::Test {
                                     .category_id = k % 2 ? 2 : 7,
                                     .bbox = {5.0 + 12 * k, 8.0 + 9 * k, 30.0 + i, 40.0 + k},
                                     .area = 1});
-      write_picture(i, width, height);
+      write_image(i, width, height);
     }
     std::ofstream(folder_ / "annotations/instances_train2017.json") << write_coco(coco);
   }
 
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  std::filesystem::path picture(int i) const { return folder_ / "train2017" / fmt::format("{}.jpg", i); }
+  std::filesystem::path image_file(int i) const { return folder_ / "train2017" / fmt::format("{}.jpg", i); }
 
-  void write_picture(int i, int width, int height) const {
-    Picture drawn{.width = width, .height = height, .rgb = {}};
+  void write_image(int i, int width, int height) const {
+    Image drawn{.width = width, .height = height, .rgb = {}};
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x)
         for (int c = 0; c < 3; ++c)
@@ -58,7 +58,7 @@ class LoaderTest : public testing::Test {
                                                                   std::cos(0.03 * x * c)));
     std::vector<std::byte> bytes;
     encode_jpeg(drawn, 90, bytes);
-    std::ofstream(picture(i), std::ios::binary)
+    std::ofstream(image_file(i), std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
 
@@ -202,7 +202,7 @@ TEST_F(LoaderTest, EvaluatesEverySampleOnceWithAPartialLastBatch) {
         for (int slot = 0; slot < 5; ++slot) {
           const std::uint32_t sample = batch->sample_indices[slot];
           const auto image =
-              batch->images.as<std::uint8_t>().subspan(Augmenter::kBytes * slot, Augmenter::kBytes);
+              batch->images.as<std::uint8_t>().subspan(Augmenter::image_bytes * slot, Augmenter::image_bytes);
           const bool black = std::ranges::all_of(image, [](std::uint8_t value) { return value == 0; });
           EXPECT_EQ(black, slot >= batch->valid);
           EXPECT_EQ(sample == Batch::no_sample, slot >= batch->valid);
@@ -229,14 +229,14 @@ void spoil(const std::filesystem::path& folder) {
   std::filesystem::create_directory(file(12));
 }
 
-constexpr AugmentOptions whole_pictures{.crop = false, .flip = true, .colour = true};
+constexpr AugmentOptions whole_images{.crop = false, .flip = true, .colour = true};
 
-TEST_F(LoaderTest, NamesBadPicturesOnceAndPutsOthersInTheirPlace) {
+TEST_F(LoaderTest, NamesBadImagesOnceAndPutsOthersInTheirPlace) {
   const Dataset set = dataset();
   spoil(folder_);
   const auto print_all = [&](int threads) {
     std::map<std::string, int> named;
-    LoaderOptions options{.batch_size = 4, .threads = threads, .seed = 2, .augment = whole_pictures};
+    LoaderOptions options{.batch_size = 4, .threads = threads, .seed = 2, .augment = whole_images};
     options.on_bad_image = [&](const BadImage& bad) {
       ++named[bad.file];
       EXPECT_EQ(bad.file, set.samples[bad.sample].file);
@@ -263,7 +263,7 @@ TEST_F(LoaderTest, NamesBadPicturesOnceAndPutsOthersInTheirPlace) {
   EXPECT_EQ(used, expected);
 }
 
-TEST_F(LoaderTest, LeavesBadPicturesOutOfEvaluation) {
+TEST_F(LoaderTest, LeavesBadImagesOutOfEvaluation) {
   const Dataset set = dataset();
   spoil(folder_);
   Loader loader(set, {.mode = LoaderOptions::Mode::evaluate, .batch_size = 13, .threads = 2});
@@ -277,12 +277,12 @@ TEST_F(LoaderTest, LeavesBadPicturesOutOfEvaluation) {
   EXPECT_EQ(loader.replaced(), 0u);
 }
 
-TEST_F(LoaderTest, FailsOnBadPicturesWhenAsked) {
+TEST_F(LoaderTest, FailsOnBadImagesWhenAsked) {
   const Dataset set = dataset();
   spoil(folder_);
   Loader loader(set, {.batch_size = 13,
                       .threads = 2,
-                      .augment = whole_pictures,
+                      .augment = whole_images,
                       .bad_images = LoaderOptions::BadImages::fail});
   for (int i = 0; i < 2; ++i) {
     try {
@@ -294,7 +294,7 @@ TEST_F(LoaderTest, FailsOnBadPicturesWhenAsked) {
   }
 }
 
-TEST_F(LoaderTest, FailsWhenNoPictureCanBeRead) {
+TEST_F(LoaderTest, FailsWhenNoImageCanBeRead) {
   const Dataset set = dataset();
   std::filesystem::remove_all(folder_ / "train2017");
   Loader loader(set, {.batch_size = 4, .threads = 2});
@@ -302,7 +302,7 @@ TEST_F(LoaderTest, FailsWhenNoPictureCanBeRead) {
     loader.next();
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_TRUE(std::string_view(error.what()).starts_with("13 pictures in a row")) << error.what();
+    EXPECT_TRUE(std::string_view(error.what()).starts_with("13 images in a row")) << error.what();
   }
 }
 
@@ -320,7 +320,7 @@ TEST_F(LoaderTest, GivesTheSameBatchesFromACache) {
   }
 }
 
-TEST_F(LoaderTest, CacheLeavesOutBadPicturesAndShrinksLargeOnes) {
+TEST_F(LoaderTest, CacheLeavesOutBadImagesAndShrinksLargeOnes) {
   spoil(folder_);
   const std::filesystem::path file = folder_ / "small.cache";
   const CacheReport report = build_cache(coco_paths(folder_, "train2017"), file,

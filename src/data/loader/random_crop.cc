@@ -22,10 +22,10 @@ bool accepted(std::span<const LabeledBox> boxes, const Box& crop, float threshol
 }  // namespace
 
 Box random_crop(std::span<const LabeledBox> boxes, Random& random, const RandomCropOptions& options) {
-  if (boxes.empty()) return whole_picture;
+  if (boxes.empty()) return whole_image;
   while (true) {
     const std::uint64_t choice = random.below(options.thresholds.size() + 1);
-    if (choice == options.thresholds.size()) return whole_picture;
+    if (choice == options.thresholds.size()) return whole_image;
     const double width = random.uniform(options.min_size, options.max_size);
     const double height = random.uniform(options.min_size, options.max_size);
     const double aspect = width / height;
@@ -41,7 +41,7 @@ Box random_crop(std::span<const LabeledBox> boxes, Random& random, const RandomC
 void keep_boxes(std::span<const LabeledBox> boxes, const Box& crop, const Box& frame,
                 std::vector<LabeledBox>& kept) {
   kept.clear();
-  const bool all = crop == whole_picture;
+  const bool all = crop == whole_image;
   const float width = frame.right - frame.left;
   const float height = frame.bottom - frame.top;
   for (const LabeledBox& labeled : boxes) {

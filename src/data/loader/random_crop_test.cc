@@ -11,7 +11,7 @@
 namespace ssd {
 namespace {
 
-// The boxes of each picture of coco-subset's training split that has any.
+// The boxes of each image of coco-subset's training split that has any.
 std::vector<std::vector<LabeledBox>> training_boxes(const std::string& path) {
   std::ifstream stream(path);
   const auto json = nlohmann::json::parse(stream);
@@ -46,20 +46,20 @@ void expect_near(const std::vector<double>& got, const nlohmann::json& expected,
 TEST(RandomCrop, IsDistributedAsDalis) {
   SSD_NEEDS_GOLDEN("augment.json");
   const auto golden = GoldenFile::json("augment.json").at("random_crop");
-  const auto pictures = training_boxes(std::string(SSD_SOURCE_DIR) +
-                                       "/../shared/data/coco-subset/annotations/instances_train2017.json");
-  ASSERT_EQ(pictures.size(), 237u);
+  const auto images = training_boxes(std::string(SSD_SOURCE_DIR) +
+                                     "/../shared/data/coco-subset/annotations/instances_train2017.json");
+  ASSERT_EQ(images.size(), 237u);
   std::vector<double> widths, heights, areas;
   double whole = 0, kept_share = 0, count = 0;
   for (std::uint32_t pass = 0; pass < 40; ++pass) {
-    for (std::size_t i = 0; i < pictures.size(); ++i) {
+    for (std::size_t i = 0; i < images.size(); ++i) {
       Random random(11, pass, i);
-      const Box crop = random_crop(pictures[i], random);
+      const Box crop = random_crop(images[i], random);
       std::vector<LabeledBox> kept;
-      keep_boxes(pictures[i], crop, crop, kept);
-      kept_share += static_cast<double>(kept.size()) / static_cast<double>(pictures[i].size());
+      keep_boxes(images[i], crop, crop, kept);
+      kept_share += static_cast<double>(kept.size()) / static_cast<double>(images[i].size());
       ++count;
-      if (crop == whole_picture) {
+      if (crop == whole_image) {
         ++whole;
         continue;
       }
@@ -81,7 +81,7 @@ TEST(RandomCrop, StaysInsideAndKeepsABox) {
   for (std::uint64_t i = 0; i < 2000; ++i) {
     Random random(3, 0, i);
     const Box crop = random_crop(boxes, random);
-    if (crop == whole_picture) continue;
+    if (crop == whole_image) continue;
     ++crops;
     EXPECT_GE(crop.left, 0);
     EXPECT_LE(crop.right, 1.0001f);
@@ -96,7 +96,7 @@ TEST(RandomCrop, StaysInsideAndKeepsABox) {
 
 TEST(RandomCrop, NeedsNoBoxes) {
   Random random(1, 0, 0);
-  EXPECT_EQ(random_crop({}, random), whole_picture);
+  EXPECT_EQ(random_crop({}, random), whole_image);
 }
 
 TEST(KeepBoxes, DropsClipsAndMoves) {
@@ -109,7 +109,7 @@ TEST(KeepBoxes, DropsClipsAndMoves) {
   ASSERT_EQ(kept.size(), 1u);
   EXPECT_EQ(kept[0].label, 2);
   EXPECT_EQ(kept[0].box, (Box{0, 0, 0.5f, 0.5f}));
-  keep_boxes(boxes, whole_picture, whole_picture, kept);
+  keep_boxes(boxes, whole_image, whole_image, kept);
   EXPECT_EQ(kept.size(), 2u);
 }
 

@@ -51,23 +51,24 @@ std::map<std::string, fs::path> annotation_files(const fs::path& folder) {
   return plain;
 }
 
-void add_picture_findings(const CheckedPicture& picture, const std::string& place, CheckReport& report) {
-  switch (picture.state) {
-    case CheckedPicture::State::good:
+void add_image_findings(const CheckedImage& image, const std::string& place, CheckReport& report) {
+  switch (image.state) {
+    case CheckedImage::State::good:
       break;
-    case CheckedPicture::State::missing:
-      report.findings.push_back({CheckProblem::picture_missing, place, picture.reason});
+    case CheckedImage::State::missing:
+      report.findings.push_back({CheckProblem::image_missing, place, image.reason});
       break;
-    case CheckedPicture::State::broken:
-      report.findings.push_back({CheckProblem::picture_broken, place, picture.reason});
+    case CheckedImage::State::broken:
+      report.findings.push_back({CheckProblem::image_broken, place, image.reason});
       break;
   }
 }
 
-// The boxes of a picture that EXIF turns may have been drawn on the turned one or on the stored one.
-bool fits(const CheckedPicture& picture, const CocoImage& image) {
-  const bool stored = picture.width == image.width && picture.height == image.height;
-  return stored || (picture.turn.transpose && picture.width == image.height && picture.height == image.width);
+// The boxes may have been drawn on the stored image or on the one that its EXIF orientation makes of it.
+bool fits(const CheckedImage& checked, const CocoImage& image) {
+  const bool stored = checked.width == image.width && checked.height == image.height;
+  return stored ||
+         (checked.orientation.transpose && checked.width == image.height && checked.height == image.width);
 }
 
 // A training split has to have something to train on.
@@ -80,21 +81,21 @@ void check_for_training(const CocoFile& coco, const CocoPaths& paths, const std:
                                          coco.images.size(), coco.annotations.size())});
 }
 
-// Notes pictures with boxes that may be on the turned or on the stored one.
-void note_turned_in_place(const CocoFile& coco, const std::vector<CheckedPicture>& pictures,
-                          const std::vector<std::string>& places, CheckReport& report) {
+// Notes images whose boxes may have been drawn in the stored or in the EXIF orientation.
+void note_ambiguous_orientation(const CocoFile& coco, const std::vector<CheckedImage>& checked,
+                                const std::vector<std::string>& places, CheckReport& report) {
   std::set<std::int64_t> with_boxes;
   for (const CocoAnnotation& annotation : coco.annotations) with_boxes.insert(annotation.image_id);
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const CheckedPicture& picture = pictures[i];
+  for (std::size_t i = 0; i < checked.size(); ++i) {
+    const CheckedImage& image = checked[i];
     if (!with_boxes.contains(coco.images[i].id) ||
-        !turns_in_place(picture.turn, picture.width, picture.height))
+        !is_ambiguous(image.orientation, image.width, image.height))
       continue;
     report.findings.push_back(
-        {CheckProblem::turned_in_place, places[i],
-         fmt::format("EXIF orientation {}, {}x{}; if its boxes are wrong, turn the file "
+        {CheckProblem::orientation_ambiguous, places[i],
+         fmt::format("EXIF orientation {}, {}x{}; if its boxes are wrong, rotate the file "
                      "(exiftran -ai)",
-                     picture.orientation, picture.width, picture.height)});
+                     image.orientation_tag, image.width, image.height)});
   }
 }
 
@@ -111,18 +112,18 @@ void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string
     files.push_back(paths.images / image.file_name);
     places.push_back(files.back().string());
   }
-  const std::vector<CheckedPicture> pictures = check_pictures(files, options);
-  summarize_pictures(pictures, summary);
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    add_picture_findings(pictures[i], places[i], report);
+  const std::vector<CheckedImage> checked = check_images(files, options);
+  summarize_images(checked, summary);
+  for (std::size_t i = 0; i < checked.size(); ++i) {
+    add_image_findings(checked[i], places[i], report);
     const CocoImage& image = coco.images[i];
-    if (pictures[i].state == CheckedPicture::State::good && !fits(pictures[i], image)) {
+    if (checked[i].state == CheckedImage::State::good && !fits(checked[i], image)) {
       report.findings.push_back({CheckProblem::size_differs, places[i],
-                                 fmt::format("got {}x{}, expected {}x{} as annotated", pictures[i].width,
-                                             pictures[i].height, image.width, image.height)});
+                                 fmt::format("got {}x{}, expected {}x{} as annotated", checked[i].width,
+                                             checked[i].height, image.width, image.height)});
     }
   }
-  note_turned_in_place(coco, pictures, places, report);
+  note_ambiguous_orientation(coco, checked, places, report);
 }
 
 std::string without_prefix(std::string text, const std::string& prefix) {
@@ -145,14 +146,14 @@ void check_files(const std::vector<fs::path>& files, const std::string& name, co
   CheckSummary& summary = report.summaries.emplace_back();
   summary.name = name;
   summary.images = files.size();
-  const std::vector<CheckedPicture> pictures = check_pictures(files, options);
-  summarize_pictures(pictures, summary);
+  const std::vector<CheckedImage> checked = check_images(files, options);
+  summarize_images(checked, summary);
   std::vector<double> widths, heights;
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    add_picture_findings(pictures[i], files[i].string(), report);
-    if (pictures[i].state != CheckedPicture::State::good) continue;
-    widths.push_back(pictures[i].width);
-    heights.push_back(pictures[i].height);
+  for (std::size_t i = 0; i < checked.size(); ++i) {
+    add_image_findings(checked[i], files[i].string(), report);
+    if (checked[i].state != CheckedImage::State::good) continue;
+    widths.push_back(checked[i].width);
+    heights.push_back(checked[i].height);
   }
   summary.width = spread_of(std::move(widths));
   summary.height = spread_of(std::move(heights));
@@ -173,13 +174,13 @@ void check_cache(const fs::path& file, const CheckOptions& options, CheckReport&
                              cache->encoding() == RecordEncoding::raw ? "raw" : "JPEG");
   find_annotation_problems(coco, file.string(), report.findings);
   summarize_annotations(coco, summary);
-  const std::vector<CheckedPicture> pictures = check_records(*cache, options);
-  summarize_pictures(pictures, summary);
+  const std::vector<CheckedImage> checked = check_records(*cache, options);
+  summarize_images(checked, summary);
   std::vector<std::string> places;
   for (const CocoImage& image : coco.images)
     places.push_back(fmt::format("{}: {}", file.string(), image.file_name));
-  for (std::size_t i = 0; i < pictures.size(); ++i) add_picture_findings(pictures[i], places[i], report);
-  note_turned_in_place(coco, pictures, places, report);
+  for (std::size_t i = 0; i < checked.size(); ++i) add_image_findings(checked[i], places[i], report);
+  note_ambiguous_orientation(coco, checked, places, report);
 }
 
 // `train --data` looks for two names.
@@ -201,7 +202,7 @@ void check_coco_folder(const fs::path& folder, const CheckOptions& options, Chec
   }
 }
 
-void check_picture_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
+void check_image_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
   FolderWalk walk;
   walk.add(folder);
   for (const FolderWalk::Unreadable& one : walk.unreadable())
@@ -210,7 +211,7 @@ void check_picture_folder(const fs::path& folder, const CheckOptions& options, C
   std::ranges::copy_if(walk.files(), std::back_inserter(files), is_jpeg_name);
   if (files.empty() && report.findings.empty()) {
     throw Error(
-        "{}: got neither annotations/instances_*.json nor a JPEG, expected a COCO folder or pictures; check "
+        "{}: got neither annotations/instances_*.json nor a JPEG, expected a COCO folder or images; check "
         "the path",
         folder.string());
   }
@@ -236,7 +237,7 @@ CheckReport check_path(const fs::path& path, const CheckOptions& options) {
   } else if (!annotation_files(path).empty()) {
     check_coco_folder(path, options, report);
   } else {
-    check_picture_folder(path, options, report);
+    check_image_folder(path, options, report);
   }
   report.seconds = stopwatch.seconds();
   return report;

@@ -18,35 +18,35 @@ namespace ssd {
 enum class CheckProblem {
   annotations_unreadable,  // the annotation file is missing, no JSON or no COCO file
   duplicate_image_id,
-  duplicate_file_name,  // two images of the annotation file share a picture
+  duplicate_file_name,  // two images of the annotation file share a file
   duplicate_annotation_id,
   duplicate_category,  // id or name
   unknown_image,       // an annotation of an image id that is not in the list
   unknown_category,
   box_without_size,  // width or height not positive
-  box_outside,       // reaches over the picture's edge by more than half a pixel
-  picture_missing,
-  picture_broken,   // cannot be decoded to the end
-  size_differs,     // the picture's size is not the annotated one, turned by EXIF or not
-  cache_damaged,    // a record cache that does not open
-  no_boxes,         // nothing to train on in the annotations of a training split
-  boxes_as_shares,  // most boxes of a file lie within the first pixel
-  path_unreadable,  // a folder or a link that cannot be followed
+  box_outside,       // reaches over the image's edge by more than half a pixel
+  image_missing,
+  image_broken,      // cannot be decoded to the end
+  size_differs,      // the image has the annotated size in neither orientation
+  cache_damaged,     // a record cache that does not open
+  no_boxes,          // nothing to train on in the annotations of a training split
+  boxes_normalized,  // most boxes of a file lie within the first pixel
+  path_unreadable,   // a folder or a link that cannot be followed
   // From here on notes: they need a look, but the data may be right.
-  turned_in_place,      // EXIF turns the picture, and its size does not tell which way its boxes were drawn
-  split_of_other_name,  // training takes the annotation file only where it is named
+  orientation_ambiguous,  // the size does not tell whether boxes follow the EXIF orientation
+  split_of_other_name,    // training takes the annotation file only where it is named
 };
 inline constexpr std::size_t check_problem_count = 18;
-inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::turned_in_place; }
+inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::orientation_ambiguous; }
 
-// "picture_missing": the names in JSON.
+// "image_missing": the names in JSON.
 const char* name_of(CheckProblem problem);
-// "pictures missing": for people.
+// "images missing": for people.
 const char* describe(CheckProblem problem);
 
 struct CheckFinding {
   CheckProblem problem;
-  std::string place;   // the picture, or the annotation file with what in it ("a.json: annotation 17")
+  std::string place;   // the image, or the annotation file with what in it ("a.json: annotation 17")
   std::string detail;  // "got 640x480, expected 480x640"
 };
 
@@ -57,18 +57,18 @@ struct CheckSpread {
   double max = 0;
 };
 
-// What there is in one annotation file, or in a folder (or file) of pictures without annotations.
+// What there is in one annotation file, or in a folder (or file) of images without annotations.
 struct CheckSummary {
   std::string name;  // "val2017", the folder, or the file
   bool annotated = false;
 
   std::size_t images = 0;
-  CheckSpread width, height;  // as annotated, or of the pictures where they are not annotated
-  std::size_t pictures_decoded = 0;
-  std::uint64_t picture_bytes = 0;
+  CheckSpread width, height;  // as annotated, or of the images where they are not annotated
+  std::size_t images_decoded = 0;
+  std::uint64_t image_bytes = 0;
   std::size_t gray = 0;
-  std::size_t cmyk = 0;    // or YCCK
-  std::size_t turned = 0;  // pictures that EXIF says to turn
+  std::size_t cmyk = 0;           // or YCCK
+  std::size_t exif_oriented = 0;  // images with an EXIF orientation other than upright
 
   std::size_t boxes = 0;  // crowd boxes included
   std::size_t crowd_boxes = 0;
@@ -97,19 +97,19 @@ struct CheckReport {
 
 struct CheckOptions {
   int threads = 0;  // 0: one for each processor
-  // Every `pictures` is decoded to its last pixel, or only its header is read.
-  enum class Pictures { decode, headers };
-  Pictures pictures = Pictures::decode;
+  // Every image is decoded to its last pixel, or only its header is read.
+  enum class Images { decode, headers };
+  Images images = Images::decode;
   std::function<void(std::size_t done, std::size_t total)> progress;  // from any thread, one at a time
 };
 
-// `path` is a JPEG file, a record cache, a COCO folder (annotations/instances_*.json, each with its pictures
+// `path` is a JPEG file, a record cache, a COCO folder (annotations/instances_*.json, each with its images
 // where coco_paths() finds them), or any folder, below which every file named as a JPEG is checked, as
 // FolderWalk finds them. What is wrong with the data is in the report; Error is thrown only where
 // there is nothing to check: no such path, no JPEG in the folder.
 CheckReport check_path(const std::filesystem::path& path, const CheckOptions& options = {});
 
-// One annotation file and its pictures, wherever they lie.
+// One annotation file and its images, wherever they lie.
 CheckReport check_coco(const CocoPaths& paths, const std::string& name, const CheckOptions& options = {});
 
 }  // namespace ssd

@@ -106,7 +106,7 @@ class AnnotationChecker {
   }
 
   static bool remains(const CocoAnnotation& annotation, const CocoImage& image) {
-    const Box box = box_shares(annotation.bbox, image.width, image.height);
+    const Box box = normalized_box(annotation.bbox, image.width, image.height);
     return box.left < box.right && box.top < box.bottom;
   }
 
@@ -118,9 +118,9 @@ class AnnotationChecker {
           return left >= 0 && top >= 0 && left + width <= 1 && top + height <= 1;
         }));
     if (2 * tiny <= coco_.annotations.size()) return;
-    findings_.push_back({CheckProblem::boxes_as_shares, file_,
+    findings_.push_back({CheckProblem::boxes_normalized, file_,
                          fmt::format("got {} of {} boxes within the first pixel, expected pixels; are these "
-                                     "shares of the picture? Multiply by its width and height",
+                                     "normalized coordinates? Multiply by the image's width and height",
                                      tiny, coco_.annotations.size())});
   }
 

@@ -14,7 +14,7 @@ namespace ssd {
 void find_annotation_problems(const CocoFile& coco, const std::string& file,
                               std::vector<CheckFinding>& findings);
 
-// Boxes that data sets take: of a known image and category, with an area that remains within the picture.
+// Boxes that data sets take: of a known image and category, with an area that remains within the image.
 std::size_t usable_boxes(const CocoFile& coco);
 
 // Counts and sizes of images and boxes.

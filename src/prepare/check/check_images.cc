@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What one thread needs for many pictures.
+// What one thread needs for many images.
 struct Reader {
   JpegDecoder decoder;
   std::vector<std::byte> buffer;
@@ -26,62 +26,62 @@ void decode(JpegDecoder& decoder, const JpegInfo& info) {
   while (decoder.rows_left() > 0) decoder.read_rows();
 }
 
-void check_jpeg(std::span<const std::byte> bytes, CheckOptions::Pictures pictures, JpegDecoder& decoder,
-                CheckedPicture& picture) {
+void check_jpeg(std::span<const std::byte> bytes, CheckOptions::Images images, JpegDecoder& decoder,
+                CheckedImage& image) {
   const JpegInfo info = decoder.open(bytes);
-  picture.width = info.width;
-  picture.height = info.height;
-  picture.components = info.components;
-  picture.orientation = info.orientation;
-  picture.turn = turn_of_orientation(info.orientation);
-  if (pictures == CheckOptions::Pictures::decode) decode(decoder, info);
+  image.width = info.width;
+  image.height = info.height;
+  image.components = info.components;
+  image.orientation_tag = info.orientation;
+  image.orientation = orientation_of_tag(info.orientation);
+  if (images == CheckOptions::Images::decode) decode(decoder, info);
 }
 
 // The finding names the file already.
-void break_picture(CheckedPicture& picture, std::string reason, const std::string& name) {
-  picture.state = CheckedPicture::State::broken;
+void break_image(CheckedImage& image, std::string reason, const std::string& name) {
+  image.state = CheckedImage::State::broken;
   if (reason.starts_with(name + ": ")) reason.erase(0, name.size() + 2);
-  picture.reason = std::move(reason);
+  image.reason = std::move(reason);
 }
 
-CheckedPicture check_picture(const fs::path& file, CheckOptions::Pictures pictures, Reader& reader) {
-  CheckedPicture picture;
+CheckedImage check_image(const fs::path& file, CheckOptions::Images images, Reader& reader) {
+  CheckedImage image;
   std::error_code error;
   if (!fs::exists(file, error)) {
-    picture.state = CheckedPicture::State::missing;
-    picture.reason = error ? error.message() : "no such file";
-    return picture;
+    image.state = CheckedImage::State::missing;
+    image.reason = error ? error.message() : "no such file";
+    return image;
   }
   try {
     const auto bytes = read_file(file.string(), reader.buffer);
-    picture.bytes = bytes.size();
-    check_jpeg(bytes, pictures, reader.decoder, picture);
+    image.bytes = bytes.size();
+    check_jpeg(bytes, images, reader.decoder, image);
   } catch (const Error& broken) {
-    break_picture(picture, broken.what(), file.string());
+    break_image(image, broken.what(), file.string());
   }
-  return picture;
+  return image;
 }
 
-CheckedPicture check_record(const RecordCache& cache, std::size_t index, CheckOptions::Pictures pictures,
-                            Reader& reader) {
-  CheckedPicture picture;
+CheckedImage check_record(const RecordCache& cache, std::size_t index, CheckOptions::Images images,
+                          Reader& reader) {
+  CheckedImage image;
   try {
     const Record record = cache.record(index);
-    picture.bytes = record.bytes.size();
-    picture.width = record.width;
-    picture.height = record.height;
-    picture.components = 3;
-    if (record.encoding == RecordEncoding::jpeg) check_jpeg(record.bytes, pictures, reader.decoder, picture);
+    image.bytes = record.bytes.size();
+    image.width = record.width;
+    image.height = record.height;
+    image.components = 3;
+    if (record.encoding == RecordEncoding::jpeg) check_jpeg(record.bytes, images, reader.decoder, image);
   } catch (const Error& broken) {
-    break_picture(picture, broken.what(), cache.annotations().images[index].file_name);
+    break_image(image, broken.what(), cache.annotations().images[index].file_name);
   }
-  return picture;
+  return image;
 }
 
-// `check` makes a picture of its index and a thread's reader.
+// `check` makes an image of its index and a thread's reader.
 template <typename Check>
-std::vector<CheckedPicture> check_all(std::size_t count, const CheckOptions& options, const Check& check) {
-  std::vector<CheckedPicture> checked(count);
+std::vector<CheckedImage> check_all(std::size_t count, const CheckOptions& options, const Check& check) {
+  std::vector<CheckedImage> checked(count);
   const auto threads =
       static_cast<std::size_t>(options.threads > 0 ? options.threads : available_processors());
   std::atomic<std::size_t> next{0};
@@ -107,26 +107,26 @@ std::vector<CheckedPicture> check_all(std::size_t count, const CheckOptions& opt
 
 }  // namespace
 
-std::vector<CheckedPicture> check_pictures(const std::vector<fs::path>& files, const CheckOptions& options) {
+std::vector<CheckedImage> check_images(const std::vector<fs::path>& files, const CheckOptions& options) {
   return check_all(files.size(), options, [&](std::size_t i, Reader& reader) {
-    return check_picture(files[i], options.pictures, reader);
+    return check_image(files[i], options.images, reader);
   });
 }
 
-std::vector<CheckedPicture> check_records(const RecordCache& cache, const CheckOptions& options) {
+std::vector<CheckedImage> check_records(const RecordCache& cache, const CheckOptions& options) {
   return check_all(cache.size(), options, [&](std::size_t i, Reader& reader) {
-    return check_record(cache, i, options.pictures, reader);
+    return check_record(cache, i, options.images, reader);
   });
 }
 
-void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummary& summary) {
-  for (const CheckedPicture& picture : pictures) {
-    summary.picture_bytes += picture.bytes;
-    if (picture.state != CheckedPicture::State::good) continue;
-    ++summary.pictures_decoded;
-    if (picture.components == 1) ++summary.gray;
-    if (picture.components == 4) ++summary.cmyk;
-    if (picture.turn != Turn{}) ++summary.turned;
+void summarize_images(const std::vector<CheckedImage>& images, CheckSummary& summary) {
+  for (const CheckedImage& image : images) {
+    summary.image_bytes += image.bytes;
+    if (image.state != CheckedImage::State::good) continue;
+    ++summary.images_decoded;
+    if (image.components == 1) ++summary.gray;
+    if (image.components == 4) ++summary.cmyk;
+    if (image.orientation != Orientation{}) ++summary.exif_oriented;
   }
 }
 

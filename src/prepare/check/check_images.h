@@ -1,4 +1,4 @@
-// Decoding many pictures to see whether they can be.
+// Decoding many images to see whether they can be.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace ssd {
 
-struct CheckedPicture {
+struct CheckedImage {
   enum class State { good, missing, broken };
   State state = State::good;
   std::string reason;  // why it is missing or broken
@@ -20,19 +20,19 @@ struct CheckedPicture {
   int width = 0;  // as stored
   int height = 0;
   int components = 0;
-  int orientation = 1;  // EXIF's, and the turn that it asks for
-  Turn turn;
+  int orientation_tag = 1;  // EXIF's, 1 to 8, and what it means
+  Orientation orientation;
 };
 
 // One for each file, in their order.
-std::vector<CheckedPicture> check_pictures(const std::vector<std::filesystem::path>& files,
-                                           const CheckOptions& options);
+std::vector<CheckedImage> check_images(const std::vector<std::filesystem::path>& files,
+                                       const CheckOptions& options);
 
 // The same of a cache's records, whose checksums are compared as well.
-std::vector<CheckedPicture> check_records(const RecordCache& cache, const CheckOptions& options);
+std::vector<CheckedImage> check_records(const RecordCache& cache, const CheckOptions& options);
 
-// Adds what the pictures are to the summary.
-void summarize_pictures(const std::vector<CheckedPicture>& pictures, CheckSummary& summary);
+// Adds what the images are to the summary.
+void summarize_images(const std::vector<CheckedImage>& images, CheckSummary& summary);
 
 CheckSpread spread_of(std::vector<double> values);
 

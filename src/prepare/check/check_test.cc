@@ -17,7 +17,7 @@ const fs::path shared = fs::path(SSD_SOURCE_DIR) / "../shared/data";
 
 class CheckTest : public FolderTest {
  protected:
-  // A COCO folder of one picture, 40 x 30, with one box; `replace` changes its annotation file.
+  // A COCO folder of one image, 40 x 30, with one box; `replace` changes its annotation file.
   void write_coco(const std::string& from = "", const std::string& to = "") const {
     write_jpeg("coco/val2017/a.jpg", 40, 30);
     write_jpeg("coco/val2017/b.jpg", 40, 30);
@@ -54,7 +54,7 @@ TEST_F(CheckTest, AGoodFolderIsGoodAndCounted) {
   const CheckSummary& summary = report.summaries[0];
   EXPECT_EQ(summary.name, "val2017");
   EXPECT_EQ(summary.images, 2u);
-  EXPECT_EQ(summary.pictures_decoded, 2u);
+  EXPECT_EQ(summary.images_decoded, 2u);
   EXPECT_EQ(summary.images_without_boxes, 1u);
   EXPECT_EQ(summary.crowd_boxes, 1u);
   EXPECT_EQ(summary.small, 1u);  // 12 square pixels; 1200 is above 32 x 32
@@ -92,30 +92,30 @@ TEST_F(CheckTest, FindsEveryKindOfProblemInAnnotations) {
              "instances_val2017.json", "byte");
 }
 
-TEST_F(CheckTest, FindsEveryKindOfProblemInPictures) {
-  expect_one(check_with(R"("b.jpg")", R"("c.jpg")"), CheckProblem::picture_missing, "val2017/c.jpg",
+TEST_F(CheckTest, FindsEveryKindOfProblemInImages) {
+  expect_one(check_with(R"("b.jpg")", R"("c.jpg")"), CheckProblem::image_missing, "val2017/c.jpg",
              "no such file");
   expect_one(check_with(R"("width": 40, "height": 30},)", R"("width": 41, "height": 30},)"),
              CheckProblem::size_differs, "val2017/a.jpg", "got 40x30, expected 41x30");
   write_coco();
   fs::resize_file(root_ / "coco/val2017/b.jpg", fs::file_size(root_ / "coco/val2017/b.jpg") - 150);
   const CheckReport truncated = check_path(root_ / "coco");
-  expect_one(truncated, CheckProblem::picture_broken, "val2017/b.jpg", "");
+  expect_one(truncated, CheckProblem::image_broken, "val2017/b.jpg", "");
   EXPECT_FALSE(truncated.findings[0].detail.empty());
-  EXPECT_EQ(truncated.summaries[0].pictures_decoded, 1u);
+  EXPECT_EQ(truncated.summaries[0].images_decoded, 1u);
   // The header alone does not tell.
-  EXPECT_TRUE(check_path(root_ / "coco", {.pictures = CheckOptions::Pictures::headers}).good());
+  EXPECT_TRUE(check_path(root_ / "coco", {.images = CheckOptions::Images::headers}).good());
   write("coco/val2017/b.jpg", "");
-  expect_one(check_path(root_ / "coco"), CheckProblem::picture_broken, "val2017/b.jpg", "empty");
+  expect_one(check_path(root_ / "coco"), CheckProblem::image_broken, "val2017/b.jpg", "empty");
 }
 
-TEST_F(CheckTest, PicturesTurnedByExifFitEitherWay) {
+TEST_F(CheckTest, ImagesWithAnExifOrientationFitEitherWay) {
   write_coco();
   write_jpeg("coco/val2017/a.jpg", 40, 30, 6);
   write_jpeg("coco/val2017/b.jpg", 30, 40, 6);
   const CheckReport report = check_path(root_ / "coco");
   EXPECT_TRUE(report.good()) << report.to_text();
-  EXPECT_EQ(report.summaries[0].turned, 2u);
+  EXPECT_EQ(report.summaries[0].exif_oriented, 2u);
   write_jpeg("coco/val2017/b.jpg", 30, 40);
   expect_one(check_path(root_ / "coco"), CheckProblem::size_differs, "b.jpg", "got 30x40");
 }
@@ -128,9 +128,9 @@ TEST_F(CheckTest, ChecksOneFileAFolderAndAnyPaths) {
   write("coco/val2017/deep/c.JPG", "no jpeg");
   const CheckReport folder = check_path(root_ / "coco/val2017");
   EXPECT_EQ(folder.summaries.at(0).images, 3u);
-  expect_one(folder, CheckProblem::picture_broken, "deep/c.JPG", "");
+  expect_one(folder, CheckProblem::image_broken, "deep/c.JPG", "");
   fs::rename(root_ / "coco/val2017", root_ / "coco/photos");
-  EXPECT_EQ(check_path(root_ / "coco").count(CheckProblem::picture_missing), 2u);
+  EXPECT_EQ(check_path(root_ / "coco").count(CheckProblem::image_missing), 2u);
   EXPECT_TRUE(
       check_coco({root_ / "coco/annotations/instances_val2017.json", root_ / "coco/photos"}, "val").good());
   fs::rename(root_ / "coco/photos", root_ / "coco/images");
@@ -146,11 +146,11 @@ TEST_F(CheckTest, ARecordCacheIsCountedLikeItsFolder) {
   const fs::path cache = root_ / "val.cache";
   build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::jpeg});
   CheckReport report = check_path(cache);
-  expect_one(report, CheckProblem::picture_broken, "val.cache: b.jpg", "could not be read when");
+  expect_one(report, CheckProblem::image_broken, "val.cache: b.jpg", "could not be read when");
   ASSERT_EQ(report.summaries.size(), 1u);
   const CheckSummary& summary = report.summaries[0];
   EXPECT_EQ(summary.images, 2u);
-  EXPECT_EQ(summary.pictures_decoded, 1u);
+  EXPECT_EQ(summary.images_decoded, 1u);
   EXPECT_EQ(summary.box_width.max, 40);
   EXPECT_EQ(summary.classes.at(0), (std::pair<std::string, std::size_t>("cat", 1)));
 
@@ -163,7 +163,7 @@ TEST_F(CheckTest, ARecordCacheIsCountedLikeItsFolder) {
 TEST_F(CheckTest, AFileOfAnAbsurdSizeIsBrokenAndNoMemoryIsAskedFor) {
   write("x.jpg", "a");
   fs::resize_file(root_ / "x.jpg", std::uintmax_t{1} << 40);
-  expect_one(check_path(root_), CheckProblem::picture_broken, "x.jpg",
+  expect_one(check_path(root_), CheckProblem::image_broken, "x.jpg",
              "got 1099511627776 bytes, expected at most");
 }
 
@@ -183,7 +183,7 @@ TEST_F(CheckTest, ThreadsChangeNothingAndProgressArrives) {
   CheckReport four = check_path(root_ / "many", options);
   one.seconds = four.seconds = 0;
   EXPECT_EQ(one.to_json(), four.to_json());
-  EXPECT_EQ(four.count(CheckProblem::picture_broken), 4u);
+  EXPECT_EQ(four.count(CheckProblem::image_broken), 4u);
   EXPECT_TRUE(contains(four.to_text(3), "and 1 more")) << four.to_text(3);
 }
 
@@ -196,7 +196,7 @@ TEST_F(CheckTest, JsonSaysAllThatTheTextSays) {
   EXPECT_EQ(json.at("findings").at(0).at("problem"), "box_outside");
 }
 
-TEST_F(CheckTest, CocoPhotosAreGoodAndCountedAsTheirReadmeSays) {
+TEST_F(CheckTest, CocoImagesAreGoodAndCountedAsTheirReadmeSays) {
   if (!fs::exists(shared)) GTEST_SKIP() << shared << " is not there";
   const CheckReport report = check_path(shared / "coco-subset");
   EXPECT_TRUE(report.good()) << report.to_text();
@@ -207,7 +207,7 @@ TEST_F(CheckTest, CocoPhotosAreGoodAndCountedAsTheirReadmeSays) {
   EXPECT_EQ(train.boxes, 1913u);
   EXPECT_EQ(train.crowd_boxes, 21u);
   EXPECT_EQ(train.images_without_boxes, 3u);
-  EXPECT_EQ(train.picture_bytes, 39483280u);
+  EXPECT_EQ(train.image_bytes, 39483280u);
   EXPECT_EQ(train.gray, 1u);
   EXPECT_EQ(val.images, 100u);
   EXPECT_EQ(val.boxes, 892u);
@@ -225,14 +225,14 @@ TEST_F(CheckTest, BloodCellsAreGood) {
 }
 
 // files.tsv says what Pillow does with each: what it refuses we must not take for good, but for one file with
-// stray bytes between its segments, which libjpeg passes over without harm to the picture.
+// stray bytes between its segments, which libjpeg passes over without harm to the image.
 TEST_F(CheckTest, OddJpegsAreNamedWhereOthersRefuseThem) {
   if (!fs::exists(shared)) GTEST_SKIP() << shared << " is not there";
   const CheckReport report = check_path(shared / "odd-jpegs");
   EXPECT_EQ(report.summaries.at(0).images, 52u);
   std::set<std::string> broken;
   for (const CheckFinding& finding : report.findings) {
-    EXPECT_EQ(finding.problem, CheckProblem::picture_broken);
+    EXPECT_EQ(finding.problem, CheckProblem::image_broken);
     EXPECT_FALSE(finding.detail.empty());
     broken.insert(fs::path(finding.place).lexically_relative(shared / "odd-jpegs").string());
   }
@@ -284,7 +284,7 @@ TEST_F(CheckTest, BoxesThatAreSharesAreFoundOnceAFile) {
   CocoFile coco = read_coco(file);
   coco.annotations[0].bbox = {0.5, 0.5, 0.2, 0.4};
   write("coco/annotations/instances_val2017.json", ssd::write_coco(coco));
-  expect_one(check_path(root_ / "coco"), CheckProblem::boxes_as_shares, "instances_val2017.json",
+  expect_one(check_path(root_ / "coco"), CheckProblem::boxes_normalized, "instances_val2017.json",
              "got 2 of 2 boxes within the first pixel");
 }
 
@@ -317,20 +317,20 @@ TEST_F(CheckTest, OneBadEntryEndsNoCheckAndLinksAreFollowed) {
   }
   fs::permissions(root_ / "photos/closed", fs::perms::owner_all);
 
-  expect_one(check_with("b.jpg", std::string(300, 'x')), CheckProblem::picture_missing, "xxx", "too long");
+  expect_one(check_with("b.jpg", std::string(300, 'x')), CheckProblem::image_missing, "xxx", "too long");
 }
 
-TEST_F(CheckTest, PicturesTurnedInPlaceAreANoteOnly) {
+TEST_F(CheckTest, AmbiguousOrientationsAreANoteOnly) {
   write_coco();
   write_jpeg("coco/val2017/a.jpg", 40, 30, 3);
   write_jpeg("coco/val2017/b.jpg", 40, 30, 3);  // has no boxes to be wrong
   const CheckReport report = check_path(root_ / "coco");
   EXPECT_TRUE(report.good());
-  expect_one(report, CheckProblem::turned_in_place, "val2017/a.jpg", "EXIF orientation 3, 40x30");
+  expect_one(report, CheckProblem::orientation_ambiguous, "val2017/a.jpg", "EXIF orientation 3, 40x30");
   EXPECT_TRUE(contains(report.to_text(), "no problems found")) << report.to_text();
   const fs::path cache = root_ / "val.cache";
   build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::jpeg});
-  expect_one(check_path(cache), CheckProblem::turned_in_place, "val.cache: a.jpg", "orientation 3");
+  expect_one(check_path(cache), CheckProblem::orientation_ambiguous, "val.cache: a.jpg", "orientation 3");
 }
 
 TEST_F(CheckTest, AnnotationsThatTrainingDoesNotFindAreANoteOnly) {

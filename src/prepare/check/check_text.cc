@@ -23,12 +23,12 @@ std::string text_of(const CheckSpread& spread) {
   return fmt::format("{:.5g} to {:.5g}, median {:.5g}", spread.min, spread.max, spread.median);
 }
 
-std::string pictures_text(const CheckSummary& summary) {
-  std::string text = fmt::format("  pictures         {} of {} readable, {:.1f} MB", summary.pictures_decoded,
-                                 summary.images, static_cast<double>(summary.picture_bytes) / 1e6);
+std::string images_text(const CheckSummary& summary) {
+  std::string text = fmt::format("  images           {} of {} readable, {:.1f} MB", summary.images_decoded,
+                                 summary.images, static_cast<double>(summary.image_bytes) / 1e6);
   if (summary.gray > 0) text += fmt::format(", {} gray", summary.gray);
   if (summary.cmyk > 0) text += fmt::format(", {} CMYK", summary.cmyk);
-  if (summary.turned > 0) text += fmt::format(", {} turned by EXIF", summary.turned);
+  if (summary.exif_oriented > 0) text += fmt::format(", {} not stored upright", summary.exif_oriented);
   text += fmt::format("\n  width, height    {}; {}\n", text_of(summary.width), text_of(summary.height));
   return text;
 }
@@ -80,11 +80,11 @@ nlohmann::ordered_json json_of(const CheckSummary& summary) {
                                  {"images", summary.images},
                                  {"width", json_of(summary.width)},
                                  {"height", json_of(summary.height)},
-                                 {"pictures_readable", summary.pictures_decoded},
-                                 {"picture_bytes", summary.picture_bytes},
+                                 {"images_readable", summary.images_decoded},
+                                 {"image_bytes", summary.image_bytes},
                                  {"gray", summary.gray},
                                  {"cmyk", summary.cmyk},
-                                 {"turned", summary.turned}};
+                                 {"exif_oriented", summary.exif_oriented}};
   if (!summary.annotated) return json;
   json["boxes"] = summary.boxes;
   json["crowd_boxes"] = summary.crowd_boxes;
@@ -121,22 +121,22 @@ const char* name_of(CheckProblem problem) {
       return "box_without_size";
     case CheckProblem::box_outside:
       return "box_outside";
-    case CheckProblem::picture_missing:
-      return "picture_missing";
-    case CheckProblem::picture_broken:
-      return "picture_broken";
+    case CheckProblem::image_missing:
+      return "image_missing";
+    case CheckProblem::image_broken:
+      return "image_broken";
     case CheckProblem::size_differs:
       return "size_differs";
     case CheckProblem::cache_damaged:
       return "cache_damaged";
     case CheckProblem::no_boxes:
       return "no_boxes";
-    case CheckProblem::boxes_as_shares:
-      return "boxes_as_shares";
+    case CheckProblem::boxes_normalized:
+      return "boxes_normalized";
     case CheckProblem::path_unreadable:
       return "path_unreadable";
-    case CheckProblem::turned_in_place:
-      return "turned_in_place";
+    case CheckProblem::orientation_ambiguous:
+      return "orientation_ambiguous";
     case CheckProblem::split_of_other_name:
       return "split_of_other_name";
   }
@@ -162,23 +162,24 @@ const char* describe(CheckProblem problem) {
     case CheckProblem::box_without_size:
       return "boxes without width or height";
     case CheckProblem::box_outside:
-      return "boxes that reach outside their picture";
-    case CheckProblem::picture_missing:
-      return "pictures missing";
-    case CheckProblem::picture_broken:
-      return "pictures broken";
+      return "boxes that reach outside their image";
+    case CheckProblem::image_missing:
+      return "images missing";
+    case CheckProblem::image_broken:
+      return "images broken";
     case CheckProblem::size_differs:
-      return "pictures of another size than annotated";
+      return "images of another size than annotated";
     case CheckProblem::cache_damaged:
       return "record caches that cannot be opened";
     case CheckProblem::no_boxes:
       return "annotation files without anything to train on";
-    case CheckProblem::boxes_as_shares:
-      return "annotation files whose boxes seem to be shares of the picture";
+    case CheckProblem::boxes_normalized:
+      return "annotation files whose boxes seem to be in normalized coordinates";
     case CheckProblem::path_unreadable:
       return "folders or links that cannot be followed";
-    case CheckProblem::turned_in_place:
-      return "pictures turned by EXIF without a change of size (note: their boxes are read on the picture as "
+    case CheckProblem::orientation_ambiguous:
+      return "images whose EXIF orientation does not change their size (note: their boxes are read on the "
+             "image as "
              "stored)";
     case CheckProblem::split_of_other_name:
       return "annotation files under a name of their own (note: training has to be given their paths)";
@@ -191,7 +192,7 @@ std::string CheckReport::to_text(std::size_t named) const {
   for (const CheckSummary& summary : summaries) {
     text += fmt::format("{}: {} images", printable(summary.name), summary.images);
     text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
-    text += pictures_text(summary);
+    text += images_text(summary);
     if (summary.annotated) text += boxes_text(summary);
   }
   for (std::size_t i = 0; i < check_problem_count; ++i) {

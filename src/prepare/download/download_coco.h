@@ -26,7 +26,7 @@ struct CocoDownloadSummary {
   std::size_t files_unpacked = 0;
 };
 
-// Makes `folder` hold annotations/instances_*2017.json and the picture folders of the splits: fetches the
+// Makes `folder` hold annotations/instances_*2017.json and the image folders of the splits: fetches the
 // archives (about 20 GB for all of them, as much again while unpacking), unpacks them, and leaves a
 // done-marker FOLDER/.download/NAME.done for each, so that a second call has nothing to do and an interrupted
 // one goes on where it was. Throws Error as download_files and unzip do, and for an unknown split.

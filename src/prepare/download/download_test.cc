@@ -355,14 +355,14 @@ TEST_F(DownloadTest, RefusesABrokenArchive) {
 }
 
 TEST_F(DownloadTest, MakesACocoFolderFromADroppingServer) {
-  const std::string picture = noise(200'000, 11);
+  const std::string image = noise(200'000, 11);
   TestServer server({{"/annotations/annotations_trainval2017.zip",
                       make_zip(folder_ / "1.zip", {{"annotations/instances_val2017.json", "{}"},
                                                    {"annotations/instances_train2017.json", "{}"},
                                                    {"annotations/captions_val2017.json", "{}"}})},
-                     {"/zips/val2017.zip", make_zip(folder_ / "2.zip", {{"val2017/1.jpg", picture}})},
+                     {"/zips/val2017.zip", make_zip(folder_ / "2.zip", {{"val2017/1.jpg", image}})},
                      {"/zips/train2017.zip",
-                      make_zip(folder_ / "3.zip", {{"train2017/2.jpg", picture}, {"train2017/3.jpg", "3"}})}},
+                      make_zip(folder_ / "3.zip", {{"train2017/2.jpg", image}, {"train2017/3.jpg", "3"}})}},
                     Habits{.drop_after = 30'000, .drops = 5});
   const CocoDownloadOptions options{.base_url = server.url() + "/", .download = quick()};
   const fs::path coco = folder_ / "coco";
@@ -370,8 +370,8 @@ TEST_F(DownloadTest, MakesACocoFolderFromADroppingServer) {
   EXPECT_EQ(server.dropped(), 5);
   EXPECT_EQ(first.download.files_fetched, 3u);
   EXPECT_EQ(first.files_unpacked, 5u);
-  EXPECT_EQ(content_of(coco / "val2017/1.jpg"), picture);
-  EXPECT_EQ(content_of(coco / "train2017/2.jpg"), picture);
+  EXPECT_EQ(content_of(coco / "val2017/1.jpg"), image);
+  EXPECT_EQ(content_of(coco / "train2017/2.jpg"), image);
   EXPECT_TRUE(fs::exists(coco / "annotations/instances_train2017.json"));
   EXPECT_FALSE(fs::exists(coco / "annotations/captions_val2017.json"));
   EXPECT_FALSE(fs::exists(coco / "train2017.zip"));
@@ -382,7 +382,7 @@ TEST_F(DownloadTest, MakesACocoFolderFromADroppingServer) {
 
   fs::remove_all(coco / "val2017");  // a marker alone does not count
   EXPECT_EQ(download_coco2017(coco, options).archives_done_before, 2u);
-  EXPECT_EQ(content_of(coco / "val2017/1.jpg"), picture);
+  EXPECT_EQ(content_of(coco / "val2017/1.jpg"), image);
 }
 
 TEST_F(DownloadTest, FetchesOneSplitOfCoco) {

@@ -55,7 +55,7 @@ std::string utf8_name(const std::string& name, ImportReport& report) {
   return whole;
 }
 
-// Names in the COCO folder: the bare file name, or the path with underscores where two pictures share one.
+// Names in the COCO folder: the bare file name, or the path with underscores where two images share one.
 std::vector<std::string> target_names(const std::vector<ImportedImage>& images, ImportReport& report) {
   std::unordered_map<std::string, int> uses;
   for (const ImportedImage& image : images) ++uses[image.file.filename().string()];
@@ -83,12 +83,12 @@ bool same_bytes(const fs::path& a, const fs::path& b) {
 }
 
 // A target that is there already is left alone: by an import that did not get to its end, or because the
-// pictures lie there from the start.
-void place_picture(const fs::path& source, const fs::path& target, ImportReport& report) {
+// images lie there from the start.
+void place_image(const fs::path& source, const fs::path& target, ImportReport& report) {
   const fs::path real = fs::canonical(source);
   if (fs::exists(fs::symlink_status(target))) {
     if (!fs::exists(target) || !same_bytes(real, target))
-      throw Error("{}: is there already, expected no picture but {}; give another folder or remove it",
+      throw Error("{}: is there already, expected no image but {}; give another folder or remove it",
                   target.string(), source.string());
     ++report.present;
     return;
@@ -157,43 +157,43 @@ class CocoBuilder {
 
 const char* describe(ImportNote note) {
   switch (note) {
-    case ImportNote::picture_not_jpeg:
-      return "pictures left out: not JPEG (convert them to use them)";
-    case ImportNote::picture_unreadable:
-      return "pictures left out: the JPEG header is broken";
-    case ImportNote::picture_without_annotation:
-      return "pictures without an annotation file";
-    case ImportNote::picture_in_no_split:
-      return "pictures left out: in none of the lists or folders used";
-    case ImportNote::picture_in_both_splits:
-      return "pictures named for training and for validation (taken for val2017 only)";
-    case ImportNote::picture_turned_in_place:
-      return "pictures that EXIF turns without a change of size (orientation 2 to 4, or square): their boxes "
-             "are read on the picture as stored (where they are wrong there, turn the files: exiftran -ai)";
-    case ImportNote::annotation_without_picture:
-      return "annotations left out: their picture is not there";
-    case ImportNote::listed_without_picture:
-      return "lines of lists that name no picture";
+    case ImportNote::image_not_jpeg:
+      return "images left out: not JPEG (convert them to use them)";
+    case ImportNote::image_unreadable:
+      return "images left out: the JPEG header is broken";
+    case ImportNote::image_without_annotation:
+      return "images without an annotation file";
+    case ImportNote::image_in_no_split:
+      return "images left out: in none of the lists or folders used";
+    case ImportNote::image_in_both_splits:
+      return "images named for training and for validation (taken for val2017 only)";
+    case ImportNote::image_orientation_ambiguous:
+      return "images whose EXIF orientation does not change their size (2 to 4, or square): their boxes "
+             "are read on the image as stored (where they are wrong there, rotate the files: exiftran -ai)";
+    case ImportNote::annotation_without_image:
+      return "annotations left out: their image is not there";
+    case ImportNote::listed_without_image:
+      return "lines of lists that name no image";
     case ImportNote::not_an_annotation:
       return "xml files passed over: no VOC annotations";
     case ImportNote::annotation_unreadable:
-      return "annotation files left out with their pictures: mend them or remove them";
+      return "annotation files left out with their images: mend them or remove them";
     case ImportNote::name_not_utf8:
-      return "names of classes or pictures that are not UTF-8 (taken as Latin-1)";
+      return "names of classes or images that are not UTF-8 (taken as Latin-1)";
     case ImportNote::size_differs:
-      return "annotations that state another size than their picture has (the picture's is taken)";
+      return "annotations that state another size than their image has (the image's is taken)";
     case ImportNote::box_without_size:
       return "boxes left out: no width or no height";
     case ImportNote::box_difficult:
       return "boxes left out: marked difficult";
     case ImportNote::box_over_edge:
-      return "boxes that reach over the picture's edge (kept; training clips them)";
+      return "boxes that reach over the image's edge (kept; training clips them)";
     case ImportNote::polygon_boxed:
       return "polygons turned into their bounding boxes";
     case ImportNote::path_unreadable:
       return "folders or links left out: they cannot be followed";
     case ImportNote::split_empty:
-      return "splits without any picture, so that there is nothing to train on";
+      return "splits without any image, so that there is nothing to train on";
   }
   return "";
 }
@@ -205,9 +205,9 @@ void ImportReport::note(ImportNote what, std::string place) {
 }
 
 std::string ImportReport::to_text() const {
-  std::string text = fmt::format("train2017  {} pictures, {} boxes\nval2017    {} pictures, {} boxes\n",
+  std::string text = fmt::format("train2017  {} images, {} boxes\nval2017    {} images, {} boxes\n",
                                  train.images, train.boxes, val.images, val.boxes);
-  text += fmt::format("splits     {}\npictures   {} linked, {} copied, {} there already\nclasses    {}\n",
+  text += fmt::format("splits     {}\nimages     {} linked, {} copied, {} there already\nclasses    {}\n",
                       splits_from, linked, copied, present, classes.size());
   for (std::size_t i = 0; i < classes.size(); ++i) {
     text += fmt::format("  {:>4}  {:<24} {:>9} boxes\n", i + 1, printable(classes[i].name), classes[i].boxes);
@@ -224,22 +224,22 @@ namespace {
 
 const char* key_of(ImportNote note) {
   switch (note) {
-    case ImportNote::picture_not_jpeg:
-      return "picture_not_jpeg";
-    case ImportNote::picture_unreadable:
-      return "picture_unreadable";
-    case ImportNote::picture_without_annotation:
-      return "picture_without_annotation";
-    case ImportNote::picture_in_no_split:
-      return "picture_in_no_split";
-    case ImportNote::picture_in_both_splits:
-      return "picture_in_both_splits";
-    case ImportNote::picture_turned_in_place:
-      return "picture_turned_in_place";
-    case ImportNote::annotation_without_picture:
-      return "annotation_without_picture";
-    case ImportNote::listed_without_picture:
-      return "listed_without_picture";
+    case ImportNote::image_not_jpeg:
+      return "image_not_jpeg";
+    case ImportNote::image_unreadable:
+      return "image_unreadable";
+    case ImportNote::image_without_annotation:
+      return "image_without_annotation";
+    case ImportNote::image_in_no_split:
+      return "image_in_no_split";
+    case ImportNote::image_in_both_splits:
+      return "image_in_both_splits";
+    case ImportNote::image_orientation_ambiguous:
+      return "image_orientation_ambiguous";
+    case ImportNote::annotation_without_image:
+      return "annotation_without_image";
+    case ImportNote::listed_without_image:
+      return "listed_without_image";
     case ImportNote::not_an_annotation:
       return "not_an_annotation";
     case ImportNote::annotation_unreadable:
@@ -317,7 +317,7 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
   const std::vector<std::string> names = target_names(images, report);
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (images[i].split == ImportSplit::none) {
-      report.note(ImportNote::picture_in_no_split, images[i].name);
+      report.note(ImportNote::image_in_no_split, images[i].name);
       continue;
     }
     builder.add(images[i], names[i], static_cast<std::int64_t>(i) + 1);
@@ -326,7 +326,7 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
     std::string reasons;
     for (const auto& [what, entry] : report.notes)
       reasons += fmt::format("; {} {} ({})", entry.count, describe(what), entry.places.front());
-    throw Error("{}: got no picture to import, expected JPEG files with annotations{}", folder.string(),
+    throw Error("{}: got no image to import, expected JPEG files with annotations{}", folder.string(),
                 reasons);
   }
   if (report.train.images == 0) report.note(ImportNote::split_empty, name_of(ImportSplit::train));
@@ -336,7 +336,7 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
     fs::create_directories(folder / name_of(split));
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (images[i].split != ImportSplit::none) {
-      place_picture(images[i].file, folder / name_of(images[i].split) / names[i], report);
+      place_image(images[i].file, folder / name_of(images[i].split) / names[i], report);
     }
   }
   write_whole(annotation_file(folder, ImportSplit::train), write_coco(builder.train));

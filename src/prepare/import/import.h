@@ -13,7 +13,7 @@
 namespace ssd {
 
 struct ImportOptions {
-  double val_share = 0.1;  // of the pictures that go to val2017 where the source names no splits
+  double val_share = 0.1;  // of the images that go to val2017 where the source names no splits
   std::uint64_t seed = 0;  // which ones
   int threads = 2;
   // Names of the classes in the order of their ids 1, 2, ...; empty: the importer's own rule.
@@ -22,24 +22,24 @@ struct ImportOptions {
 
 // What an import left out, changed, or wants to be known.
 enum class ImportNote {
-  picture_not_jpeg,            // left out: PNG and others
-  picture_unreadable,          // left out: a JPEG whose header is broken, or none in spite of its name
-  picture_without_annotation,  // left out (VOC) or taken as a picture without boxes (YOLO)
-  picture_in_no_split,         // left out: there are lists, and it is in none of those used
-  picture_in_both_splits,      // taken for validation only
-  picture_turned_in_place,     // kept: EXIF turns it, and its size does not tell which way the boxes belong
-  annotation_without_picture,  // left out
-  listed_without_picture,      // a line of a list that leads nowhere
-  not_an_annotation,           // an xml file of another kind
-  annotation_unreadable,       // left out with its picture: a file or a line in it that makes no sense
-  name_not_utf8,               // taken as Latin-1: a class, or a picture, which is renamed
-  size_differs,                // the annotation states another size; the picture's own is taken
-  box_without_size,            // left out: zero or negative width or height
-  box_difficult,               // left out as asked for
-  box_over_edge,               // kept as it is: reaches over the picture's edge by more than a pixel
-  polygon_boxed,               // kept: the bounding box of a polygon
-  path_unreadable,             // left out: a folder or link that cannot be followed
-  split_empty,                 // no picture is left to train on
+  image_not_jpeg,               // left out: PNG and others
+  image_unreadable,             // left out: a JPEG whose header is broken, or none in spite of its name
+  image_without_annotation,     // left out (VOC) or taken as an image without boxes (YOLO)
+  image_in_no_split,            // left out: there are lists, and it is in none of those used
+  image_in_both_splits,         // taken for validation only
+  image_orientation_ambiguous,  // kept: its size does not tell whether boxes follow its EXIF orientation
+  annotation_without_image,     // left out
+  listed_without_image,         // a line of a list that leads nowhere
+  not_an_annotation,            // an xml file of another kind
+  annotation_unreadable,        // left out with its image: a file or a line in it that makes no sense
+  name_not_utf8,                // taken as Latin-1: a class, or an image, which is renamed
+  size_differs,                 // the annotation states another size; the image's own is taken
+  box_without_size,             // left out: zero or negative width or height
+  box_difficult,                // left out as asked for
+  box_over_edge,                // kept as it is: reaches over the image's edge by more than a pixel
+  polygon_boxed,                // kept: the bounding box of a polygon
+  path_unreadable,              // left out: a folder or link that cannot be followed
+  split_empty,                  // no image is left to train on
 };
 const char* describe(ImportNote note);
 
@@ -61,9 +61,9 @@ struct ImportReport {
   Split train, val;
   std::vector<Class> classes;  // in the order of their ids
   std::string splits_from;     // "lists train, val + test", "a share of 10% (seed 0)", ...
-  std::size_t linked = 0;      // pictures that share their bytes with the source
+  std::size_t linked = 0;      // images that share their bytes with the source
   std::size_t copied = 0;
-  std::size_t present = 0;  // pictures that were in their place already
+  std::size_t present = 0;  // images that were in their place already
   std::map<ImportNote, ImportNotes> notes;
 
   void note(ImportNote what, std::string place);
@@ -82,13 +82,13 @@ enum class ImportSplit { none, train, val };
 struct ImportedImage {
   std::filesystem::path file;
   std::string name;  // path below the source, with slashes
-  int width = 0;     // pixels; of the picture that the boxes belong to
+  int width = 0;     // pixels; of the image that the boxes belong to
   int height = 0;
   ImportSplit split = ImportSplit::none;
   std::vector<ImportedBox> boxes;
 };
 
-// Writes FOLDER/annotations/instances_{train2017,val2017}.json and the pictures FOLDER/{train2017,val2017}/,
+// Writes FOLDER/annotations/instances_{train2017,val2017}.json and the images FOLDER/{train2017,val2017}/,
 // as hard links where the file system can and copies otherwise, named like the source's files (with their
 // folders in front where a name occurs twice). Image ids count from 1 in the order of `images`, left out ones
 // included; annotation ids run on from train to val. The annotation files are written last, whole or not at

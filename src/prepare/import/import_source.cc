@@ -21,15 +21,15 @@ std::string lower_extension(const fs::path& file) {
   return extension;
 }
 
-bool is_picture_name(const fs::path& file) {
+bool is_image_name(const fs::path& file) {
   constexpr std::string_view others[] = {".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif"};
   return is_jpeg_name(file) || std::ranges::find(others, lower_extension(file)) != std::end(others);
 }
 
-// "a.b" stays as it is: only a picture's or an annotation's extension is one.
+// "a.b" stays as it is: only an image's or an annotation's extension is one.
 std::string stem_of(const fs::path& name) {
   const std::string extension = lower_extension(name);
-  const bool known = is_picture_name(name) || extension == ".xml" || extension == ".txt";
+  const bool known = is_image_name(name) || extension == ".xml" || extension == ".txt";
   return known ? name.stem().string() : name.filename().string();
 }
 
@@ -77,33 +77,33 @@ ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& e
     walk_.add(plain_path(roots[i]));
   }
   for (const fs::path& file : walk_.files()) add_file(file);
-  for (std::vector<fs::path>* files : {&pictures_, &xml_, &text_}) {
+  for (std::vector<fs::path>* files : {&images_, &xml_, &text_}) {
     std::ranges::sort(*files);
     files->erase(std::unique(files->begin(), files->end()), files->end());
   }
-  for (std::size_t i = 0; i < pictures_.size(); ++i) by_stem_[stem_of(pictures_[i])].push_back(i);
+  for (std::size_t i = 0; i < images_.size(); ++i) by_stem_[stem_of(images_[i])].push_back(i);
 }
 
 void ImportSource::add_file(const fs::path& file) {
   std::error_code dangling;
   if (!fs::is_regular_file(file, dangling)) return;
-  if (is_picture_name(file)) pictures_.push_back(file);
+  if (is_image_name(file)) images_.push_back(file);
   if (lower_extension(file) == ".xml") xml_.push_back(file);
   if (lower_extension(file) == ".txt") text_.push_back(file);
 }
 
-std::optional<fs::path> ImportSource::find_picture(std::string_view name, const fs::path& from) const {
+std::optional<fs::path> ImportSource::find_image(std::string_view name, const fs::path& from) const {
   std::string slashes(name);
   std::ranges::replace(slashes, '\\', '/');
   const fs::path wanted = fs::path(slashes).lexically_normal();
   const auto found = by_stem_.find(stem_of(wanted));
   if (found == by_stem_.end()) return std::nullopt;
   const auto rank = [&](std::size_t index) {
-    const fs::path& picture = pictures_[index];
-    return std::tuple(shared_tail(picture.parent_path(), wanted.parent_path()), shared_depth(picture, from),
-                      picture.filename() == wanted.filename(), is_jpeg_name(picture));
+    const fs::path& image = images_[index];
+    return std::tuple(shared_tail(image.parent_path(), wanted.parent_path()), shared_depth(image, from),
+                      image.filename() == wanted.filename(), is_jpeg_name(image));
   };
-  return pictures_[*std::ranges::max_element(found->second, {}, rank)];
+  return images_[*std::ranges::max_element(found->second, {}, rank)];
 }
 
 std::string ImportSource::name_of(const fs::path& file) const {
@@ -111,7 +111,7 @@ std::string ImportSource::name_of(const fs::path& file) const {
                                : file.generic_string();
 }
 
-PictureSize read_picture_size(const fs::path& file) {
+ImageSize read_image_size(const fs::path& file) {
   // The header is nearly always within the first part of the file.
   constexpr std::size_t first_part = 64u << 10;
   JpegInfo info;
@@ -121,32 +121,32 @@ PictureSize read_picture_size(const fs::path& file) {
     std::vector<std::byte> buffer;
     info = read_jpeg_header(read_file(file.string(), buffer));
   }
-  return {info.width, info.height, turn_of_orientation(info.orientation)};
+  return {info.width, info.height, orientation_of_tag(info.orientation)};
 }
 
-void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
-                        std::vector<Turn>& turns, ImportReport& report) {
-  std::vector<PictureSize> sizes(images.size());
+void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
+                      std::vector<Orientation>& orientations, ImportReport& report) {
+  std::vector<ImageSize> sizes(images.size());
   std::vector<std::string> reasons(images.size());
   ThreadPool(std::max(1, options.threads)).parallel_for(images.size(), [&](std::size_t i) {
     if (!is_jpeg_name(images[i].file)) return;
     try {
-      sizes[i] = read_picture_size(images[i].file);
+      sizes[i] = read_image_size(images[i].file);
     } catch (const Error& error) {
       reasons[i] = error.what();
     }
   });
   std::vector<ImportedImage> usable;
-  turns.clear();
+  orientations.clear();
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (!is_jpeg_name(images[i].file)) {
-      report.note(ImportNote::picture_not_jpeg, images[i].name);
+      report.note(ImportNote::image_not_jpeg, images[i].name);
     } else if (!reasons[i].empty()) {
-      report.note(ImportNote::picture_unreadable, fmt::format("{} ({})", images[i].name, reasons[i]));
+      report.note(ImportNote::image_unreadable, fmt::format("{} ({})", images[i].name, reasons[i]));
     } else {
       images[i].width = sizes[i].width;
       images[i].height = sizes[i].height;
-      turns.push_back(sizes[i].turn);
+      orientations.push_back(sizes[i].orientation);
       usable.push_back(std::move(images[i]));
     }
   }

@@ -1,4 +1,4 @@
-// Finding one's way in a folder of pictures and annotations of unknown layout.
+// Finding one's way in a folder of images and annotations of unknown layout.
 #pragma once
 
 #include <cstddef>
@@ -23,18 +23,18 @@ class ImportSource {
   // passed over too. Throws Error where a root is no folder.
   ImportSource(const std::vector<std::filesystem::path>& roots, const std::filesystem::path& except);
 
-  // Files with the extensions of pictures (jpg, jpeg, png, bmp, ...).
-  const std::vector<std::filesystem::path>& pictures() const { return pictures_; }
+  // Files with the extensions of images (jpg, jpeg, png, bmp, ...).
+  const std::vector<std::filesystem::path>& image_files() const { return images_; }
   const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
   const std::vector<std::filesystem::path>& text_files() const { return text_; }
 
   // Folders and links that could not be followed.
   const std::vector<FolderWalk::Unreadable>& unreadable() const { return walk_.unreadable(); }
 
-  // The picture called `name` (with or without folders and extension). Where there are several, the one with
+  // The image called `name` (with or without folders and extension). Where there are several, the one with
   // the same last folders, then the nearest to the file `from` in the tree, then the one with that extension.
-  std::optional<std::filesystem::path> find_picture(std::string_view name,
-                                                    const std::filesystem::path& from) const;
+  std::optional<std::filesystem::path> find_image(std::string_view name,
+                                                  const std::filesystem::path& from) const;
 
   // The path below the first root, with slashes; the whole path of a file that lies elsewhere.
   std::string name_of(const std::filesystem::path& file) const;
@@ -44,7 +44,7 @@ class ImportSource {
 
   std::filesystem::path root_;
   FolderWalk walk_;
-  std::vector<std::filesystem::path> pictures_, xml_, text_;
+  std::vector<std::filesystem::path> images_, xml_, text_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_stem_;
 };
 
@@ -55,20 +55,20 @@ std::ptrdiff_t shared_depth(const std::filesystem::path& a, const std::filesyste
 std::filesystem::path plain_path(const std::filesystem::path& path);
 bool is_below(const std::filesystem::path& file, const std::filesystem::path& folder);
 
-// What a picture's header says, for importers.
-struct PictureSize {
+// What an image's header says, for importers.
+struct ImageSize {
   int width = 0;  // as stored
   int height = 0;
-  Turn turn;  // by EXIF
+  Orientation orientation;  // by EXIF
 };
 
 // Throws Error where it is no JPEG or the header is broken.
-PictureSize read_picture_size(const std::filesystem::path& file);
+ImageSize read_image_size(const std::filesystem::path& file);
 
-// Fills in `image.width` and `height` (as stored) of every picture, on several threads, and removes those
-// that cannot be used, with a note. `turns` gets what EXIF says of each image that remains.
-void read_picture_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
-                        std::vector<Turn>& turns, ImportReport& report);
+// Fills in `image.width` and `height` (as stored) of every image, on several threads, and removes those
+// that cannot be used, with a note. `orientations` gets what EXIF says of each image that remains.
+void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
+                      std::vector<Orientation>& orientations, ImportReport& report);
 
 // Notes what the source could not follow.
 void note_unreadable(const ImportSource& source, ImportReport& report);

@@ -38,7 +38,7 @@ std::optional<Part> part_of(std::string name) {
   return std::nullopt;
 }
 
-// The lists to go by. VOC has further ones, of other tasks and of fewer pictures, in folders beside Main.
+// The lists to go by. VOC has further ones, of other tasks and of fewer images, in folders beside Main.
 std::vector<fs::path> split_lists(const ImportSource& source) {
   for (const std::string_view folder : {"Main", "ImageSets", ""}) {
     std::vector<fs::path> lists;
@@ -59,13 +59,13 @@ Membership read_lists(const std::vector<fs::path>& lists, const std::vector<Impo
   for (const fs::path& list : lists) {
     const unsigned part = bit(*part_of(list.stem().string()));
     for (const std::string& line : read_lines(list)) {
-      auto picture = source.find_picture(line, list);
-      if (!picture) picture = source.find_picture(line.substr(0, line.find_first_of(" \t")), list);
-      if (!picture) {
-        report.note(ImportNote::listed_without_picture, fmt::format("{}: {}", source.name_of(list), line));
+      auto image_file = source.find_image(line, list);
+      if (!image_file) image_file = source.find_image(line.substr(0, line.find_first_of(" \t")), list);
+      if (!image_file) {
+        report.note(ImportNote::listed_without_image, fmt::format("{}: {}", source.name_of(list), line));
         continue;
       }
-      const auto found = index.find(picture->string());
+      const auto found = index.find(image_file->string());
       if (found != index.end()) parts[found->second] |= part;
     }
   }
@@ -98,7 +98,7 @@ void assign(std::vector<ImportedImage>& images, const Membership& parts, unsigne
             ImportReport& report) {
   for (std::size_t i = 0; i < images.size(); ++i) {
     if ((parts[i] & val) && (parts[i] & bit(Part::train)))  // trainval holds both by custom
-      report.note(ImportNote::picture_in_both_splits, images[i].name);
+      report.note(ImportNote::image_in_both_splits, images[i].name);
     images[i].split = (parts[i] & val)     ? ImportSplit::val
                       : (parts[i] & train) ? ImportSplit::train
                                            : ImportSplit::none;

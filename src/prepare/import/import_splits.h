@@ -1,4 +1,4 @@
-// Which pictures are for training and which for validation.
+// Which images are for training and which for validation.
 #pragma once
 
 #include <filesystem>
@@ -11,16 +11,15 @@
 namespace ssd {
 
 // Sets `split` of every image, by the first of these that the source has:
-//  1. lists: train.txt, val.txt (valid, validation), trainval.txt, test.txt, one picture a line (name with or
+//  1. lists: train.txt, val.txt (valid, validation), trainval.txt, test.txt, one image a line (name with or
 //     without folders and extension), in folders named Main where there are any (VOC: ImageSets/Main), else
 //     in folders named ImageSets, else anywhere;
-//  2. folders of those names on the pictures' paths (also train2017 and the like);
-//  3. a share of the pictures, drawn by (seed, name): the same picture goes the same way in every import of
-//  as
-//     many pictures.
-// With a test list whose pictures have annotations, train is train + val + trainval and val is test, as is
+//  2. folders of those names on the images' paths (also train2017 and the like);
+//  3. a share of the images, drawn by (seed, name): the same image goes the same way in every import of
+//     as many images.
+// With a test list whose images have annotations, train is train + val + trainval and val is test, as is
 // the custom with VOC 2007; otherwise val is val (with folders: val, else test), train is the rest of train +
-// trainval. Lines that name no picture are noted. Returns what was done, in words.
+// trainval. Lines that name no image are noted. Returns what was done, in words.
 std::string assign_splits(std::vector<ImportedImage>& images, const ImportSource& source,
                           const ImportOptions& options, ImportReport& report);
 

@@ -65,7 +65,7 @@ struct VocSize {
   int height = 0;
 };
 
-// The annotation of one picture, between reading the xml and knowing the picture's size.
+// The annotation of one image, between reading the xml and knowing the image's size.
 struct VocAnnotation {
   VocSize stated;
   fs::path path;
@@ -81,20 +81,20 @@ class VocImporter {
   std::vector<ImportedImage> read();
 
  private:
-  std::optional<fs::path> picture_of(const fs::path& xml) const;
+  std::optional<fs::path> image_of(const fs::path& xml) const;
   void read_xml(const fs::path& path);
   void add(ImportedImage image, VocAnnotation annotation);
   void read_objects(const XmlFile& xml, const std::string& name, ImportedImage& image);
   std::optional<ImportedBox> read_box(const XmlFile& xml, pugi::xml_node object, const std::string& name);
   void settle_sizes();
-  void note_unused_pictures();
+  void note_unused_images();
 
   const ImportSource& source_;
   const VocImportOptions& options_;
   ImportReport& report_;
   std::vector<ImportedImage> images_;
-  std::map<std::string, VocAnnotation> annotations_;  // by picture
-  std::set<std::string> unusable_;                    // pictures whose annotations cannot be read
+  std::map<std::string, VocAnnotation> annotations_;  // by image
+  std::set<std::string> unusable_;                    // images whose annotations cannot be read
 };
 
 std::vector<ImportedImage> VocImporter::read() {
@@ -103,18 +103,18 @@ std::vector<ImportedImage> VocImporter::read() {
       read_xml(path);
     } catch (const Error& error) {
       report_.note(ImportNote::annotation_unreadable, error.what());
-      if (const auto picture = picture_of(path)) unusable_.insert(source_.name_of(*picture));
+      if (const auto image_file = image_of(path)) unusable_.insert(source_.name_of(*image_file));
     }
   }
-  note_unused_pictures();
+  note_unused_images();
   std::ranges::sort(images_, {}, &ImportedImage::name);
   settle_sizes();
   return std::move(images_);
 }
 
-// The picture that has the annotation file's name.
-std::optional<fs::path> VocImporter::picture_of(const fs::path& xml) const {
-  return source_.find_picture(xml.stem().string() + ".jpg", xml);
+// The image that has the annotation file's name.
+std::optional<fs::path> VocImporter::image_of(const fs::path& xml) const {
+  return source_.find_image(xml.stem().string() + ".jpg", xml);
 }
 
 void VocImporter::read_xml(const fs::path& path) {
@@ -124,15 +124,15 @@ void VocImporter::read_xml(const fs::path& path) {
     report_.note(ImportNote::not_an_annotation, name);
     return;
   }
-  auto picture = picture_of(path);
-  if (!picture) picture = source_.find_picture(xml.root().child_value("filename"), path);
-  if (!picture) {
-    report_.note(ImportNote::annotation_without_picture, name);
+  auto image_file = image_of(path);
+  if (!image_file) image_file = source_.find_image(xml.root().child_value("filename"), path);
+  if (!image_file) {
+    report_.note(ImportNote::annotation_without_image, name);
     return;
   }
   ImportedImage image;
-  image.file = *picture;
-  image.name = source_.name_of(*picture);
+  image.file = *image_file;
+  image.name = source_.name_of(*image_file);
   VocAnnotation annotation{.stated = {}, .path = path, .xml = name};
   if (const pugi::xml_node size = xml.root().child("size")) {
     annotation.stated = {static_cast<int>(xml.number(size, "width")),
@@ -142,7 +142,7 @@ void VocImporter::read_xml(const fs::path& path) {
   add(std::move(image), std::move(annotation));
 }
 
-// An annotation whose own picture is missing finds that of another folder: of two with one picture, the
+// An annotation whose own image is missing finds that of another folder: of two with one image, the
 // nearer one has it.
 void VocImporter::add(ImportedImage image, VocAnnotation annotation) {
   annotation.image = images_.size();
@@ -157,7 +157,7 @@ void VocImporter::add(ImportedImage image, VocAnnotation annotation) {
     std::swap(present, annotation);
     images_[present.image] = std::move(image);
   }
-  report_.note(ImportNote::annotation_without_picture,
+  report_.note(ImportNote::annotation_without_image,
                fmt::format("{} ({} has {})", annotation.xml, other->first, present.xml));
 }
 
@@ -188,26 +188,26 @@ std::optional<ImportedBox> VocImporter::read_box(const XmlFile& xml, pugi::xml_n
   return ImportedBox{category, {left, top, width, height}};
 }
 
-void VocImporter::note_unused_pictures() {
+void VocImporter::note_unused_images() {
   std::set<std::string> used = unusable_;
   for (const ImportedImage& image : images_) used.insert(image.name);
-  for (const fs::path& picture : source_.pictures()) {
-    const std::string name = source_.name_of(picture);
-    if (!used.contains(name)) report_.note(ImportNote::picture_without_annotation, name);
+  for (const fs::path& image_file : source_.image_files()) {
+    const std::string name = source_.name_of(image_file);
+    if (!used.contains(name)) report_.note(ImportNote::image_without_annotation, name);
   }
 }
 
 void VocImporter::settle_sizes() {
-  std::vector<Turn> turns;
-  read_picture_sizes(images_, options_.common, turns, report_);
+  std::vector<Orientation> orientations;
+  read_image_sizes(images_, options_.common, orientations, report_);
   for (std::size_t i = 0; i < images_.size(); ++i) {
     ImportedImage& image = images_[i];
     const VocAnnotation& annotation = annotations_.at(image.name);
     const VocSize& stated = annotation.stated;
-    const bool unstated = stated.width <= 0 && turns[i] != Turn{};
-    if (!image.boxes.empty() && (unstated || turns_in_place(turns[i], image.width, image.height)))
-      report_.note(ImportNote::picture_turned_in_place, image.name);
-    if (turns[i].transpose && stated.width == image.height && stated.height == image.width) {
+    const bool unstated = stated.width <= 0 && orientations[i] != Orientation{};
+    if (!image.boxes.empty() && (unstated || is_ambiguous(orientations[i], image.width, image.height)))
+      report_.note(ImportNote::image_orientation_ambiguous, image.name);
+    if (orientations[i].transpose && stated.width == image.height && stated.height == image.width) {
       std::swap(image.width, image.height);
     } else if (stated.width > 0 && (stated.width != image.width || stated.height != image.height)) {
       report_.note(ImportNote::size_differs, annotation.xml);

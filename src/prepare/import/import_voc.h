@@ -1,4 +1,4 @@
-// Pascal VOC: one xml file a picture.
+// Pascal VOC: one xml file an image.
 #pragma once
 
 #include <filesystem>
@@ -18,13 +18,13 @@ struct VocImportOptions {
   ImportOptions common;
 };
 
-// Makes the COCO folder `target` from every pair of an xml file and a picture of its name that is found below
+// Makes the COCO folder `target` from every pair of an xml file and an image of its name that is found below
 // `source`: VOCdevkit's layout (Annotations, JPEGImages, ImageSets) or any other. Splits as by assign_splits.
-// Classes get ids 1, 2, ... in alphabetical order unless the options list them. A picture's size is that of
-// its JPEG header; where the xml gives the sides exchanged and EXIF says that the picture is to be turned,
-// the boxes belong to the turned picture and the xml's size is taken. Pictures without xml, xml without
-// picture and pictures other than JPEG are left out and noted, as are boxes without width or height, and xml
-// that cannot be read (file and line) with its picture. Throws Error as write_coco_folder does.
+// Classes get ids 1, 2, ... in alphabetical order unless the options list them. An image's size is that of
+// its JPEG header; where the xml gives the sides exchanged and EXIF says that the image is to be rotated,
+// the boxes belong to the rotated image and the xml's size is taken. Images without xml, xml without
+// image and images other than JPEG are left out and noted, as are boxes without width or height, and xml
+// that cannot be read (file and line) with its image. Throws Error as write_coco_folder does.
 ImportReport import_voc(const std::filesystem::path& source, const std::filesystem::path& target,
                         const VocImportOptions& options = {});
 

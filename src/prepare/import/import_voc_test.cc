@@ -20,9 +20,9 @@ struct VocBox {
   bool difficult = false;
 };
 
-std::string voc_xml(const std::string& picture, int width, int height, const std::vector<VocBox>& boxes) {
+std::string voc_xml(const std::string& image, int width, int height, const std::vector<VocBox>& boxes) {
   std::string xml = fmt::format(
-      "<annotation>\n<filename>{}</filename>\n<size><width>{}</width><height>{}</height></size>\n", picture,
+      "<annotation>\n<filename>{}</filename>\n<size><width>{}</width><height>{}</height></size>\n", image,
       width, height);
   for (const VocBox& box : boxes) {
     const auto& [a, b, c, d] = box.corners;
@@ -37,9 +37,9 @@ std::string voc_xml(const std::string& picture, int width, int height, const std
 
 class VocTest : public FolderTest {
  protected:
-  void add(const std::string& picture, const std::string& xml, const std::vector<VocBox>& boxes) const {
-    write_jpeg(picture, 40, 30);
-    write(xml, voc_xml(fs::path(picture).filename(), 40, 30, boxes));
+  void add(const std::string& image, const std::string& xml, const std::vector<VocBox>& boxes) const {
+    write_jpeg(image, 40, 30);
+    write(xml, voc_xml(fs::path(image).filename(), 40, 30, boxes));
   }
   ImportReport import(const VocImportOptions& options = {}) const {
     return import_voc(root_ / "src", root_ / "dst", options);
@@ -60,12 +60,12 @@ class VocTest : public FolderTest {
 using BoxKey = std::tuple<std::string, std::string, double, double, double, double, double>;
 
 std::multiset<BoxKey> boxes_of(const CocoFile& coco) {
-  std::map<std::int64_t, std::string> pictures, classes;
-  for (const CocoImage& image : coco.images) pictures[image.id] = image.file_name;
+  std::map<std::int64_t, std::string> file_names, classes;
+  for (const CocoImage& image : coco.images) file_names[image.id] = image.file_name;
   for (const CocoCategory& category : coco.categories) classes[category.id] = category.name;
   std::multiset<BoxKey> boxes;
   for (const CocoAnnotation& a : coco.annotations) {
-    boxes.emplace(pictures.at(a.image_id), classes.at(a.category_id), a.bbox[0], a.bbox[1], a.bbox[2],
+    boxes.emplace(file_names.at(a.image_id), classes.at(a.category_id), a.bbox[0], a.bbox[1], a.bbox[2],
                   a.bbox[3], a.area);
   }
   return boxes;
@@ -118,8 +118,8 @@ TEST_F(VocTest, TakesAnyPairOfFolders) {
   EXPECT_NE(names("val2017"), first);
 }
 
-TEST_F(VocTest, NeverReplacesAPicture) {
-  // The pictures lie where the COCO folder has them, and a picture of another name is in the way.
+TEST_F(VocTest, NeverReplacesAnImage) {
+  // The images lie where the COCO folder has them, and an image of another name is in the way.
   add("src/train2017/a.jpg", "src/train2017/a.xml", {{"cat", {1, 2, 11, 22}}});
   VocImportOptions options;
   options.common.val_share = 0;
@@ -148,9 +148,9 @@ TEST_F(VocTest, ListsDecideAndOtherTasksListsDoNot) {
   const ImportReport report = import();
   EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "b.jpg"}));
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"c.jpg"}));
-  EXPECT_EQ(report.notes.at(ImportNote::listed_without_picture).places[0],
+  EXPECT_EQ(report.notes.at(ImportNote::listed_without_image).places[0],
             "VOC2012/ImageSets/Main/train.txt: missing");
-  EXPECT_EQ(report.notes.at(ImportNote::picture_in_no_split).count, 1u);
+  EXPECT_EQ(report.notes.at(ImportNote::image_in_no_split).count, 1u);
 }
 
 TEST_F(VocTest, FoldersDecideWhereThereAreNoLists) {
@@ -158,12 +158,12 @@ TEST_F(VocTest, FoldersDecideWhereThereAreNoLists) {
   add("src/valid/b.jpg", "src/valid/b.xml", {{"cat", {1, 2, 11, 22}}});
   add("src/test/a.jpg", "src/test/a.xml", {{"dog", {1, 2, 11, 22}}});
   import();
-  // The two pictures of one name keep apart.
+  // The two images of one name keep apart.
   EXPECT_EQ(names("train2017"), (std::set<std::string>{"train_a.jpg"}));
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
 }
 
-TEST_F(VocTest, TheNearestPictureOfAnAnnotationsNameIsTaken) {
+TEST_F(VocTest, TheNearestImageOfAnAnnotationsNameIsTaken) {
   add("src/train/a.jpeg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
   add("src/val/a.jpg", "src/val/a.xml", {{"dog", {1, 2, 11, 22}}});
   import();
@@ -171,14 +171,14 @@ TEST_F(VocTest, TheNearestPictureOfAnAnnotationsNameIsTaken) {
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"a.jpg"}));
 }
 
-TEST_F(VocTest, AnAnnotationWithoutItsPictureTakesNoOthersAndIsNoted) {
+TEST_F(VocTest, AnAnnotationWithoutItsImageTakesNoOthersAndIsNoted) {
   add("src/train/a.jpg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
   write("src/val/a.xml", voc_xml("a.jpg", 40, 30, {{"dog", {1, 2, 11, 22}}}));
   write("src/early/a.xml", voc_xml("a.jpg", 40, 30, {{"dog", {1, 2, 11, 22}}}));
   const ImportReport report = import();
   EXPECT_EQ(report.train.images + report.val.images, 1u);
   EXPECT_EQ(report.classes.at(0).name, "cat");
-  const ImportNotes& notes = report.notes.at(ImportNote::annotation_without_picture);
+  const ImportNotes& notes = report.notes.at(ImportNote::annotation_without_image);
   EXPECT_EQ(notes.count, 2u);
   EXPECT_TRUE(contains(notes.places.at(0), "early/a.xml (train/a.jpg has train/a.xml)"))
       << notes.places.at(0);
@@ -229,18 +229,18 @@ TEST_F(VocTest, LeavesOutWhatCannotBeUsedAndSaysSo) {
   const ImportReport report = import();
   EXPECT_EQ(report.train.images + report.val.images, 3u);  // a, b, g
   const auto places = [&](ImportNote note) { return report.notes.at(note).places; };
-  EXPECT_EQ(places(ImportNote::annotation_without_picture), (std::vector<std::string>{"c.xml"}));
-  EXPECT_EQ(places(ImportNote::picture_without_annotation), (std::vector<std::string>{"d.jpg"}));
-  EXPECT_EQ(places(ImportNote::picture_not_jpeg), (std::vector<std::string>{"e.png"}));
-  EXPECT_TRUE(contains(places(ImportNote::picture_unreadable).at(0), "f.jpg"));
+  EXPECT_EQ(places(ImportNote::annotation_without_image), (std::vector<std::string>{"c.xml"}));
+  EXPECT_EQ(places(ImportNote::image_without_annotation), (std::vector<std::string>{"d.jpg"}));
+  EXPECT_EQ(places(ImportNote::image_not_jpeg), (std::vector<std::string>{"e.png"}));
+  EXPECT_TRUE(contains(places(ImportNote::image_unreadable).at(0), "f.jpg"));
   EXPECT_EQ(places(ImportNote::size_differs), (std::vector<std::string>{"g.xml"}));
   EXPECT_EQ(places(ImportNote::not_an_annotation), (std::vector<std::string>{"project.xml"}));
   EXPECT_EQ(places(ImportNote::box_over_edge), (std::vector<std::string>{"a.xml"}));
-  EXPECT_TRUE(contains(report.to_text(), "1 pictures left out: not JPEG")) << report.to_text();
+  EXPECT_TRUE(contains(report.to_text(), "1 images left out: not JPEG")) << report.to_text();
   EXPECT_TRUE(contains(report.to_json(), "\"size_differs\":{\"count\":1,\"places\":[\"g.xml\"]}"));
 }
 
-TEST_F(VocTest, TurnedPicturesKeepTheSizeTheirBoxesBelongTo) {
+TEST_F(VocTest, RotatedImagesKeepTheSizeTheirBoxesBelongTo) {
   write_jpeg("src/a.jpg", 40, 30, 6);  // stored 40 x 30, to be looked at as 30 x 40
   write("src/a.xml", voc_xml("a.jpg", 30, 40, {{"cat", {1, 2, 11, 39}}}));
   write_jpeg("src/b.jpg", 40, 30, 6);
@@ -285,7 +285,7 @@ TEST_F(VocTest, RefusesATargetThatHoldsAnnotationsAndEmptySources) {
   write("png/a.png", "\x89PNG");
   write("png/a.xml", voc_xml("a.png", 40, 30, {}));
   const std::string only_png = error_of([&] { import_voc(root_ / "png", root_ / "dst"); });
-  EXPECT_TRUE(contains(only_png, "1 pictures left out: not JPEG")) << only_png;
+  EXPECT_TRUE(contains(only_png, "1 images left out: not JPEG")) << only_png;
   VocImportOptions options;
   options.common.classes = {"dog"};
   EXPECT_TRUE(contains(error_of([&] { import(options); }), "class \"cat\", expected one of the 1 classes"));
@@ -314,16 +314,17 @@ TEST_F(VocTest, AnUnreadableAnnotationIsNotCalledMissing) {
   write("src/b.xml", "<annotation><object>");
   const ImportReport report = import();
   EXPECT_EQ(report.notes.at(ImportNote::annotation_unreadable).count, 1u);
-  EXPECT_FALSE(report.notes.contains(ImportNote::picture_without_annotation)) << report.to_text();
+  EXPECT_FALSE(report.notes.contains(ImportNote::image_without_annotation)) << report.to_text();
 }
 
-TEST_F(VocTest, PicturesWhoseTurnTheAnnotationLeavesOpenAreNoted) {
+TEST_F(VocTest, ImagesWhoseOrientationTheAnnotationLeavesOpenAreNoted) {
   add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
   add("src/b.jpg", "src/b.xml", {{"cat", {1, 2, 30, 20}}});
   write_jpeg("src/a.jpg", 40, 30, 3);
   write_jpeg("src/b.jpg", 40, 30, 6);  // the size stated tells
   const ImportReport report = import();
-  EXPECT_EQ(report.notes.at(ImportNote::picture_turned_in_place).places, (std::vector<std::string>{"a.jpg"}));
+  EXPECT_EQ(report.notes.at(ImportNote::image_orientation_ambiguous).places,
+            (std::vector<std::string>{"a.jpg"}));
 }
 
 }  // namespace

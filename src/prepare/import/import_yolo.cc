@@ -43,18 +43,18 @@ class YoloImporter {
       : source_(source), data_(data), options_(options), report_(report) {}
 
   std::vector<ImportedImage> read();
-  // Whether every picture of train is one of val as well.
+  // Whether every image of train is one of val as well.
   bool train_is_val() const { return train_is_val_; }
 
  private:
   void add_all();
   void add(const fs::path& place, ImportSplit split);
-  void add_picture(const fs::path& picture, ImportSplit split);
+  void add_image(const fs::path& image_file, ImportSplit split);
   void settle_shared();
   void note_left_out();
   void find_labels();
-  std::optional<fs::path> own_label_file(const fs::path& picture) const;
-  std::optional<fs::path> label_file(const fs::path& picture) const;
+  std::optional<fs::path> own_label_file(const fs::path& image_file) const;
+  std::optional<fs::path> label_file(const fs::path& image_file) const;
   void read_image(ImportedImage& image);
   void read_labels(const fs::path& file, ImportedImage& image);
   std::optional<ImportedBox> read_line(const std::vector<double>& numbers, const ImportedImage& image,
@@ -66,32 +66,33 @@ class YoloImporter {
   ImportReport& report_;
   std::vector<ImportedImage> images_;
   std::unordered_map<std::string, std::size_t> index_;  // of images_, by file
-  std::vector<std::string> shared_;                     // pictures of val that train names as well
+  std::vector<std::string> shared_;                     // images of val that train names as well
   bool train_is_val_ = false;
   std::optional<fs::path> class_file_;
-  // Text files by stem, but for those that lie where a picture's own labels do.
+  // Text files by stem, but for those that lie where an image's own labels do.
   std::map<std::string, std::vector<fs::path>> stray_labels_;
 };
 
 std::vector<ImportedImage> YoloImporter::read() {
   find_labels();
-  // Validation first: a picture that both name is not to be trained on.
+  // Validation first: an image that both name is not to be trained on.
   for (const fs::path& place : data_.val) add(place, ImportSplit::val);
   for (const fs::path& place : data_.train) add(place, ImportSplit::train);
   if (data_.train.empty() && data_.val.empty()) add_all();
   settle_shared();
   note_left_out();
   std::ranges::sort(images_, {}, &ImportedImage::name);
-  std::vector<Turn> turns;
-  read_picture_sizes(images_, options_, turns, report_);
+  std::vector<Orientation> orientations;
+  read_image_sizes(images_, options_, orientations, report_);
   std::vector<ImportedImage> usable;
   for (std::size_t i = 0; i < images_.size(); ++i) {
     ImportedImage& image = images_[i];
-    const bool in_place = turns_in_place(turns[i], image.width, image.height);
-    if (turns[i].transpose) std::swap(image.width, image.height);
+    const bool ambiguous = is_ambiguous(orientations[i], image.width, image.height);
+    if (orientations[i].transpose) std::swap(image.width, image.height);
     try {
       read_image(image);
-      if (in_place && !image.boxes.empty()) report_.note(ImportNote::picture_turned_in_place, image.name);
+      if (ambiguous && !image.boxes.empty())
+        report_.note(ImportNote::image_orientation_ambiguous, image.name);
       usable.push_back(std::move(image));
     } catch (const Error& error) {
       report_.note(ImportNote::annotation_unreadable, error.what());
@@ -106,7 +107,7 @@ void YoloImporter::settle_shared() {
       images_, [](const ImportedImage& image) { return image.split == ImportSplit::train; });
   train_is_val_ = !trained && !shared_.empty();
   if (train_is_val_) return;
-  for (std::string& name : shared_) report_.note(ImportNote::picture_in_both_splits, std::move(name));
+  for (std::string& name : shared_) report_.note(ImportNote::image_in_both_splits, std::move(name));
 }
 
 // Whether the file's first line that is not empty could be one of labels.
@@ -119,26 +120,26 @@ bool holds_labels(const fs::path& file) {
   return false;
 }
 
-// Pictures that no split names, and labels that no picture has.
+// Images that no split names, and labels that no image has.
 void YoloImporter::note_left_out() {
   std::set<std::string> stems;
-  for (const fs::path& picture : source_.pictures()) {
-    stems.insert(picture.stem().string());
-    if (!index_.contains(picture.string()))
-      report_.note(ImportNote::picture_in_no_split, source_.name_of(picture));
+  for (const fs::path& image_file : source_.image_files()) {
+    stems.insert(image_file.stem().string());
+    if (!index_.contains(image_file.string()))
+      report_.note(ImportNote::image_in_no_split, source_.name_of(image_file));
   }
   for (const auto& [stem, files] : stray_labels_) {
-    // One file without a folder of its own is the labels of the pictures of its name.
+    // One file without a folder of its own is the labels of the images of its name.
     if (files.size() == 1 && stems.contains(stem)) continue;
     for (const fs::path& file : files)
-      if (holds_labels(file)) report_.note(ImportNote::annotation_without_picture, source_.name_of(file));
+      if (holds_labels(file)) report_.note(ImportNote::annotation_without_image, source_.name_of(file));
   }
 }
 
 void YoloImporter::read_image(ImportedImage& image) {
   const auto labels = label_file(image.file);
   if (!labels) {
-    report_.note(ImportNote::picture_without_annotation, image.name);
+    report_.note(ImportNote::image_without_annotation, image.name);
     return;
   }
   read_labels(*labels, image);
@@ -149,49 +150,48 @@ void YoloImporter::find_labels() {
   class_file_ = find_class_file(data_.root);
   std::set<fs::path> taken;
   if (class_file_) taken.insert(plain_path(*class_file_));
-  for (const fs::path& picture : source_.pictures())
-    if (const auto own = own_label_file(picture)) taken.insert(plain_path(*own));
+  for (const fs::path& image_file : source_.image_files())
+    if (const auto own = own_label_file(image_file)) taken.insert(plain_path(*own));
   for (const fs::path& file : source_.text_files())
     if (!taken.contains(plain_path(file))) stray_labels_[file.stem().string()].push_back(file);
 }
 
 void YoloImporter::add_all() {
-  for (const fs::path& picture : source_.pictures()) add_picture(picture, ImportSplit::none);
+  for (const fs::path& image_file : source_.image_files()) add_image(image_file, ImportSplit::none);
 }
 
 void YoloImporter::add(const fs::path& place, ImportSplit split) {
   if (fs::is_directory(place)) {
     const fs::path real = fs::canonical(place);  // what a link leads to
-    for (const fs::path& picture : source_.pictures()) {
-      if (is_below(picture, place) || is_below(picture, real)) add_picture(picture, split);
+    for (const fs::path& image_file : source_.image_files()) {
+      if (is_below(image_file, place) || is_below(image_file, real)) add_image(image_file, split);
     }
     return;
   }
   for (const std::string& line : read_lines(place)) {
-    if (const auto picture = source_.find_picture(line, place)) {
-      add_picture(*picture, split);
+    if (const auto image_file = source_.find_image(line, place)) {
+      add_image(*image_file, split);
     } else {
-      report_.note(ImportNote::listed_without_picture,
-                   fmt::format("{}: {}", place.filename().string(), line));
+      report_.note(ImportNote::listed_without_image, fmt::format("{}: {}", place.filename().string(), line));
     }
   }
 }
 
-void YoloImporter::add_picture(const fs::path& picture, ImportSplit split) {
-  const auto [known, fresh] = index_.emplace(picture.string(), images_.size());
+void YoloImporter::add_image(const fs::path& image_file, ImportSplit split) {
+  const auto [known, fresh] = index_.emplace(image_file.string(), images_.size());
   if (!fresh) {
     const ImportedImage& image = images_[known->second];
     if (image.split != split) shared_.push_back(image.name);
     return;
   }
   ImportedImage& image = images_.emplace_back();
-  image.file = picture;
-  image.name = source_.name_of(picture);
+  image.file = image_file;
+  image.name = source_.name_of(image_file);
   image.split = split;
 }
 
-std::optional<fs::path> YoloImporter::own_label_file(const fs::path& picture) const {
-  const fs::path beside = fs::path(picture).replace_extension(".txt");
+std::optional<fs::path> YoloImporter::own_label_file(const fs::path& image_file) const {
+  const fs::path beside = fs::path(image_file).replace_extension(".txt");
   fs::path swapped;
   std::vector<fs::path> parts(beside.begin(), beside.end());
   const auto images = std::find(parts.rbegin(), parts.rend(), fs::path("images"));
@@ -204,9 +204,9 @@ std::optional<fs::path> YoloImporter::own_label_file(const fs::path& picture) co
   return std::nullopt;
 }
 
-std::optional<fs::path> YoloImporter::label_file(const fs::path& picture) const {
-  if (auto own = own_label_file(picture)) return own;
-  const auto found = stray_labels_.find(picture.stem().string());
+std::optional<fs::path> YoloImporter::label_file(const fs::path& image_file) const {
+  if (auto own = own_label_file(image_file)) return own;
+  const auto found = stray_labels_.find(image_file.stem().string());
   return found != stray_labels_.end() && found->second.size() == 1 ? std::optional(found->second[0])
                                                                    : std::nullopt;
 }
@@ -227,7 +227,7 @@ void YoloImporter::read_labels(const fs::path& file, ImportedImage& image) {
   }
 }
 
-// left, top, right, bottom of a line's shares.
+// left, top, right, bottom of a line, in normalized coordinates.
 std::array<double, 4> extent_of(const std::vector<double>& numbers, bool polygon) {
   if (!polygon) {
     const double cx = numbers[1], cy = numbers[2], w = numbers[3], h = numbers[4];
@@ -258,11 +258,13 @@ std::optional<ImportedBox> YoloImporter::read_line(const std::vector<double>& nu
                 data_.names.size() - 1);
   }
   // Behind a box stand a confidence or key points, which may be of any size.
-  const auto shares_end = polygon ? numbers.end() : numbers.begin() + 5;
-  const auto pixels = std::find_if(numbers.begin() + 1, shares_end, [](double v) { return std::abs(v) > 2; });
-  if (pixels != shares_end) {
-    throw Error("{}: got {}, expected shares of the picture between 0 and 1; divide by its width and height",
-                place, *pixels);
+  const auto coordinates_end = polygon ? numbers.end() : numbers.begin() + 5;
+  const auto pixels =
+      std::find_if(numbers.begin() + 1, coordinates_end, [](double v) { return std::abs(v) > 2; });
+  if (pixels != coordinates_end) {
+    throw Error(
+        "{}: got {}, expected normalized coordinates between 0 and 1; divide by the image's width and height",
+        place, *pixels);
   }
   const auto [left, top, right, bottom] = extent_of(numbers, polygon);
   const double width = (right - left) * image.width, height = (bottom - top) * image.height;
@@ -328,7 +330,7 @@ ImportReport import_yolo(const fs::path& source, const fs::path& target, const I
     report.splits_from = "data file: " + assign_share(images, options);
   } else if (importer.train_is_val()) {
     report.splits_from =
-        "data file: train and val are the same pictures, of which " + assign_share(images, options);
+        "data file: train and val are the same images, of which " + assign_share(images, options);
   } else {
     report.splits_from = "data file: train for train2017, val for val2017";
   }

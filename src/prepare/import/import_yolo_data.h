@@ -11,7 +11,7 @@ namespace ssd {
 struct YoloData {
   std::filesystem::path root;                // folder that holds everything
   std::vector<std::string> names;            // classes by number
-  std::vector<std::filesystem::path> train;  // folders of pictures, or lists (.txt)
+  std::vector<std::filesystem::path> train;  // folders of images, or lists (.txt)
   std::vector<std::filesystem::path> val;
   std::vector<std::filesystem::path> test;  // those that are there
   bool key_points = false;                  // lines go on after the box

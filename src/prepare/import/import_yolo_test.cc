@@ -70,7 +70,7 @@ TEST_F(YoloTest, ReadsExportersDataFilesAndListsOfSeveralPlaces) {
   const ImportReport report = import();
   EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "c.jpg"}));
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
-  EXPECT_EQ(report.notes.at(ImportNote::listed_without_picture).count, 1u);
+  EXPECT_EQ(report.notes.at(ImportNote::listed_without_image).count, 1u);
 }
 
 TEST_F(YoloTest, FollowsADataFileToAnotherFolder) {
@@ -107,7 +107,7 @@ TEST_F(YoloTest, ClassesFileWithFoldersNamedAsSplits) {
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
 }
 
-TEST_F(YoloTest, TurnedPicturesPolygonsAndEmptyBoxes) {
+TEST_F(YoloTest, RotatedImagesPolygonsAndEmptyBoxes) {
   write_jpeg("src/images/a.jpg", 40, 30, 6);
   write_jpeg("src/images/b.jpg", 40, 30);
   write("src/labels/a.txt", "0 0.5 0.5 1 1\n");
@@ -125,7 +125,7 @@ TEST_F(YoloTest, TurnedPicturesPolygonsAndEmptyBoxes) {
   EXPECT_EQ(report.notes.at(ImportNote::polygon_boxed).count, 1u);
   EXPECT_TRUE(contains(report.notes.at(ImportNote::box_without_size).places.at(0), "b.txt:2"));
   EXPECT_EQ(report.notes.at(ImportNote::box_over_edge).count, 1u);
-  EXPECT_EQ(report.notes.at(ImportNote::picture_without_annotation).places.at(0), "images/c.jpg");
+  EXPECT_EQ(report.notes.at(ImportNote::image_without_annotation).places.at(0), "images/c.jpg");
   EXPECT_EQ(train.images.size(), 3u);
 }
 
@@ -180,9 +180,9 @@ TEST_F(YoloTest, ABadLabelFileIsNamedWithItsLineAndLeftOut) {
   EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1\n"), "a.txt:1: got 4 numbers, expected 5"));
   EXPECT_TRUE(contains(error_with("2 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class 2, expected 0 to 1"));
   EXPECT_TRUE(contains(error_with("-1 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class -1"));
-  EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected shares of the picture"));
+  EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected normalized coordinates"));
   EXPECT_TRUE(contains(error_with("0 nan 0.5 0.1 0.1\n"), "a.txt:1"));
-  EXPECT_TRUE(contains(error_with("0 .1 .1 .3 .1 500 600\n"), "a.txt:1: got 500, expected shares"));
+  EXPECT_TRUE(contains(error_with("0 .1 .1 .3 .1 500 600\n"), "a.txt:1: got 500, expected normalized"));
 }
 
 TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
@@ -205,7 +205,7 @@ TEST_F(YoloTest, TakesByteOrderMarksAndConfidences) {
   EXPECT_EQ(coco("train2017").annotations.at(0).bbox, (std::array<double, 4>{10, 7.5, 20, 15}));
 }
 
-TEST_F(YoloTest, APictureWithoutLabelsTakesNoOtherPicturesNorTheClasses) {
+TEST_F(YoloTest, AnImageWithoutLabelsTakesNoOtherImagesNorTheClasses) {
   write_two();
   write_jpeg("src/images/val/a.jpg", 40, 30);  // background; train has an a.jpg with labels
   write_jpeg("src/images/train/classes.jpg", 40, 30);
@@ -216,7 +216,7 @@ TEST_F(YoloTest, APictureWithoutLabelsTakesNoOtherPicturesNorTheClasses) {
   const ImportReport report = import();
   EXPECT_EQ(report.train.boxes, 2u);  // of a and stray
   EXPECT_EQ(report.val.boxes, 2u);    // of b
-  EXPECT_EQ(report.notes.at(ImportNote::picture_without_annotation).count, 3u) << report.to_text();
+  EXPECT_EQ(report.notes.at(ImportNote::image_without_annotation).count, 3u) << report.to_text();
   EXPECT_FALSE(report.notes.contains(ImportNote::annotation_unreadable)) << report.to_text();
 }
 
@@ -274,16 +274,16 @@ TEST_F(YoloTest, TrainAndValOfOneFolderAreSharedOut) {
   EXPECT_EQ(report.train.images, 9u);
   EXPECT_EQ(report.val.images, 1u);
   EXPECT_EQ(report.splits_from,
-            "data file: train and val are the same pictures, of which a share of 10% for val2017 (seed 0)");
+            "data file: train and val are the same images, of which a share of 10% for val2017 (seed 0)");
   EXPECT_TRUE(report.notes.empty()) << report.to_text();
 }
 
-TEST_F(YoloTest, PicturesOfBothSplitsAndAnEmptyTrainingSplitAreNoted) {
+TEST_F(YoloTest, ImagesOfBothSplitsAndAnEmptyTrainingSplitAreNoted) {
   write_two();
   write("src/data.yaml", "train: images\nval: images/val\nnames: [cat, dog]\n");
   const ImportReport both = import();
   EXPECT_EQ(both.train.images, 1u);
-  EXPECT_EQ(both.notes.at(ImportNote::picture_in_both_splits).places.at(0), "images/val/b.jpg");
+  EXPECT_EQ(both.notes.at(ImportNote::image_in_both_splits).places.at(0), "images/val/b.jpg");
   fs::remove_all(root_ / "dst");
   fs::remove(root_ / "src/images/train/a.jpg");
   write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
@@ -295,32 +295,32 @@ TEST_F(YoloTest, WhatIsLeftOutIsNoted) {
   write_jpeg("src/images/test/t.jpg", 40, 30);
   write("src/labels/test/t.txt", "0 0.5 0.5 0.25 0.2\n");
   write("src/labels/train/gone.txt", "\n0 0.5 0.5 0.25 0.2\n");
-  write("src/readme.txt", "5 pictures\n");
+  write("src/readme.txt", "5 images\n");
   fs::create_symlink(root_ / "nowhere.jpg", root_ / "src/images/train/link.jpg");
   write("src/data.yaml",
         "train: images/train\nval: images/val\ntest: [images/test, images/absent]\nnames: [cat, dog]\n");
   const ImportReport report = import();
   EXPECT_EQ(report.train.images, 1u);
   ASSERT_EQ(report.notes.size(), 3u) << report.to_text();
-  EXPECT_EQ(report.notes.at(ImportNote::picture_in_no_split).places,
+  EXPECT_EQ(report.notes.at(ImportNote::image_in_no_split).places,
             (std::vector<std::string>{"images/test/t.jpg"}));
-  EXPECT_EQ(report.notes.at(ImportNote::annotation_without_picture).places,
+  EXPECT_EQ(report.notes.at(ImportNote::annotation_without_image).places,
             (std::vector<std::string>{"labels/train/gone.txt"}));
   EXPECT_TRUE(contains(report.notes.at(ImportNote::path_unreadable).places.at(0), "images/train/link.jpg"));
 }
 
-TEST_F(YoloTest, PicturesThatExifTurnsInPlaceAreNoted) {
+TEST_F(YoloTest, ImagesOfAmbiguousOrientationAreNoted) {
   write_two();
   write_jpeg("src/images/train/a.jpg", 40, 30, 3);
   write_jpeg("src/images/val/b.jpg", 30, 30, 6);
-  write_jpeg("src/images/train/turned.jpg", 40, 30, 6);  // its size tells
-  write("src/labels/train/turned.txt", "0 0.5 0.5 0.25 0.2\n");
+  write_jpeg("src/images/train/rotated.jpg", 40, 30, 6);  // its size tells
+  write("src/labels/train/rotated.txt", "0 0.5 0.5 0.25 0.2\n");
   write_jpeg("src/images/train/empty.jpg", 40, 30, 2);  // has no boxes to be wrong
   write("src/labels/train/empty.txt", "");
   write("src/classes.txt", "cat\ndog\n");
   const ImportReport report = import();
   ASSERT_EQ(report.notes.size(), 1u) << report.to_text();
-  EXPECT_EQ(report.notes.at(ImportNote::picture_turned_in_place).places,
+  EXPECT_EQ(report.notes.at(ImportNote::image_orientation_ambiguous).places,
             (std::vector<std::string>{"images/train/a.jpg", "images/val/b.jpg"}));
 }
 
