@@ -207,6 +207,7 @@ class Training {
     speed_.skip(state_.step, loader_.times().wait);
     if (!report) return;
     state_.owed_evaluation.reset();
+    if (!task_.communicator.is_first()) return;
     record_.evaluation(state_.step, epoch, *report);
     task_.observer.on_evaluation(state_.step, epoch, *report);
     checkpointer_.rewrite_state(state_);
