@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <cmath>
 
+#include "testing/fake_device.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -15,60 +16,80 @@ Tensor filled(float value) {
   return tensor;
 }
 
+// Training's own weights, as with --batch-norm-images 0.
+struct NoInference {
+  FakeDevice device;
+  model::ModelOptions model;
+  Dataset dataset;
+  InferenceWeights weights{device, model, dataset, {.images = 0}};
+};
+
+model::State weights_of(float value) {
+  model::State state;
+  state.weights.emplace("w", filled(value));
+  return state;
+}
+
 float first(const Tensor& tensor) { return tensor.as<float>()[0]; }
 
 StepSpan span(std::int64_t step, bool ends_epoch) { return {step, 0, ends_epoch ? 1u : 0u}; }
 
 TEST(Checkpointer, IsDueAtEpochsEndsThatAreFarEnoughApart) {
-  const Checkpointer checkpointer({.seconds = 1e9}, 50);
+  NoInference none;
+  const Checkpointer checkpointer({.seconds = 1e9}, 50, none.weights);
   EXPECT_FALSE(checkpointer.due(span(149, true)));
   EXPECT_TRUE(checkpointer.due(span(150, true)));
   EXPECT_FALSE(checkpointer.due(span(150, false)));
 }
 
 TEST(Checkpointer, IsDueAfterItsTime) {
-  const Checkpointer checkpointer({.seconds = 60}, 0);
+  NoInference none;
+  const Checkpointer checkpointer({.seconds = 60}, 0, none.weights);
   const auto now = Checkpointer::Clock::now();
   EXPECT_FALSE(checkpointer.due(span(1, false), now));
   EXPECT_TRUE(checkpointer.due(span(1, false), now + std::chrono::seconds(60)));
 }
 
 TEST(Checkpointer, AnIntervalReplacesBothRules) {
-  const Checkpointer checkpointer({.interval = 7, .seconds = 0}, 0);
+  NoInference none;
+  const Checkpointer checkpointer({.interval = 7, .seconds = 0}, 0, none.weights);
   EXPECT_TRUE(checkpointer.due(span(14, false)));
   EXPECT_FALSE(checkpointer.due(span(200, true)));
 }
 
 TEST(Checkpointer, WritesKeepsAndTells) {
   const TemporaryFolder folder;
-  std::vector<std::int64_t> told;
-  Checkpointer checkpointer({.run = folder.path(), .keep = 2}, 0,
-                            [&](std::int64_t step, const std::filesystem::path& path) {
-                              told.push_back(step);
+  NoInference none;
+  int told = 0;
+  Checkpointer checkpointer({.run = folder.path(), .keep = 2}, 0, none.weights,
+                            [&](const std::filesystem::path& path) {
+                              ++told;
                               EXPECT_TRUE(std::filesystem::exists(path / "state.json"));
                             });
-  model::State state;
-  state.weights.emplace("w", filled(1));
   RunState run;
-  for (run.step = 1; run.step <= 3; ++run.step) checkpointer.write(run, state, run.step == 3);
-  EXPECT_EQ(told, (std::vector<std::int64_t>{1, 2, 3}));
+  for (run.step = 1; run.step <= 3; ++run.step) EXPECT_EQ(checkpointer.write(run, weights_of(1), {}), "");
+  EXPECT_EQ(told, 3);
   EXPECT_EQ(checkpointer.last_step(), 3);
-  EXPECT_TRUE(checkpointer.wrote(3));
-  EXPECT_FALSE(checkpointer.wrote(4));
-  EXPECT_TRUE(checkpointer.last_is_for_inference());
   const auto kept = list_checkpoints(folder.path());
   ASSERT_EQ(kept.size(), 2u);
   EXPECT_EQ(kept[0].step, 2);
   EXPECT_EQ(checkpointer.last_good(), kept[1].path.string());
 }
 
-TEST(Checkpointer, RewritesTheStateOfTheLastOneAlone) {
+TEST(Checkpointer, WeightsThatAreNotFiniteAreNotWritten) {
   const TemporaryFolder folder;
-  Checkpointer checkpointer({.run = folder.path()}, 0);
-  model::State state;
-  state.weights.emplace("w", filled(1));
+  NoInference none;
+  Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
+  EXPECT_EQ(checkpointer.write({.step = 1}, weights_of(NAN), {.last = true}), "weights");
+  EXPECT_EQ(checkpointer.last_good(), "none");
+}
+
+TEST(Checkpointer, RewritesTheStateAlone) {
+  const TemporaryFolder folder;
+  NoInference none;
+  Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
   RunState run{.step = 4, .owed_evaluation = 2};
-  checkpointer.write(run, state, false);
+  checkpointer.write(run, weights_of(1), {});
   run.owed_evaluation.reset();
   checkpointer.rewrite_state(run);
   const auto latest = latest_checkpoint(folder.path());
@@ -77,10 +98,40 @@ TEST(Checkpointer, RewritesTheStateOfTheLastOneAlone) {
 }
 
 TEST(Checkpointer, WithoutAFolderNothingIsWritten) {
-  Checkpointer checkpointer({}, 0);
-  checkpointer.write({.step = 5}, {}, false);
+  NoInference none;
+  Checkpointer checkpointer({}, 0, none.weights);
+  EXPECT_EQ(checkpointer.write({.step = 5}, weights_of(1), {.last = true}), "");
   EXPECT_EQ(checkpointer.last_step(), 5);
   EXPECT_EQ(checkpointer.last_good(), "none");
+}
+
+// What a last checkpoint has: re-estimated statistics among the weights, the running averages beside the
+// slots. In a hurry the averages are written first, and then replaced.
+TEST(Checkpointer, TheLastOneIsForInference) {
+  const TemporaryFolder folder;
+  FakeDevice device;  // whose statistics stay zero
+  const Dataset dataset =
+      read_dataset(coco_paths(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"));
+  const model::ModelOptions model{.backbone = model::Backbone::resnet18, .classes = 4};
+  InferenceWeights inference(device, model, dataset, {.images = 2, .batch = 2});
+  int told = 0;
+  Checkpointer checkpointer({.run = folder.path()}, 0, inference,
+                            [&](const std::filesystem::path&) { ++told; });
+  const auto trained = [&] { return model::State{model::initial_weights(model, 1), {}, {}}; };
+  const std::string name = "feature_extractor.feature_extractor.1.running_var";
+  RunState run{.step = 1};
+  EXPECT_EQ(checkpointer.write(run, trained(), {}), "");
+  EXPECT_FALSE(checkpointer.last_is_for_inference());
+  EXPECT_EQ(first(read_checkpoint(latest_checkpoint(folder.path())->path).model.at(name)), 1);
+  EXPECT_EQ(checkpointer.write(run, trained(), {.last = true, .hurry = true}), "");
+  EXPECT_TRUE(checkpointer.last_is_for_inference());
+  const Checkpoint last = read_checkpoint(latest_checkpoint(folder.path())->path);
+  EXPECT_EQ(first(last.model.at(name)), 0);
+  EXPECT_EQ(first(last.optimizer.at(name)), 1);
+  EXPECT_EQ(told, 2);
+  run.step = 2;
+  checkpointer.write(run, trained(), {.last = true, .hurry = true});
+  EXPECT_EQ(told, 4);
 }
 
 TEST(CheckpointFiles, SlotsAndAveragesComeBack) {

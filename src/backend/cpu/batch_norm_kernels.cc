@@ -1,5 +1,6 @@
 #include "backend/cpu/batch_norm_kernels.h"
 
+#include <limits>
 #include <algorithm>
 #include <cassert>
 
