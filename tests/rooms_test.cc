@@ -54,7 +54,8 @@ TEST_F(CheckRooms, FindsNoFaultInThisTree) {
 
 TEST_F(CheckRooms, NamesAnIncludeOfARoomThatIsNotDeclared) {
   append("src/storage/checksum.cc", "#include \"graph/graph.h\"\n");
-  expect_fault("rooms", "src/storage/checksum.cc: includes \"graph/graph.h\", but storage does not use graph");
+  expect_fault("rooms",
+               "src/storage/checksum.cc: includes \"graph/graph.h\", but storage does not use graph");
 }
 
 TEST_F(CheckRooms, NamesARoomThatUsesALaterOne) {
@@ -122,9 +123,11 @@ TEST_F(CheckSize, NamesALongFunctionUnlessALineAboveSaysWhy) {
 TEST_F(CheckSize, NamesAClassOfManyMembersButCountsNothingElse) {
   const std::string file = "src/base/many.h";
   const auto many = [&](const std::string& kind, int members) {
-    std::string text = "template <class T>\n" + kind + " Many : public One {\n public:\n  explicit Many(int a) : a_{a} {}\n" +
-                       "  Many& operator=(const Many&) = delete;\n  int get() const { return 0; }\n" +
-                       "  struct Point { int x = 0, y{}; };\n  using Value = int;\n  static int of(int);\n private:\n";
+    std::string text =
+        "template <class T>\n" + kind +
+        " Many : public One {\n public:\n  explicit Many(int a) : a_{a} {}\n" +
+        "  Many& operator=(const Many&) = delete;\n  int get() const { return 0; }\n" +
+        "  struct Point { int x = 0, y{}; };\n  using Value = int;\n  static int of(int);\n private:\n";
     for (int i = 0; i < members; ++i)
       text += i % 2 == 0 ? "  std::function<void(int)> f_" + std::to_string(i) + "{get()};\n"
                          : "  const int n_" + std::to_string(i) + " = get();\n";
