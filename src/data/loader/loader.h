@@ -73,6 +73,8 @@ struct LoaderTimes {
 // The workers write images and targets straight into the batch; buffers go round, and once every image
 // size has been seen no memory is allocated but by libjpeg. The data set must outlive the loader, and the
 // loader its batches. next() belongs to one thread; batches may be given back from any.
+// Over 12 members: one mutex guards the stream, its buffers and what is counted, which every claim changes
+// together.
 class Loader {
  public:
   // Gives a batch back to its loader.
