@@ -80,7 +80,7 @@ void use_jpeg(std::span<const std::byte> bytes, const Annotation& annotation, Wo
                                                  {annotation.width, annotation.height}}};
   const auto pick = static_cast<std::size_t>(annotation.width) % sizes.size();
   for (const std::size_t i : {std::size_t{0}, pick})
-    use({ImageSource::Encoding::jpeg, bytes, sizes[i][0], sizes[i][1]}, annotation.box, worker);
+    use({ImageSource::Encoding::file, bytes, sizes[i][0], sizes[i][1]}, annotation.box, worker);
 }
 
 // Raw records fit their size: the cache refuses others when it is opened.

@@ -80,7 +80,7 @@ void write_cache(const std::filesystem::path& file, RecordEncoding encoding) {
 }
 
 TEST(LoaderMemory, NothingIsAllocatedOnceEverySizeWasSeen) {
-  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::jpeg}) {
+  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::file}) {
     const std::filesystem::path file =
         std::filesystem::path(testing::TempDir()) / fmt::format("loader_memory_{}.cache", ::getpid());
     write_cache(file, encoding);
@@ -121,8 +121,8 @@ TEST(CacheMemory, GrowsWithTheImagesAtWorkOnly) {
     build_cache({folder / "a.json", folder}, folder / "a.cache", options);
     return most_held - before;
   };
-  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg}), image_bytes / 2);                 // rows only
-  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg, .quality = 80}), 3 * image_bytes);  // two at work
+  EXPECT_LT(peak({.encoding = RecordEncoding::file}), image_bytes / 2);                 // rows only
+  EXPECT_LT(peak({.encoding = RecordEncoding::file, .quality = 80}), 3 * image_bytes);  // two at work
   EXPECT_LT(peak({.encoding = RecordEncoding::raw}), 4 * image_bytes);  // 128 MiB, and one in the making
   std::filesystem::remove_all(folder);
 }

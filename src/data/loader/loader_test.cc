@@ -12,6 +12,7 @@
 #include "boxes/match.h"
 #include "data/cache/cache_build.h"
 #include "data/cache/open_dataset.h"
+#include "image/format.h"
 #include "image/jpeg_encode.h"
 #include "storage/checksum.h"
 
@@ -310,7 +311,7 @@ TEST_F(LoaderTest, GivesTheSameBatchesFromACache) {
   const CocoPaths paths = coco_paths(folder_, "train2017");
   const Dataset set = dataset();
   const std::vector<Print> files = prints(set, {.batch_size = 4, .threads = 2, .seed = 5}, 8);
-  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::jpeg}) {
+  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::file}) {
     const std::filesystem::path cache = folder_ / "train.cache";
     const CacheReport report = build_cache(paths, cache, {.encoding = encoding, .threads = 2});
     EXPECT_EQ(report.images, std::size_t{images});
@@ -324,13 +325,13 @@ TEST_F(LoaderTest, CacheLeavesOutBadImagesAndShrinksLargeOnes) {
   spoil(folder_);
   const std::filesystem::path file = folder_ / "small.cache";
   const CacheReport report = build_cache(coco_paths(folder_, "train2017"), file,
-                                         {.encoding = RecordEncoding::jpeg, .max_side = 100, .threads = 2});
+                                         {.encoding = RecordEncoding::file, .max_side = 100, .threads = 2});
   EXPECT_EQ(report.unreadable.size(), 5u);
   const RecordCache cache(file);
   EXPECT_EQ(cache.verify().size(), 5u);
   EXPECT_EQ(cache.record(11).width, 100);  // 200 x 95
   EXPECT_EQ(cache.record(11).height, 48);
-  const JpegInfo info = read_jpeg_header(cache.record(11).bytes);
+  const ImageInfo info = read_image_header(cache.record(11).bytes);
   EXPECT_EQ(info.width, 100);
   EXPECT_EQ(info.height, 48);
   const Dataset set = open_dataset(file, "");

@@ -144,7 +144,7 @@ TEST_F(CheckTest, ARecordCacheIsCountedLikeItsFolder) {
   write_coco();
   write("coco/val2017/b.jpg", "broken");
   const fs::path cache = root_ / "val.cache";
-  build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::jpeg});
+  build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::file});
   CheckReport report = check_path(cache);
   expect_one(report, CheckProblem::image_broken, "val.cache: b.jpg", "could not be read when");
   ASSERT_EQ(report.summaries.size(), 1u);
@@ -329,7 +329,7 @@ TEST_F(CheckTest, AmbiguousOrientationsAreANoteOnly) {
   expect_one(report, CheckProblem::orientation_ambiguous, "val2017/a.jpg", "EXIF orientation 3, 40x30");
   EXPECT_TRUE(contains(report.to_text(), "no problems found")) << report.to_text();
   const fs::path cache = root_ / "val.cache";
-  build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::jpeg});
+  build_cache(coco_paths(root_ / "coco", "val2017"), cache, {.encoding = RecordEncoding::file});
   expect_one(check_path(cache), CheckProblem::orientation_ambiguous, "val.cache: a.jpg", "orientation 3");
 }
 

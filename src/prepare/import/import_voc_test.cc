@@ -231,7 +231,7 @@ TEST_F(VocTest, LeavesOutWhatCannotBeUsedAndSaysSo) {
   const auto places = [&](ImportNote note) { return report.notes.at(note).places; };
   EXPECT_EQ(places(ImportNote::annotation_without_image), (std::vector<std::string>{"c.xml"}));
   EXPECT_EQ(places(ImportNote::image_without_annotation), (std::vector<std::string>{"d.jpg"}));
-  EXPECT_EQ(places(ImportNote::image_not_jpeg), (std::vector<std::string>{"e.png"}));
+  EXPECT_EQ(places(ImportNote::image_of_other_format), (std::vector<std::string>{"e.png"}));
   EXPECT_TRUE(contains(places(ImportNote::image_unreadable).at(0), "f.jpg"));
   EXPECT_EQ(places(ImportNote::size_differs), (std::vector<std::string>{"g.xml"}));
   EXPECT_EQ(places(ImportNote::not_an_annotation), (std::vector<std::string>{"project.xml"}));
