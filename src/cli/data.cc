@@ -94,9 +94,11 @@ void add_cache(CLI::App& data) {
   command->add_option("--data,-d", options->data, "COCO folder");
   command->add_option("--split", options->split, "Split")->capture_default_str();
   command->add_option("--out,-o", options->out, "The cache file to write")->required();
-  command->add_option("--encoding", options->encoding,
-                   "raw (decoded pixels: fastest, largest) or files (as they are, or see --quality); jpeg is an "
-                   "older name of files")
+  command
+      ->add_option(
+          "--encoding", options->encoding,
+          "raw (decoded pixels: fastest, largest) or files (as they are, or see --quality); jpeg is an "
+          "older name of files")
       ->check(CLI::IsMember({"raw", "files", "jpeg"}))
       ->capture_default_str();
   command

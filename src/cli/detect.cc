@@ -46,7 +46,8 @@ std::vector<std::string> expand(const std::vector<std::string>& arguments) {
     for (const auto& entry : fs::directory_iterator(argument)) {
       if (is_image_name(entry.path())) inside.push_back(entry.path().string());
     }
-    if (inside.empty()) throw Error("{}: got a folder without {} files, expected images", argument, image_format_names());
+    if (inside.empty())
+      throw Error("{}: got a folder without {} files, expected images", argument, image_format_names());
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }
@@ -209,7 +210,8 @@ void add_detect(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "detect", "Find objects in images: writes them with labelled boxes, and detections.json");
-  command->add_option("images", options->images, "JPEG or PNG files, or folders of them")->required();
+  command->add_option("images", options->images, image_format_names() + " files, or folders of them")
+      ->required();
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "A run's folder (its latest checkpoint), a checkpoint's folder, or a weights file")

@@ -50,7 +50,8 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 
 std::string in_hexadecimal(std::string_view bytes) {
   std::string out;
-  for (const char c : bytes) out += fmt::format("{}{:02x}", out.empty() ? "" : " ", static_cast<unsigned char>(c));
+  for (const char c : bytes)
+    out += fmt::format("{}{:02x}", out.empty() ? "" : " ", static_cast<unsigned char>(c));
   return out;
 }
 
@@ -64,10 +65,14 @@ std::string describe(std::span<const std::byte> bytes) {
       return fmt::format("a {}", other.name);
   }
   const std::string_view first = text.substr(0, shown);
-  const auto plain = [](unsigned char c) { return std::isprint(c) != 0 || c == '\n' || c == '\r' || c == '\t'; };
-  if (!std::ranges::all_of(first, plain)) return fmt::format("bytes that begin with {}", in_hexadecimal(first));
+  const auto plain = [](unsigned char c) {
+    return std::isprint(c) != 0 || c == '\n' || c == '\r' || c == '\t';
+  };
+  if (!std::ranges::all_of(first, plain))
+    return fmt::format("bytes that begin with {}", in_hexadecimal(first));
   std::string line(first);
-  std::ranges::replace_if(line, [](unsigned char c) { return c < ' '; }, ' ');
+  std::ranges::replace_if(
+      line, [](unsigned char c) { return c < ' '; }, ' ');
   return fmt::format("text that begins with \"{}\"", line);
 }
 

@@ -16,8 +16,8 @@ namespace ssd {
 
 // One row of the table of formats. A new format is a decoder and a row.
 struct ImageFormat {
-  std::string_view name;                       // "JPEG"
-  std::span<const std::string_view> endings;   // of file names, in lower case with the dot
+  std::string_view name;                         // "JPEG"
+  std::span<const std::string_view> endings;     // of file names, in lower case with the dot
   std::span<const std::string_view> beginnings;  // a file of the format begins with one of these bytes
   std::unique_ptr<ImageDecoder> (*make_decoder)(const ImageLimits& limits);
 };
@@ -39,7 +39,8 @@ class ImageDecoders {
   explicit ImageDecoders(const ImageLimits& limits = {});
 
   // Opens the bytes with the decoder of their format, whatever a file's name says. The decoder stays with
-  // this object. Throws Error as ImageDecoder::open does, and for bytes of no known format, which it describes.
+  // this object. Throws Error as ImageDecoder::open does, and for bytes of no known format, which it
+  // describes.
   ImageDecoder& open(std::span<const std::byte> bytes);
 
  private:

@@ -62,7 +62,8 @@ TEST(ImageFormat, SaysWhatOtherBytesAre) {
   EXPECT_TRUE(message_of("BMW").starts_with("image data: got a BMP image, "));
   EXPECT_TRUE(message_of("....ftypavif").starts_with("image data: got a HEIC or AVIF image, "));
   EXPECT_TRUE(message_of("").starts_with("image data: got no bytes at all, "));
-  EXPECT_TRUE(message_of("<html>\n<head>").starts_with("image data: got text that begins with \"<html> <head>\", "));
+  EXPECT_TRUE(
+      message_of("<html>\n<head>").starts_with("image data: got text that begins with \"<html> <head>\", "));
   EXPECT_TRUE(message_of(with_zeros).starts_with("image data: got bytes that begin with 00 01 02 03, "));
   EXPECT_TRUE(message_of("\x89PNG").starts_with("PNG data: "));
 }

@@ -10,9 +10,9 @@
 
 namespace ssd {
 
-// By libjpeg-turbo 2.1, which cannot read some kinds (12 bits, lossless, hierarchical). Scaling happens in the
-// inverse transform. Gray is spread to three components; CMYK and YCCK become RGB by R = C * K / 255 of the
-// inverted values that Adobe's files hold.
+// By libjpeg-turbo 2.1, which cannot read some kinds (12 bits, lossless, hierarchical). Scaling happens in
+// the inverse transform. Gray is spread to three components; CMYK and YCCK become RGB by R = C * K / 255 of
+// the inverted values that Adobe's files hold.
 class JpegDecoder final : public ImageDecoder {
  public:
   explicit JpegDecoder(const ImageLimits& limits = {});

@@ -28,7 +28,8 @@ struct PngDecoder::State {
   std::size_t channels = 0;  // of a decoded row: 3 RGB, 4 with alpha
   std::size_t row_bytes = 0;
   PixelRect rect;
-  std::vector<std::uint8_t> memory;  // (rows_at_once, row_bytes), or (height, row_bytes) of an interlaced image
+  std::vector<std::uint8_t>
+      memory;  // (rows_at_once, row_bytes), or (height, row_bytes) of an interlaced image
   std::array<const std::uint8_t*, rows_at_once> handed_out{};
 
   State() = default;
@@ -60,8 +61,8 @@ struct PngDecoder::State {
     s.at += count;
   }
 
-  // Runs calls of libpng; what it has to complain about becomes an Error. `call` must own nothing: a complaint
-  // jumps out of it.
+  // Runs calls of libpng; what it has to complain about becomes an Error. `call` must own nothing: a
+  // complaint jumps out of it.
   template <typename Call>
   void guarded(Call call) {
     if (setjmp(escape) != 0) {
@@ -156,8 +157,8 @@ void PngDecoder::check_size() {
   const std::int64_t width = png_get_image_width(s.png, s.info), height = png_get_image_height(s.png, s.info);
   const std::int64_t pixels = width * height;
   if (pixels > limits_.pixels || (s.interlaced && 4 * pixels > limits_.memory)) {
-    throw Error("PNG size: got {}x{} pixels{}, expected at most {} in all; scale the image down", width, height,
-                s.interlaced ? ", interlaced" : "",
+    throw Error("PNG size: got {}x{} pixels{}, expected at most {} in all; scale the image down", width,
+                height, s.interlaced ? ", interlaced" : "",
                 s.interlaced ? std::min(limits_.pixels, limits_.memory / 4) : limits_.pixels);
   }
   // Deflate makes at most 258 bytes of 2 bits.

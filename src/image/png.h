@@ -17,9 +17,10 @@ namespace ssd {
 // (value * alpha + 255 * (255 - alpha)) / 255, rounded. Gamma, colour profiles and background colours are
 // passed over, as Pillow does. The orientation is that of the first eXIf chunk, before or behind the pixels.
 //
-// All chunks have to be there, but for IEND: a file that was cut is refused at once. Checksums are compared up
-// to the last row read. Rows above the part are decoded and dropped. An interlaced image is decoded whole when
-// it is started, in memory that is given back when the next image is opened; otherwise a few rows are held.
+// All chunks have to be there, but for IEND: a file that was cut is refused at once. Checksums are compared
+// up to the last row read. Rows above the part are decoded and dropped. An interlaced image is decoded whole
+// when it is started, in memory that is given back when the next image is opened; otherwise a few rows are
+// held.
 class PngDecoder final : public ImageDecoder {
  public:
   explicit PngDecoder(const ImageLimits& limits = {});

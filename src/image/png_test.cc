@@ -68,7 +68,8 @@ void put(std::vector<std::byte>& file, std::size_t at, const std::vector<std::by
   std::ranges::copy(bytes, file.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
-std::vector<std::byte> inserted(std::vector<std::byte> file, std::size_t at, const std::vector<std::byte>& bytes) {
+std::vector<std::byte> inserted(std::vector<std::byte> file, std::size_t at,
+                                const std::vector<std::byte>& bytes) {
   file.insert(file.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin(), bytes.end());
   return file;
 }
@@ -107,7 +108,8 @@ TEST(Png, PartsEqualTheWhole) {
       const Image whole = decode_image(bytes);
       for (int i = 0; i < 30; ++i) {
         const int left = static_cast<int>(random.below(67)), top = static_cast<int>(random.below(45));
-        const PixelRect rect = {left, top, left + 1 + static_cast<int>(random.below(67u - static_cast<unsigned>(left))),
+        const PixelRect rect = {left, top,
+                                left + 1 + static_cast<int>(random.below(67u - static_cast<unsigned>(left))),
                                 top + 1 + static_cast<int>(random.below(45u - static_cast<unsigned>(top)))};
         EXPECT_EQ(decode_part(decoder, bytes, rect).rgb, crop(whole, rect).rgb);
       }
@@ -150,7 +152,8 @@ TEST(Png, ACutFileIsRefusedAtOnce) {
       EXPECT_THROW(read_image_header(cut), Error) << size;
     }
   }
-  EXPECT_NE(message_of(std::span(whole.data(), 200)).find("PNG data: got 200 bytes with a chunk that begins at byte"),
+  EXPECT_NE(message_of(std::span(whole.data(), 200))
+                .find("PNG data: got 200 bytes with a chunk that begins at byte"),
             std::string::npos);
 }
 
@@ -204,11 +207,14 @@ TEST(Png, RowsMissingFromWholeChunksAreAnError) {
 }
 
 TEST(Png, HasLimits) {
-  const auto bytes = encode_png(test_image(100, 80)), interlaced = encode_png(test_image(100, 80), {.interlaced = true});
+  const auto bytes = encode_png(test_image(100, 80)),
+             interlaced = encode_png(test_image(100, 80), {.interlaced = true});
   EXPECT_NO_THROW(decode_image(bytes, {.pixels = 8000}));
-  EXPECT_TRUE(message_of(bytes, {.pixels = 7999}).starts_with("PNG size: got 100x80 pixels, expected at most 7999"));
+  EXPECT_TRUE(
+      message_of(bytes, {.pixels = 7999}).starts_with("PNG size: got 100x80 pixels, expected at most 7999"));
   EXPECT_NO_THROW(decode_image(bytes, {.memory = 1000}));
-  EXPECT_TRUE(message_of(interlaced, {.memory = 4 * 8000 - 1}).starts_with("PNG size: got 100x80 pixels, interlaced"));
+  EXPECT_TRUE(message_of(interlaced, {.memory = 4 * 8000 - 1})
+                  .starts_with("PNG size: got 100x80 pixels, interlaced"));
   EXPECT_NO_THROW(decode_image(interlaced, {.memory = 4 * 8000}));
   EXPECT_THROW(read_image_header(with_size(bytes, 0x7fffffff, 0x7fffffff)), Error);
   EXPECT_THROW(read_image_header(with_size(bytes, 0, 80)), Error);
@@ -224,7 +230,8 @@ TEST(Png, ChunksThatNoPixelNeedsArePassedOver) {
   std::vector<std::byte> text(9, std::byte{'x'});
   for (const char* kind : {"zTXt", "iCCP", "iTXt", "hIST", "tIME", "abCd"})
     EXPECT_EQ(decode_image(inserted(plain, at, png_chunk(kind, text))).rgb, decode_image(plain).rgb) << kind;
-  EXPECT_THROW(decode_image(inserted(plain, at, png_chunk("ABCD", text))), Error);  // one that it cannot do without
+  EXPECT_THROW(decode_image(inserted(plain, at, png_chunk("ABCD", text))),
+               Error);  // one that it cannot do without
 }
 
 }  // namespace

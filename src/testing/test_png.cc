@@ -33,8 +33,8 @@ std::vector<std::uint8_t> pixels_to_encode(const Image& image, bool alpha) {
 void write_exif(png_structp png, int orientation) {
   const auto segment = exif_segment(orientation, orientation % 2 == 0);
   const auto tiff = std::span(segment).subspan(6);  // without "Exif\0\0"
-  png_write_chunk(png, reinterpret_cast<png_const_bytep>("eXIf"), reinterpret_cast<png_const_bytep>(tiff.data()),
-                  tiff.size());
+  png_write_chunk(png, reinterpret_cast<png_const_bytep>("eXIf"),
+                  reinterpret_cast<png_const_bytep>(tiff.data()), tiff.size());
 }
 
 }  // namespace

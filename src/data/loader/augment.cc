@@ -48,9 +48,9 @@ Box shares(const PixelRect& rect, int width, int height) {
 }
 
 // How far to scale down while decoding: so far that at least twice the output is left for the filter to work
-// on, and no further than the image's format can. On 60 COCO images that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
-// in 1,000 by more than 8. With only as many pixels as the output left, it would be 1.9 and 1 in 25; with 1.5
-// times, 1.0.
+// on, and no further than the image's format can. On 60 COCO images that changes an output byte by 0.6 (half
+// size) to 0.7 (quarter) on the average, and 1 in 1,000 by more than 8. With only as many pixels as the
+// output left, it would be 1.9 and 1 in 25; with 1.5 times, 1.0.
 int denominator_for(const PixelRect& rect, int most) {
   constexpr int least = 2 * image_size;
   int denominator = 1;

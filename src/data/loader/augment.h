@@ -33,8 +33,8 @@ struct StageTimes {
 };
 
 // Makes network inputs, image after image, without allocating memory once it has seen the largest image
-// (but for what the formats' libraries take and give back). One a thread. All methods throw Error, without the file's
-// name, for images that cannot be read; the next call is then as good as the first.
+// (but for what the formats' libraries take and give back). One a thread. All methods throw Error, without
+// the file's name, for images that cannot be read; the next call is then as good as the first.
 class Augmenter {
  public:
   static constexpr std::size_t image_bytes =

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "image/colour.h"
+#include "image/format.h"
 #include "testing/test_jpeg.h"
+#include "testing/test_png.h"
 
 namespace ssd {
 namespace {
@@ -192,6 +194,19 @@ TEST(Augment, CountsTheTimeOfEachStage) {
   EXPECT_GT(augmenter.times().decode, 0);
   EXPECT_GT(augmenter.times().resize, 0);
   EXPECT_GT(augmenter.times().colour, 0);
+}
+
+// A JPEG of this size is scaled while it is decoded; PNG cannot be.
+TEST(Augment, LargePngFilesGiveWhatTheirPixelsGive) {
+  const Image image = test_image(1300, 1250);
+  const auto png = encode_png(image);
+  Augmenter augmenter;
+  const ImageSource file{ImageSource::Encoding::file, png, 1300, 1250};
+  const ImageSource raw{ImageSource::Encoding::raw, std::as_bytes(std::span(image.rgb)), 1300, 1250};
+  EXPECT_EQ(evaluated(augmenter, file), evaluated(augmenter, raw));
+  const Trained from_file = trained(augmenter, file, two_boxes, 3),
+                from_raw = trained(augmenter, raw, two_boxes, 3);
+  EXPECT_EQ(from_file.image, from_raw.image);
 }
 
 }  // namespace

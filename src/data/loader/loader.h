@@ -71,8 +71,8 @@ struct LoaderTimes {
 // is zero and has no sample: nothing may stand for it.
 //
 // The workers write images and targets straight into the batch; buffers go round, and once every image
-// size has been seen no memory is allocated but by the image formats' libraries. The data set must outlive the loader, and the
-// loader its batches. next() belongs to one thread; batches may be given back from any.
+// size has been seen no memory is allocated but by the image formats' libraries. The data set must outlive
+// the loader, and the loader its batches. next() belongs to one thread; batches may be given back from any.
 class Loader {
  public:
   // Gives a batch back to its loader.

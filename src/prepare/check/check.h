@@ -104,10 +104,10 @@ struct CheckOptions {
 };
 
 // `path` is an image file, a record cache, a COCO folder (annotations/instances_*.json, each with its images
-// where coco_paths() finds them), or any folder, below which every file is checked that is named as an image of
-// a known format, as FolderWalk finds them. Formats are told by the first bytes, whatever the name. What is
-// wrong with the data is in the report; Error is thrown only where there is nothing to check: no such path, no
-// image in the folder.
+// where coco_paths() finds them), or any folder, below which every file is checked that is named as an image
+// of a known format, as FolderWalk finds them. Formats are told by the first bytes, whatever the name. What
+// is wrong with the data is in the report; Error is thrown only where there is nothing to check: no such
+// path, no image in the folder.
 CheckReport check_path(const std::filesystem::path& path, const CheckOptions& options = {});
 
 // One annotation file and its images, wherever they lie.

@@ -170,7 +170,8 @@ std::string describe(ImportNote note) {
       return "images named for training and for validation (taken for val2017 only)";
     case ImportNote::image_orientation_ambiguous:
       return "images whose EXIF orientation does not change their size (2 to 4, or square): their boxes "
-             "are read on the image as stored (where they are wrong there, rotate the files; for JPEG, exiftran -ai)";
+             "are read on the image as stored (where they are wrong there, rotate the files; for JPEG, "
+             "exiftran -ai)";
     case ImportNote::annotation_without_image:
       return "annotations left out: their image is not there";
     case ImportNote::listed_without_image:
