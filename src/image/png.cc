@@ -156,10 +156,18 @@ void PngDecoder::check_size() {
   const State& s = *state_;
   const std::int64_t width = png_get_image_width(s.png, s.info), height = png_get_image_height(s.png, s.info);
   const std::int64_t pixels = width * height;
-  if (pixels > limits_.pixels || (s.interlaced && 4 * pixels > limits_.memory)) {
-    throw Error("PNG size: got {}x{} pixels{}, expected at most {} in all; scale the image down", width,
-                height, s.interlaced ? ", interlaced" : "",
-                s.interlaced ? std::min(limits_.pixels, limits_.memory / 4) : limits_.pixels);
+  if (pixels > limits_.pixels) {
+    throw Error("PNG size: got {}x{} pixels, expected at most {} in all; scale the image down", width, height,
+                limits_.pixels);
+  }
+  // The rows held here, with alpha, and libpng's two, of 16 bits.
+  const std::int64_t rows = s.interlaced ? height : std::min<std::int64_t>(height, rows_at_once);
+  const std::int64_t memory = 4 * width * rows + 2 * 8 * width;
+  if (memory > limits_.memory) {
+    throw Error(
+        "PNG size: got {}x{} pixels{}, which take {} bytes of memory, expected at most {}; scale the image "
+        "down",
+        width, height, s.interlaced ? ", interlaced" : "", memory, limits_.memory);
   }
   // Deflate makes at most 258 bytes of 2 bits.
   constexpr std::int64_t most_of_a_byte = 1032;
@@ -186,7 +194,8 @@ void PngDecoder::start(const ImagePart& part) {
   assert(s.row_bytes == s.channels * static_cast<std::size_t>(info_.width));
   assert(s.rect.left >= 0 && s.rect.top >= 0 && s.rect.width() > 0 && s.rect.height() > 0 &&
          s.rect.right <= info_.width && s.rect.bottom <= info_.height);
-  const auto rows = static_cast<std::size_t>(s.interlaced ? info_.height : rows_at_once);
+  const auto rows =
+      static_cast<std::size_t>(s.interlaced ? info_.height : std::min(info_.height, rows_at_once));
   if (s.memory.size() < rows * s.row_bytes) s.memory.resize(rows * s.row_bytes);
   if (s.interlaced) {
     read_interlaced();

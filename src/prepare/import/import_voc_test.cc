@@ -247,10 +247,10 @@ TEST_F(VocTest, TakesPngAsItTakesJpeg) {
   write("src/b.xml", voc_xml("b", 30, 40, {{"cat", {1, 2, 11, 39}}}));
   add("src/c.jpg", "src/c.xml", {{"cat", {1, 2, 11, 22}}});
   // Its orientation stands at the end of more bytes than are read at first.
-  const auto late = encode_png(test_image(200, 150), {.orientation = 6, .exif_behind = true});
+  const auto late = encode_png(test_image(240, 180), {.orientation = 6, .exif_behind = true});
   ASSERT_GT(late.size(), 64u << 10);
   write("src/large.png", {reinterpret_cast<const char*>(late.data()), late.size()});
-  write("src/large.xml", voc_xml("large.png", 150, 200, {{"cat", {1, 2, 140, 190}}}));
+  write("src/large.xml", voc_xml("large.png", 180, 240, {{"cat", {1, 2, 140, 190}}}));
   VocImportOptions options;
   options.common.val_share = 0;
   const ImportReport report = import(options);
@@ -259,7 +259,7 @@ TEST_F(VocTest, TakesPngAsItTakesJpeg) {
   ASSERT_EQ(train.images.size(), 4u);
   EXPECT_EQ(train.images[0].file_name, "a.png");
   EXPECT_EQ(train.images[1].width, 30);
-  EXPECT_EQ(train.images[3].width, 150);
+  EXPECT_EQ(train.images[3].width, 180);
 }
 
 TEST_F(VocTest, RotatedImagesKeepTheSizeTheirBoxesBelongTo) {
