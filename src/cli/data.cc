@@ -43,7 +43,7 @@ void add_check(CLI::App& data, Session& session) {
   CLI::App* command = data.add_subcommand("check",
                                           "Find broken images, boxes outside images, duplicate ids and the "
                                           "like, and say what is in a data set");
-  command->add_option("path", options->path, "A JPEG, a folder of them, a COCO folder, or a record cache")
+  command->add_option("path", options->path, "An image, a folder of them, a COCO folder, or a record cache")
       ->required();
   command->add_option("--threads", options->check.threads, "Threads (0: all processors)")
       ->check(thread_count())
@@ -63,11 +63,11 @@ struct CacheCommand {
 
 void make_cache(const CacheCommand& options) {
   CacheOptions cache = options.cache;
-  cache.encoding = options.encoding == "jpeg" ? RecordEncoding::jpeg : RecordEncoding::raw;
+  cache.encoding = options.encoding == "raw" ? RecordEncoding::raw : RecordEncoding::file;
   if (options.data.empty() && (options.annotations.empty() || options.images.empty()))
     throw UsageError("data cache: expected --data with a COCO folder, or both --annotations and --images");
   if (cache.quality > 0 && cache.encoding == RecordEncoding::raw)
-    throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose jpeg",
+    throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose files",
                      cache.quality);
   CocoPaths paths = coco_paths(options.data, options.split);
   if (!options.annotations.empty()) paths.annotations = options.annotations;
@@ -94,8 +94,12 @@ void add_cache(CLI::App& data) {
   command->add_option("--data,-d", options->data, "COCO folder");
   command->add_option("--split", options->split, "Split")->capture_default_str();
   command->add_option("--out,-o", options->out, "The cache file to write")->required();
-  command->add_option("--encoding", options->encoding, "raw (decoded pixels: fastest, largest) or jpeg")
-      ->check(CLI::IsMember({"raw", "jpeg"}))
+  command
+      ->add_option(
+          "--encoding", options->encoding,
+          "raw (decoded pixels: fastest, largest) or files (as they are, or see --quality); jpeg is an "
+          "older name of files")
+      ->check(CLI::IsMember({"raw", "files", "jpeg"}))
       ->capture_default_str();
   command
       ->add_option("--max-side", options->cache.max_side,

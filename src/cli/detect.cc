@@ -15,7 +15,7 @@
 #include "data/loader/augment.h"
 #include "detect/predictor.h"
 #include "detect/trained_model.h"
-#include "image/jpeg.h"
+#include "image/format.h"
 #include "report/draw.h"
 #include "storage/file_bytes.h"
 
@@ -34,7 +34,7 @@ struct Options {
   bool no_drawings = false;
 };
 
-// The images named on the command line; a folder stands for the JPEGs in it, in name order.
+// The images named on the command line; a folder stands for the images in it, in name order.
 std::vector<std::string> expand(const std::vector<std::string>& arguments) {
   std::vector<std::string> files;
   for (const std::string& argument : arguments) {
@@ -44,9 +44,10 @@ std::vector<std::string> expand(const std::vector<std::string>& arguments) {
     }
     std::vector<std::string> inside;
     for (const auto& entry : fs::directory_iterator(argument)) {
-      if (is_jpeg_name(entry.path())) inside.push_back(entry.path().string());
+      if (is_image_name(entry.path())) inside.push_back(entry.path().string());
     }
-    if (inside.empty()) throw Error("{}: got a folder without JPEG files, expected images", argument);
+    if (inside.empty())
+      throw Error("{}: got a folder without {} files, expected images", argument, image_format_names());
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }
@@ -69,6 +70,7 @@ class Detecting {
   }
 
   void run(const std::vector<std::string>& files) {
+    for (const std::string& file : files) inputs_.insert(fs::weakly_canonical(file));
     for (const std::string& file : files) {
       try {
         add(file);
@@ -106,7 +108,7 @@ class Detecting {
     const auto image = images_.as<std::uint8_t>().subspan(slot, Augmenter::image_bytes);
     Waiting next{file, {}, augmenter_.evaluate({.bytes = bytes}, image)};
     if (!options_.no_drawings)
-      next.pixels = oriented(decode_jpeg(bytes), orientation_of_tag(read_jpeg_header(bytes).orientation));
+      next.pixels = oriented(decode_image(bytes), orientation_of_tag(read_image_header(bytes).orientation));
     waiting_.push_back(std::move(next));
   }
 
@@ -154,11 +156,15 @@ class Detecting {
     return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   }
 
-  // Images of one name from several folders get different files.
+  // Images of one name from several folders get different files, and no drawing replaces an image given.
   void draw(const Waiting& image, const std::vector<DrawnBox>& boxes) {
     const std::string stem = fs::path(image.file).stem().string();
     std::string name = stem;
-    for (int count = 2; !names_.insert(name).second; ++count) name = fmt::format("{}-{}", stem, count);
+    const auto is_input = [this](const std::string& drawing) {
+      return inputs_.contains(fs::weakly_canonical(fs::path(options_.out) / (drawing + ".png")));
+    };
+    for (int count = 2; is_input(name) || !names_.insert(name).second; ++count)
+      name = fmt::format("{}-{}", stem, count);
     draw_boxes(fs::path(options_.out) / (name + ".png"),
                {image.pixels.width, image.pixels.height, image.pixels.rgb}, boxes);
   }
@@ -171,6 +177,7 @@ class Detecting {
   std::vector<std::byte> buffer_;
   std::vector<Waiting> waiting_;
   std::set<std::string> names_;
+  std::set<fs::path> inputs_;
   nlohmann::ordered_json results_ = nlohmann::ordered_json::array();
   Progress progress_{"detect"};
   std::uint64_t done_ = 0;
@@ -203,7 +210,8 @@ void add_detect(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "detect", "Find objects in images: writes them with labelled boxes, and detections.json");
-  command->add_option("images", options->images, "JPEG files, or folders of them")->required();
+  command->add_option("images", options->images, image_format_names() + " files, or folders of them")
+      ->required();
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "A run's folder (its latest checkpoint), a checkpoint's folder, or a weights file")
