@@ -306,6 +306,10 @@ Image decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) {
 
 JpegInfo read_jpeg_header(std::span<const std::byte> bytes) { return JpegDecoder().open(bytes); }
 
+#define SSD_TEXT_OF(token) #token
+#define SSD_TEXT_OF_MACRO(macro) SSD_TEXT_OF(macro)
+std::string jpeg_library_version() { return SSD_TEXT_OF_MACRO(LIBJPEG_TURBO_VERSION); }
+
 bool is_jpeg_name(const std::filesystem::path& file) {
   std::string extension = file.extension().string();
   std::ranges::transform(extension, extension.begin(),

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "image/exif.h"
@@ -87,6 +88,9 @@ struct Image {
 // The whole image, as stored.
 Image decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits = {});
 JpegInfo read_jpeg_header(std::span<const std::byte> bytes);
+
+// Of libjpeg-turbo: "2.1.5".
+std::string jpeg_library_version();
 
 // Whether a file's name ends as those of JPEG files do.
 bool is_jpeg_name(const std::filesystem::path& file);
