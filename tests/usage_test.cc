@@ -109,7 +109,7 @@ TEST(Help, ShowsDefaultsAndTellsInTheUsageLineWhatIsRequired) {
 
 TEST(Help, TheManualIsCurrentAndHasEveryOption) {
   const std::string manual = run_program({"--help-markdown"}).out;
-  EXPECT_EQ(manual, read_file(SSD_SOURCE_DIR "/docs/cli.md")) << "run scripts/docs";
+  EXPECT_TRUE(manual == read_file(SSD_SOURCE_DIR "/docs/cli.md")) << "run scripts/docs";
   for (const std::vector<std::string>& command : whole_commands) {
     std::string title = "\n### singleshot";
     for (const std::string& word : command) title += " " + word;

@@ -145,7 +145,7 @@ constexpr std::string_view circumstances = R"(
 | status | meaning |
 |---|---|
 | 0 | done; a training run that was stopped and wrote its checkpoint is done as well |
-| 1 | failed, or problems found (`data check`, `verify`, `detect`, `compile`); one line on standard error says why and what to do |
+| 1 | failed, or problems found (`data check`, `verify`, `detect`, `compile`); one line says why and what to do |
 | 2 | bad usage: an unknown command or option, a value out of range, options that exclude each other |
 
 ## Environment
@@ -153,7 +153,7 @@ constexpr std::string_view circumstances = R"(
 | variable | meaning |
 |---|---|
 | `SINGLESHOT_CACHE` | folder of compiled programs; `off`: none is kept or read |
-| `XDG_CACHE_HOME` | without `SINGLESHOT_CACHE` they are in its folder `singleshot`; without either in `~/.cache/singleshot` |
+| `XDG_CACHE_HOME` | without `SINGLESHOT_CACHE` they are in its `singleshot`, without either in `~/.cache/singleshot` |
 | `SINGLESHOT_PJRT_PLUGIN` | path of the plugin for `--device tpu` and `--device cuda` |
 | `PJRT_NAMES_AND_LIBRARY_PATHS` | the same for several, `name:path,name:path`; looked at second |
 | `TPU_LIBRARY_PATH` | path of libtpu for `--device tpu`; looked at third, before the wheels that are installed |
@@ -167,8 +167,7 @@ constexpr std::string_view circumstances = R"(
 | `SAVE/log.jsonl` | one JSON object a line: steps, speed, evaluations, images that could not be read |
 | `SAVE/events.*`, `SAVE/lock` | the same curves for TensorBoard; what keeps a second process out of the run |
 | `OUT/detections.json` | of `detect --out OUT`: the images with their detections, beside the drawings (PNG) |
-| `DATA/annotations/instances_SPLIT.json` | annotations of a COCO folder, whose images are in `DATA/SPLIT` |
-)";
+| `DATA/annotations/instances_SPLIT.json` | annotations of a COCO folder, whose images are in `DATA/SPLIT` |)";
 
 }  // namespace
 

@@ -32,7 +32,8 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
 };
 
-// docs/cli.md: every command with its options, exit statuses, environment and files, as Markdown.
+// docs/cli.md: every command with its options, exit statuses, environment and files, as Markdown without a
+// last end of line.
 std::string manual(const CLI::App& program);
 
 }  // namespace ssd::cli

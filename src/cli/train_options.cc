@@ -95,7 +95,7 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
   add_backbone_option(command, options.backbone);
   command
       .add_option("--stride-in", options.stride_in,
-                  "Strided convolution of a bottleneck: 3x3 (torchvision), 1x1 (original ResNet)")
+                  "Strided convolution of bottlenecks: 3x3 (torchvision), 1x1 (first ResNet)")
       ->check(CLI::IsMember({"3x3", "1x1"}))
       ->capture_default_str();
   command
@@ -172,8 +172,7 @@ void add_optimizer_options(CLI::App& command, TrainOptions& options) {
 void add_evaluation_options(CLI::App& command, TrainOptions& options) {
   begin_group(command, group::evaluation);
   command
-      .add_option("--evaluation", options.evaluation,
-                  "Epochs after which to evaluate, counted from 0 (-1: never)")
+      .add_option("--evaluation", options.evaluation, "Epochs after which to evaluate, from 0 on (-1: never)")
       ->capture_default_str();
   command
       .add_option("--batch-norm-images", options.trainer.evaluation.batch_norm_images,
