@@ -9,6 +9,8 @@
 #include "base/thread_pool.h"
 #include "cli/bench_data.h"
 #include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/network_options.h"
 #include "cli/output.h"
 #include "cli/validators.h"
 
@@ -67,10 +69,9 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
   auto options = std::make_shared<NetworkBenchmark>();
   options->benchmark.mode = mode;
   CLI::App* command = bench.add_subcommand(name, description);
-  command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
-      ->check(backbone_name())
-      ->capture_default_str();
-  command->add_option("--batch-size,-b", options->benchmark.batch, "Images of a batch on each device")
+  add_backbone_option(*command, options->backbone);
+  begin_group(*command, group::measurement);
+  command->add_option("-b,--batch-size", options->benchmark.batch, "Images of a batch on each device")
       ->check(batch_size())
       ->capture_default_str();
   add_benchmark_options(*command, options->benchmark);
@@ -80,7 +81,9 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
                      "Devices that share batch-norm statistics")
         ->check(positive_number())
         ->capture_default_str();
-  command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
+  begin_group(*command, group::output);
+  command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]")
+      ->type_name("FILE");
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
   command->callback([options] { run_network_benchmark(*options); });
@@ -90,8 +93,7 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
 
 void add_bench(CLI::App& program, Session&) {
   CLI::App* bench = program.add_subcommand(
-      "bench",
-      "Measure speed: train, infer (synthetic images, the device alone) or data (the input pipeline alone)");
+      "bench", "Measure speed: of a device (train, infer) on synthetic images, of the input pipeline (data)");
   bench->require_subcommand(1);
   add_mode(*bench, BenchmarkMode::train, "train", "Training steps on synthetic images");
   add_mode(*bench, BenchmarkMode::infer, "infer", "Inference on synthetic images");

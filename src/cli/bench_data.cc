@@ -6,6 +6,7 @@
 
 #include "base/thread_pool.h"
 #include "bench/data_bench.h"
+#include "cli/help.h"
 #include "cli/output.h"
 #include "cli/validators.h"
 
@@ -17,15 +18,19 @@ void add_bench_data(CLI::App& bench) {
     std::string data, output = "compact", json;
   };
   auto options = std::make_shared<Options>();
-  options->bench.threads = available_processors();
+  options->bench.threads = 0;  // all processors
   CLI::App* command =
       bench.add_subcommand("data", "The input pipeline: images from files or a record cache to batches");
-  command->add_option("--data,-d", options->data, "COCO folder or record cache")->required();
+  begin_group(*command, group::input);
+  command->add_option("-d,--data", options->data, "COCO folder or record cache")
+      ->type_name("PATH")
+      ->required();
   command->add_option("--split", options->bench.split, "Split of a COCO folder")->capture_default_str();
-  command->add_option("--threads", options->bench.threads, "Threads that prepare images")
-      ->check(thread_count() & positive_number())
+  begin_group(*command, group::measurement);
+  command->add_option("--threads", options->bench.threads, "Threads that prepare images (0: all processors)")
+      ->check(thread_count())
       ->capture_default_str();
-  command->add_option("--batch-size,-b", options->bench.batch_size, "Images of a batch")
+  command->add_option("-b,--batch-size", options->bench.batch_size, "Images of a batch")
       ->check(batch_size())
       ->capture_default_str();
   command->add_option("--benchmark-warmup", options->bench.warmup, "Batches before the clock starts")
@@ -39,13 +44,15 @@ void add_bench_data(CLI::App& bench) {
       ->capture_default_str();
   command
       ->add_option("--output", options->output,
-                   "compact (u8 images and box indices, as the device takes them) or expanded (f32 "
-                   "normalized NCHW images and encoded offsets)")
+                   "compact (u8 images, box indices) or expanded (f32 NCHW images, offsets)")
       ->check(CLI::IsMember({"compact", "expanded"}))
       ->capture_default_str();
-  command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]");
+  begin_group(*command, group::output);
+  command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]")
+      ->type_name("FILE");
   command->callback([options] {
     options->bench.data = options->data;
+    if (options->bench.threads == 0) options->bench.threads = available_processors();
     options->bench.output = options->output == "expanded" ? DataBenchOptions::Output::expanded
                                                           : DataBenchOptions::Output::compact;
     require_writable(options->json);

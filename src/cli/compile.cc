@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,9 @@
 #include "backend/stablehlo/lower.h"
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/given.h"
+#include "cli/help.h"
+#include "cli/network_options.h"
 #include "cli/output.h"
 #include "cli/validators.h"
 #include "model/training_graph.h"
@@ -127,6 +131,47 @@ void run(const Options& options, Session& session) {
   session.exit_code = report.fits ? 0 : 1;
 }
 
+// What --program stands in place of.
+constexpr std::array step_options = {"--batch-size", "--backbone", "--stride-in",      "--precision",
+                                     "--max-boxes",  "--classes",  "--sync-batch-norm"};
+
+void add_step_options(CLI::App& command, Options& options) {
+  add_backbone_option(command, options.backbone);
+  command.add_option("--stride-in", options.stride_in, "Strided convolution of a bottleneck: 3x3 or 1x1")
+      ->check(CLI::IsMember({"3x3", "1x1"}))
+      ->capture_default_str();
+  command.add_option("--classes", options.classes, "Classes, the background included")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  command.add_option("--max-boxes", options.max_boxes, "Ground-truth boxes an image has room for")
+      ->check(positive_number())
+      ->capture_default_str();
+  command.add_option("-b,--batch-size", options.batch, "Images of a batch on each device")
+      ->check(batch_size())
+      ->capture_default_str();
+  command
+      .add_option("--sync-batch-norm", options.batch_norm_group, "Devices that share batch-norm statistics")
+      ->check(positive_number())
+      ->capture_default_str();
+  command
+      .add_option("--precision", options.precision, "Of the convolutions: f32, or bf16 with f32 accumulation")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+}
+
+void add_outputs(CLI::App& command, Options& options) {
+  begin_group(command, group::output);
+  command.add_option("--json", options.json, "Write the report there as JSON ('-': standard output)")
+      ->type_name("FILE");
+  command.add_option("--save-text", options.save_text, "Write the StableHLO text there")->type_name("FILE");
+  command
+      .add_option("--save-optimized", options.save_optimized,
+                  "Write what the compiler made of it there, a HloModuleProtoWithConfig")
+      ->type_name("FILE");
+  command.add_option("--save-executable", options.save_executable, "Write the compiled program there")
+      ->type_name("FILE");
+}
+
 }  // namespace
 
 void add_compile(CLI::App& program, Session& session) {
@@ -134,49 +179,27 @@ void add_compile(CLI::App& program, Session& session) {
   CLI::App* command = program.add_subcommand(
       "compile",
       "Compile the training step for a TPU or GPU that need not be there: time, memory, collectives");
-  command
-      ->add_option("--target", options->target,
-                   "TPUs by kind and topology: v3:2x2, v5e:2x2, v5p:2x2x1, v6e:2x2, v5e:16x16, ...; GPUs by "
-                   "kind and number: a100, h100, h200, b200, h100:8")
+  begin_group(*command, group::input);
+  command->add_option("--target", options->target, "TPUs by kind and topology, GPUs by kind and number")
+      ->type_name("TARGET")
       ->required();
   command
       ->add_option("--program", options->program, "Compile this StableHLO text instead of the training step")
+      ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  command->add_option("--batch-size,-b", options->batch, "Images of a batch on each device")
-      ->check(batch_size())
-      ->capture_default_str();
-  command->add_option("--backbone", options->backbone, "resnet18, resnet34, resnet50, resnet101, resnet152")
-      ->check(backbone_name())
-      ->capture_default_str();
-  command->add_option("--stride-in", options->stride_in, "Convolution of a bottleneck that has its stride")
-      ->check(CLI::IsMember({"3x3", "1x1"}))
-      ->capture_default_str();
+  add_step_options(*command, *options);
+  add_outputs(*command, *options);
+  begin_group(*command, group::device);
   command
-      ->add_option("--precision", options->precision,
-                   "Of the convolutions: f32, or bf16 with f32 accumulation")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--max-boxes", options->max_boxes, "Ground-truth boxes an image has room for")
-      ->check(positive_number())
-      ->capture_default_str();
-  command->add_option("--classes", options->classes, "Classes, the background included")
-      ->check(CLI::Range(2, 100000))
-      ->capture_default_str();
-  command
-      ->add_option("--sync-batch-norm", options->batch_norm_group, "Devices that share batch-norm statistics")
-      ->check(positive_number())
-      ->capture_default_str();
-  command->add_option("--plugin", options->plugin,
-                      "Path of the compiler's library [looked for as by --device tpu or cuda]");
-  command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
-  command->add_option("--save-text", options->save_text, "Write the StableHLO text there");
-  command->add_option("--save-optimized", options->save_optimized,
-                      "Write what the compiler made of it there, as a serialized HloModuleProtoWithConfig");
-  command->add_option("--save-executable", options->save_executable, "Write the compiled program there");
-  for (const char* of_the_step : {"--batch-size", "--backbone", "--stride-in", "--precision", "--max-boxes",
-                                  "--classes", "--sync-batch-norm"})
-    command->get_option("--program")->excludes(of_the_step);
-  command->callback([options, &session] { run(*options, session); });
+      ->add_option("--plugin", options->plugin,
+                   "The compiler's library [looked for as by --device tpu or cuda]")
+      ->type_name("FILE");
+  command->footer(
+      "Targets are v3:2x2, v5e:2x2, v5p:2x2x1, v6e:2x2, v5e:16x16, ...; a100, h100, h200, b200, h100:8, ...");
+  command->callback([options, command, &session] {
+    if (!options->program.empty()) refuse_beside(*command, "--program", step_options);
+    run(*options, session);
+  });
 }
 
 }  // namespace ssd::cli

@@ -8,6 +8,7 @@
 #include "base/one_line.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/output.h"
 #include "cli/stop_signals.h"
 #include "cli/validators.h"
@@ -33,6 +34,14 @@ void check(const std::string& path, const std::string& json, const CheckOptions&
   session.exit_code = report.good() ? 0 : 1;
 }
 
+// 0: all processors.
+void add_threads_option(CLI::App& command, int& threads) {
+  begin_group(command, group::device);
+  command.add_option("--threads", threads, "Threads that read images (0: all processors)")
+      ->check(thread_count())
+      ->capture_default_str();
+}
+
 void add_check(CLI::App& data, Session& session) {
   struct Options {
     std::string path, json;
@@ -40,16 +49,16 @@ void add_check(CLI::App& data, Session& session) {
     bool headers = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = data.add_subcommand("check",
-                                          "Find broken images, boxes outside images, duplicate ids and the "
-                                          "like, and say what is in a data set");
+  CLI::App* command = data.add_subcommand(
+      "check", "Find broken images, boxes outside images, duplicate ids and the like; say what is there");
   command->add_option("path", options->path, "An image, a folder of them, a COCO folder, or a record cache")
       ->required();
-  command->add_option("--threads", options->check.threads, "Threads (0: all processors)")
-      ->check(thread_count())
-      ->capture_default_str();
+  begin_group(*command, group::input);
   command->add_flag("--headers", options->headers, "Read the images' headers only");
-  command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)");
+  begin_group(*command, group::output);
+  command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)")
+      ->type_name("FILE");
+  add_threads_option(*command, options->check.threads);
   command->callback([options, &session] {
     if (options->headers) options->check.images = CheckOptions::Images::headers;
     check(options->path, options->json, options->check, session);
@@ -69,6 +78,7 @@ void make_cache(const CacheCommand& options) {
   if (cache.quality > 0 && cache.encoding == RecordEncoding::raw)
     throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose files",
                      cache.quality);
+  if (cache.threads == 0) cache.threads = available_processors();
   CocoPaths paths = coco_paths(options.data, options.split);
   if (!options.annotations.empty()) paths.annotations = options.annotations;
   if (!options.images.empty()) paths.images = options.images;
@@ -88,34 +98,33 @@ void make_cache(const CacheCommand& options) {
 
 void add_cache(CLI::App& data) {
   auto options = std::make_shared<CacheCommand>();
-  options->cache.threads = available_processors();
+  options->cache.threads = 0;  // all processors
   CLI::App* command =
       data.add_subcommand("cache", "Put a split's images and annotations into one file that trains faster");
-  command->add_option("--data,-d", options->data, "COCO folder");
-  command->add_option("--split", options->split, "Split")->capture_default_str();
-  command->add_option("--out,-o", options->out, "The cache file to write")->required();
+  begin_group(*command, group::input);
+  command->add_option("-d,--data", options->data, "COCO folder")->type_name("FOLDER");
+  command->add_option("--split", options->split, "Split of the COCO folder")->capture_default_str();
+  command->add_option("--annotations", options->annotations, "Annotation file, for another layout")
+      ->type_name("FILE");
+  command->add_option("--images", options->images, "Image folder, for another layout")->type_name("FOLDER");
+  begin_group(*command, group::output);
+  command->add_option("-o,--out", options->out, "The cache file to write")->type_name("FILE")->required();
   command
-      ->add_option(
-          "--encoding", options->encoding,
-          "raw (decoded pixels: fastest, largest) or files (as they are, or see --quality); jpeg is an "
-          "older name of files")
+      ->add_option("--encoding", options->encoding,
+                   "raw (pixels: fastest, largest) or files (as they are); jpeg: files")
       ->check(CLI::IsMember({"raw", "files", "jpeg"}))
       ->capture_default_str();
   command
       ->add_option("--max-side", options->cache.max_side,
-                   "Make larger images smaller, so that the longer side has this many pixels (0: keep)")
+                   "Pixels of the longer side to which larger images are made smaller (0: keep)")
       ->check(number_from_zero())
       ->capture_default_str();
   command
       ->add_option("--quality", options->cache.quality,
-                   "JPEG quality to encode with, 1 to 100 (0: take files over as they are)")
+                   "JPEG quality to encode with, 1 to 100 (0: take files over)")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
-  command->add_option("--annotations", options->annotations, "Annotation file, for another layout");
-  command->add_option("--images", options->images, "Image folder, for another layout");
-  command->add_option("--threads", options->cache.threads, "Threads")
-      ->check(thread_count() & positive_number())
-      ->capture_default_str();
+  add_threads_option(*command, options->cache.threads);
   command->callback([options] { make_cache(*options); });
 }
 
@@ -133,15 +142,18 @@ CLI::App* add_importer(CLI::App& import, const char* name, const char* descripti
   CLI::App* command = import.add_subcommand(name, description);
   command->add_option("source", options.source, "The data set to read")->required();
   command->add_option("target", options.target, "The COCO folder to make")->required();
+  begin_group(*command, group::input);
+  command->add_option("--classes", options.common.classes,
+                      "Class names in the order of their ids [the source's]");
+  begin_group(*command, group::output);
   command
       ->add_option("--val-share", options.common.val_share,
-                   "Share of the images for validation, where the source names no splits")
+                   "Share of images for validation, where the source names no splits")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--seed", options.common.seed, "Which images that is")->capture_default_str();
-  command->add_option("--classes", options.common.classes,
-                      "Class names in the order of their ids [the source's]");
-  command->add_option("--json", options.json, "Write the report there as JSON ('-': standard output)");
+  command->add_option("--json", options.json, "Write the report there as JSON ('-': standard output)")
+      ->type_name("FILE");
   return command;
 }
 
@@ -150,6 +162,7 @@ void add_import(CLI::App& data) {
   import->require_subcommand(1);
   auto voc = std::make_shared<ImportCommand>();
   CLI::App* command = add_importer(*import, "voc", "Pascal VOC: a folder of xml files and images", *voc);
+  begin_group(*command, group::input);
   command
       ->add_option("--pixels", voc->pixels,
                    "Box convention: as-written, or one-based (the original VOC sets)")
@@ -208,16 +221,18 @@ void add_download(CLI::App& data) {
     CocoDownloadOptions download;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* coco = command->add_subcommand("coco2017",
-                                           "COCO 2017 (about 20 GB, as much again while unpacking); a second "
-                                           "call goes on where the first stopped");
+  CLI::App* coco =
+      command->add_subcommand("coco2017", "COCO 2017: 20 GB, as much again to unpack; a second call goes on");
   coco->add_option("folder", options->folder, "The COCO folder to make")->required();
+  begin_group(*coco, group::input);
   coco->add_option("--splits", options->download.splits, "Splits to fetch")->capture_default_str();
   coco->add_option("--connections", options->download.download.connections, "Connections at the same time")
       ->check(positive_number())
       ->capture_default_str();
   coco->add_option("--base-url", options->download.base_url,
-                   "Another server with the same folders [COCO's own]");
+                   "Another server with the same folders [COCO's own]")
+      ->type_name("URL");
+  begin_group(*coco, group::output);
   coco->add_flag("--keep-archives", options->download.keep_archives, "Keep the zip files after unpacking");
   coco->callback([options] { download(options->folder, options->download); });
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "cli/help.h"
 #include "data/cache/open_dataset.h"
 
 namespace ssd::cli {
@@ -55,19 +56,30 @@ SplitOptions val_split(const DataOptions& options) {
 }  // namespace
 
 void add_train_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("--train-annotations", options.train_annotations,
-                     "Annotation file [DATA/annotations/instances_train2017.json]");
-  command.add_option("--train-images", options.train_images, "Image folder [DATA/train2017]");
+  begin_group(command, group::input);
+  command
+      .add_option("--train-annotations", options.train_annotations,
+                  "Annotation file [DATA/annotations/instances_train2017.json]")
+      ->type_name("FILE");
+  command.add_option("--train-images", options.train_images, "Image folder [DATA/train2017]")
+      ->type_name("FOLDER");
 }
 
 void add_val_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("--data,-d", options.data,
-                     "COCO folder (annotations/, train2017/, val2017/) or record cache");
-  command.add_option("--val-data", options.val_data,
-                     "COCO folder or record cache of the validation split [--data, where it is a folder]");
-  command.add_option("--val-annotations", options.val_annotations,
-                     "Annotation file [DATA/annotations/instances_val2017.json]");
-  command.add_option("--val-images", options.val_images, "Image folder [DATA/val2017]");
+  begin_group(command, group::input);
+  command
+      .add_option("-d,--data", options.data,
+                  "COCO folder (annotations/, train2017/, val2017/) or record cache")
+      ->type_name("PATH");
+  command
+      .add_option("--val-data", options.val_data,
+                  "The same for the validation split [--data, where it is a folder]")
+      ->type_name("PATH");
+  command
+      .add_option("--val-annotations", options.val_annotations,
+                  "Annotation file [DATA/annotations/instances_val2017.json]")
+      ->type_name("FILE");
+  command.add_option("--val-images", options.val_images, "Image folder [DATA/val2017]")->type_name("FOLDER");
 }
 
 Dataset training_set(const DataOptions& options) {

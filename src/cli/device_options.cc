@@ -4,6 +4,7 @@
 #include "backend/pjrt/device.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "cli/help.h"
 #include "cli/output.h"
 #include "cli/validators.h"
 
@@ -30,22 +31,22 @@ void mention_unused_options(const DeviceOptions& options) {
 }  // namespace
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
+  begin_group(command, group::device);
   command.add_option("--device", options.device, "cpu, tpu, cuda, or pjrt:PATH of a PJRT plugin")
       ->capture_default_str();
-  command.add_option("--threads", options.threads, "Threads of the network, for --device cpu alone (0: all)")
+  command.add_option("--threads", options.threads, "Threads of the network on the cpu (0: all)")
       ->check(thread_count())
       ->capture_default_str();
-  command.add_option("--replicas", options.replicas, "Local devices to use in step, not for cpu (0: all)")
+  command.add_option("--replicas", options.replicas, "Devices of this machine to use together (0: all)")
       ->check(number_from_zero())
       ->capture_default_str();
   command
-      .add_option("--cpu-devices", options.cpu_devices,
-                  "Devices that a CPU plugin makes up, for trials (0: its default)")
+      .add_option("--cpu-devices", options.cpu_devices, "Devices that a CPU plugin makes up (0: its default)")
       ->check(number_from_zero())
       ->capture_default_str();
   command
       .add_option("--memory-fraction", options.memory_fraction,
-                  "Share of a GPU's memory that the program takes [its plugin's default, three quarters]")
+                  "Share of a GPU's memory to take [its plugin's, three quarters]")
       ->check(CLI::Range(0.01, 1.0));
   command.add_flag_callback(
       "--no-preallocate", [&options] { options.preallocate = false; },
@@ -53,6 +54,7 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
 }
 
 void add_precision_options(CLI::App& command, DeviceOptions& options) {
+  begin_group(command, group::device);
   command
       .add_option("--precision", options.precision, "Of the convolutions: f32, or bf16 with f32 accumulation")
       ->check(CLI::IsMember({"f32", "bf16"}))

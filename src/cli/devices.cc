@@ -7,6 +7,7 @@
 #include "backend/cpu/cpu_device.h"
 #include "backend/pjrt/plugins.h"
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/output.h"
 
 namespace ssd::cli {
@@ -64,7 +65,9 @@ void add_devices(CLI::App& program, Session&) {
   auto json = std::make_shared<std::string>();
   CLI::App* command =
       program.add_subcommand("devices", "List the CPU and the PJRT plugins with their devices");
-  command->add_option("--json", *json, "Write the list there as JSON ('-': standard output)");
+  begin_group(*command, group::output);
+  command->add_option("--json", *json, "Write the list there as JSON ('-': standard output)")
+      ->type_name("FILE");
   command->callback([json] { run(*json); });
 }
 

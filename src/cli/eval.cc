@@ -11,6 +11,8 @@
 #include "cli/commands.h"
 #include "cli/data_options.h"
 #include "cli/device_options.h"
+#include "cli/help.h"
+#include "cli/network_options.h"
 #include "cli/output.h"
 #include "cli/validators.h"
 #include "data/dataset/class_order.h"
@@ -141,26 +143,33 @@ void add_eval(CLI::App& program, Session&) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "eval", "COCO's numbers: of a checkpoint on a data set, or of a detections file");
-  command->add_option("--checkpoint", options->checkpoint,
-                      "A run's folder (its latest checkpoint), a checkpoint's folder, or a weights file");
   add_val_data_options(*command, options->data);
-  command->add_option("--ground-truth", options->ground_truth,
-                      "Annotation file to hold --detections against, instead of a checkpoint");
-  command->add_option("--detections", options->detections, "Detections json, as COCO's results");
-  command->add_option("--save-detections", options->save_detections,
-                      "Write the checkpoint's detections there");
-  command->add_option("--json", options->json, "Write the numbers there as JSON ('-': standard output)");
-  command->add_option("--arrays", options->arrays,
-                      "Write precision, recall and scores there, shaped as pycocotools' (safetensors)");
-  command->add_option("--eval-batch-size,--batch-size", options->batch, "Images of a batch on each device")
-      ->check(batch_size())
-      ->capture_default_str();
+  command
+      ->add_option("--ground-truth", options->ground_truth,
+                   "Annotation file to hold --detections against, without --checkpoint")
+      ->type_name("FILE");
+  command->add_option("--detections", options->detections, "Detections as COCO's results format has them")
+      ->type_name("FILE");
   command
       ->add_option("--num-workers", options->workers,
                    "Threads that prepare images (0: what suits the device)")
-      ->check(thread_count());
-  command->add_option("--stride-in", options->stride_in, "3x3 or 1x1, for a weights file that does not say")
-      ->check(CLI::IsMember({"3x3", "1x1"}));
+      ->check(thread_count())
+      ->capture_default_str();
+  add_checkpoint_options(*command, options->checkpoint, options->stride_in);
+  begin_group(*command, group::output);
+  command
+      ->add_option("--save-detections", options->save_detections, "Write the checkpoint's detections there")
+      ->type_name("FILE");
+  command->add_option("--json", options->json, "Write the numbers there as JSON ('-': standard output)")
+      ->type_name("FILE");
+  command
+      ->add_option("--arrays", options->arrays,
+                   "Precision, recall, scores as pycocotools has them, in safetensors")
+      ->type_name("FILE");
+  begin_group(*command, group::device);
+  command->add_option("--batch-size,--eval-batch-size", options->batch, "Images of a batch on each device")
+      ->check(batch_size())
+      ->capture_default_str();
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
   command->callback([options] {

@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <memory>
 
 #include "base/error.h"
 #include "base/one_line.h"
 #include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/version.h"
 
 namespace {
 
@@ -42,6 +45,30 @@ std::string usage_line(CLI::App& program, const CLI::ParseError& error) {
   return fmt::format("{}: {}; see {} --help", command, what, command);
 }
 
+// Help, version and manual need no command: they leave while the options are read.
+void add_commands(CLI::App& program, ssd::cli::Session& session) {
+  program.formatter(std::make_shared<ssd::cli::HelpFormatter>());
+  program.set_help_flag("-h,--help", "Print this help and exit");
+  ssd::cli::begin_group(program, ssd::cli::group::general);
+  program.set_version_flag("--version", ssd::cli::version_text,
+                           "Print the versions of the program and its libraries");
+  ssd::cli::begin_group(program, "");
+  program.add_flag_callback(
+      "--help-markdown", [&program] { throw CLI::CallForVersion(ssd::cli::manual(program), 0); },
+      "Print docs/cli.md");
+  ssd::cli::begin_group(program, ssd::cli::group::general);  // commands inherit it
+  ssd::cli::add_train(program, session);
+  ssd::cli::add_eval(program, session);
+  ssd::cli::add_detect(program, session);
+  ssd::cli::add_bench(program, session);
+  ssd::cli::add_data(program, session);
+  ssd::cli::add_compile(program, session);
+  ssd::cli::add_devices(program, session);
+  ssd::cli::add_verify(program, session);
+  // Last: commands inherit it.
+  program.footer("Exit status: 0 done, 1 failed or problems found, 2 bad usage. More: docs/cli.md.");
+}
+
 void print_error(const std::exception& error) {
   std::fprintf(stderr, "singleshot: %s\n", ssd::printable(error.what()).c_str());
 }
@@ -51,17 +78,8 @@ void print_error(const std::exception& error) {
 int main(int argc, char** argv) {
   CLI::App program("SSD300 v1.1 object detection: train it, evaluate it, run it.", "singleshot");
   program.require_subcommand(1);
-  program.set_version_flag("--version", SSD_VERSION);
-  program.get_formatter()->column_width(38);
   ssd::cli::Session session;
-  ssd::cli::add_train(program, session);
-  ssd::cli::add_eval(program, session);
-  ssd::cli::add_detect(program, session);
-  ssd::cli::add_bench(program, session);
-  ssd::cli::add_data(program, session);
-  ssd::cli::add_compile(program, session);
-  ssd::cli::add_devices(program, session);
-  ssd::cli::add_verify(program, session);
+  add_commands(program, session);
   try {
     program.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/device_options.h"
+#include "cli/help.h"
 #include "cli/output.h"
 
 namespace ssd::cli {
@@ -46,12 +47,13 @@ void run(Options options, Session& session) {
 
 void add_verify(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("verify",
-                                             "Check a device against golden values: boxes, matching, "
-                                             "outputs, gradients, losses, weights, detections");
+  CLI::App* command = program.add_subcommand(
+      "verify", "Check a device against golden values: boxes, outputs, gradients, losses, weights");
   command->add_option("prefix", options->prefix, "PREFIX of the golden PREFIX.safetensors and PREFIX.json")
       ->required();
-  command->add_option("--json", options->json, "Write the result there as JSON ('-': standard output)");
+  begin_group(*command, group::output);
+  command->add_option("--json", options->json, "Write the result there as JSON ('-': standard output)")
+      ->type_name("FILE");
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
   command->footer(

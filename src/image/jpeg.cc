@@ -274,4 +274,8 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   return {s.handed_out.data(), static_cast<std::size_t>(count)};
 }
 
+#define SSD_TEXT_OF(token) #token
+#define SSD_TEXT_OF_MACRO(macro) SSD_TEXT_OF(macro)
+std::string jpeg_library_version() { return SSD_TEXT_OF_MACRO(LIBJPEG_TURBO_VERSION); }
+
 }  // namespace ssd

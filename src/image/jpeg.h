@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "image/decoder.h"
 
@@ -31,5 +32,8 @@ class JpegDecoder final : public ImageDecoder {
   ImageLimits limits_;
   std::unique_ptr<State> state_;
 };
+
+// Of libjpeg-turbo: "2.1.5".
+std::string jpeg_library_version();
 
 }  // namespace ssd

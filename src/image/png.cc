@@ -235,4 +235,6 @@ std::span<const std::uint8_t* const> PngDecoder::read_rows() {
   return {s.handed_out.data(), static_cast<std::size_t>(count)};
 }
 
+std::string png_library_version() { return PNG_LIBPNG_VER_STRING; }
+
 }  // namespace ssd

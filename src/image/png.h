@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "image/decoder.h"
 
@@ -38,5 +39,8 @@ class PngDecoder final : public ImageDecoder {
   ImageLimits limits_;
   std::unique_ptr<State> state_;
 };
+
+// Of libpng: "1.6.39".
+std::string png_library_version();
 
 }  // namespace ssd

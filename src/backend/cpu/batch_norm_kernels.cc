@@ -1,8 +1,8 @@
 #include "backend/cpu/batch_norm_kernels.h"
 
-#include <limits>
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/batch_norm_kernels.cc"

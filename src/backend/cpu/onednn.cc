@@ -263,10 +263,13 @@ bool has_avx512() {
 
 std::int64_t preferred_block() { return has_avx512() ? 16 : 8; }
 
-std::string onednn_description() {
+std::string onednn_version() {
   const dnnl_version_t* version = dnnl::version();
-  return fmt::format("oneDNN {}.{}.{}, {}", version->major, version->minor, version->patch,
-                     name_of(dnnl::get_effective_cpu_isa()));
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string onednn_description() {
+  return fmt::format("oneDNN {}, {}", onednn_version(), name_of(dnnl::get_effective_cpu_isa()));
 }
 
 std::unique_ptr<Executor> make_onednn_convolution(const Task& task) try {

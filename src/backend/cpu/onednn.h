@@ -10,6 +10,8 @@ namespace ssd::cpu {
 
 // B of the blocked layout: the channels of one vector of the widest instructions that oneDNN will use.
 std::int64_t preferred_block();
+// "3.2.1", of the library that is loaded.
+std::string onednn_version();
 // "oneDNN 3.2.1, AVX2".
 std::string onednn_description();
 

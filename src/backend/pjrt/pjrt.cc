@@ -103,6 +103,8 @@ std::shared_ptr<const Plugin> Plugin::load(const std::string& path) {
   return entry;
 }
 
+std::string api_version() { return fmt::format("{}.{}", PJRT_API_MAJOR, PJRT_API_MINOR); }
+
 std::string Plugin::version() const {
   return fmt::format("{}.{}", api_->pjrt_api_version.major_version, api_->pjrt_api_version.minor_version);
 }

@@ -27,6 +27,9 @@ struct PJRT_LoadedExecutable;
 
 namespace ssd::pjrt {
 
+// Of the PJRT C API that the program was built with: "0.81", or "none" where the header was missing.
+std::string api_version();
+
 // A loaded plugin library.
 class Plugin {
  public:

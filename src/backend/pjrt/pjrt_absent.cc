@@ -13,6 +13,8 @@ namespace {
 
 }  // namespace
 
+std::string api_version() { return "none"; }
+
 std::shared_ptr<const Plugin> Plugin::load(const std::string&) { refuse(); }
 std::string Plugin::version() const { refuse(); }
 

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <limits>
 #include <bit>
 #include <cassert>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 

@@ -1,0 +1,54 @@
+// Detection on image files that belong to no data set.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset/coco.h"
+#include "detect/predictor.h"
+#include "image/image.h"
+
+namespace ssd {
+
+// An object in pixels of its image: left, top, right, bottom from the left upper corner, clipped to the
+// image.
+struct DetectedObject {
+  float left = 0, top = 0, right = 0, bottom = 0;
+  std::int32_t label = 0;  // 1 .. C - 1
+  CocoCategory category;   // of the label
+  float score = 0;         // 0..1
+};
+
+// An image file and what was found in it.
+struct DetectedImage {
+  std::string file;                     // as it was named
+  int width = 0, height = 0;            // pixels, oriented as its EXIF tag says
+  std::vector<DetectedObject> objects;  // by falling score
+  Image pixels;                         // in the same orientation; empty where they were not asked for
+};
+
+struct DetectFilesOptions {
+  enum class Pixels { drop, keep };
+
+  Pixels pixels = Pixels::drop;  // keep: for a drawing; costs a second decoding
+  // Called in the order of the files, once a file: one of the two.
+  std::function<void(DetectedImage)> on_image;
+  std::function<void(const std::string& file, const std::string& reason)> on_bad_image;
+  std::function<void(std::uint64_t done, std::uint64_t of)> progress;  // files
+};
+
+// Looks at the files in batches of the predictor's size; an image that cannot be read is named and takes no
+// place in a batch. `categories`: of labels 1, 2, ... Throws what the device and the callbacks throw, and
+// Error for a label without a category.
+void detect_files(Predictor& predictor, std::span<const CocoCategory> categories,
+                  std::span<const std::string> files, const DetectFilesOptions& options);
+
+// A list of {file, width, height, detections: [{category_id, category, bbox, score}]}, a bbox as COCO's:
+// left, top, width, height in pixels. Names of files and categories need not be UTF-8: what is not is
+// replaced.
+std::string to_json(std::span<const DetectedImage> images);
+
+}  // namespace ssd

@@ -1,0 +1,33 @@
+// Drawings of detected images, in one folder.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "detect/image_detector.h"
+
+namespace ssd {
+
+// Gives every image a drawing of its own: NAME.png, NAME-2.png for another image of that name or where
+// NAME.png is one of the images themselves, and so on. The folder must exist.
+class DrawingFolder {
+ public:
+  // `images`: the files that no drawing may replace.
+  DrawingFolder(std::filesystem::path folder, std::span<const std::string> images);
+
+  // Draws the objects, tagged "person 0.93", on the image's pixels; returns the file written. Throws Error as
+  // draw_boxes() does; for an image without pixels too.
+  std::filesystem::path draw(const DetectedImage& image);
+
+ private:
+  std::filesystem::path path_for(const std::string& file);
+
+  std::filesystem::path folder_;
+  std::set<std::string> names_;             // taken
+  std::set<std::filesystem::path> images_;  // as std::filesystem::weakly_canonical gives them
+};
+
+}  // namespace ssd
