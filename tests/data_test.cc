@@ -118,8 +118,8 @@ TEST(Png, GoesFromImportToDetectionAsJpegDoes) {
       EXPECT_EQ(run_program({"data", "check", data}).exit_status, 0);
     }
     const std::string run = folder / (std::string("run") + encoding);
-    const Outcome trained = run_program(training(
-        data, 2, {"--evaluation", "0", "--val-data", coco, "--batch-norm-images", "0", "--save", run}));
+    const Outcome trained =
+        run_program(training(data, 2, {"--evaluation", "0", "--val-data", coco, "--save", run}));
     ASSERT_EQ(trained.exit_status, 0) << trained.err;
     const std::string lines = lines_of(run, "step"), evaluation = lines_of(run, "evaluation");
     EXPECT_FALSE(lines.empty());
