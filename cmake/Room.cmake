@@ -24,7 +24,9 @@ function(ssd_room_targets result)
   set(${result} ${targets} PARENT_SCOPE)
 endfunction()
 
-# ssd_test(NAME SOURCES a_test.cc ... LINKS target ...): a GoogleTest program; each of its tests is a CTest test.
+# ssd_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS label ...] [TIMEOUT seconds]): a GoogleTest program; each
+# of its tests is a CTest test. OpenMP's threads wait without spinning: tests run beside each other, and where there are
+# more threads than cores a spinning one keeps from its core the one that it waits for.
 # SSD_SOURCE_DIR is the project's root (real data lies at SSD_SOURCE_DIR/../shared, where there is any).
 include(GoogleTest)
 function(ssd_test name)
@@ -35,6 +37,9 @@ function(ssd_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SSD_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
-                       PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+  set(properties TIMEOUT ${TEST_TIMEOUT} ENVIRONMENT OMP_WAIT_POLICY=passive)
+  if(TEST_LABELS)
+    list(APPEND properties LABELS "${TEST_LABELS}")
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." PROPERTIES ${properties})
 endfunction()

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "program.h"
+#include "testing/test_jpeg.h"
+#include "testing/test_png.h"
 
 namespace ssd {
 namespace {
@@ -218,6 +220,20 @@ TEST_F(Trained, DetectWritesImagesUnderNamesOfTheirOwnAndDetections) {
     drawings += entry.path().extension() == ".png";
   EXPECT_EQ(drawings, 3);
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 3u);
+}
+
+TEST_F(Trained, DetectReplacesNoImageThatItWasGiven) {
+  std::filesystem::create_directories(folder_ / "photos");
+  const auto bytes = encode_png(test_image(40, 30));
+  const std::string png(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const char* name : {"photos/a.png", "photos/b.jpg", "photos/b.png"}) write_file(folder_ / name, png);
+  const Outcome outcome = run_program(
+      {"detect", "--checkpoint", folder_ / "run", "--out", folder_ / "photos", folder_ / "photos"});
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  for (const char* name : {"photos/a.png", "photos/b.jpg", "photos/b.png"})
+    EXPECT_EQ(read_file(folder_ / name), png);
+  for (const char* name : {"photos/a-2.png", "photos/b-2.png", "photos/b-3.png"})
+    EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
 }
 
 // Cairo draws on at most 32767 pixels a side.

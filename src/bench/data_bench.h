@@ -33,7 +33,7 @@ struct DataBenchResult {
   };
 
   DataBenchOptions options;
-  std::string source;           // "JPEG files", "raw cache", "JPEG cache"
+  std::string source;           // "image files", "raw cache", "file cache"
   Rate images_per_s;            // over the repeats, by the wall clock
   double cpu_ms_per_image = 0;  // of all threads; does not suffer from a busy machine
   LoaderTimes ms_per_image;     // of the workers, a stage each; `wait` is the caller's

@@ -51,7 +51,7 @@ void add_check(CLI::App& data, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = data.add_subcommand(
       "check", "Find broken images, boxes outside images, duplicate ids and the like; say what is there");
-  command->add_option("path", options->path, "A JPEG, a folder of them, a COCO folder, or a record cache")
+  command->add_option("path", options->path, "An image, a folder of them, a COCO folder, or a record cache")
       ->required();
   begin_group(*command, group::input);
   command->add_flag("--headers", options->headers, "Read the images' headers only");
@@ -72,11 +72,11 @@ struct CacheCommand {
 
 void make_cache(const CacheCommand& options) {
   CacheOptions cache = options.cache;
-  cache.encoding = options.encoding == "jpeg" ? RecordEncoding::jpeg : RecordEncoding::raw;
+  cache.encoding = options.encoding == "raw" ? RecordEncoding::raw : RecordEncoding::file;
   if (options.data.empty() && (options.annotations.empty() || options.images.empty()))
     throw UsageError("data cache: expected --data with a COCO folder, or both --annotations and --images");
   if (cache.quality > 0 && cache.encoding == RecordEncoding::raw)
-    throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose jpeg",
+    throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose files",
                      cache.quality);
   if (cache.threads == 0) cache.threads = available_processors();
   CocoPaths paths = coco_paths(options.data, options.split);
@@ -109,8 +109,10 @@ void add_cache(CLI::App& data) {
   command->add_option("--images", options->images, "Image folder, for another layout")->type_name("FOLDER");
   begin_group(*command, group::output);
   command->add_option("-o,--out", options->out, "The cache file to write")->type_name("FILE")->required();
-  command->add_option("--encoding", options->encoding, "raw (decoded pixels: fastest, largest) or jpeg")
-      ->check(CLI::IsMember({"raw", "jpeg"}))
+  command
+      ->add_option("--encoding", options->encoding,
+                   "raw (pixels: fastest, largest) or files (as they are); jpeg: files")
+      ->check(CLI::IsMember({"raw", "files", "jpeg"}))
       ->capture_default_str();
   command
       ->add_option("--max-side", options->cache.max_side,

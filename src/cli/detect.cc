@@ -16,7 +16,7 @@
 #include "cli/validators.h"
 #include "detect/image_detector.h"
 #include "detect/trained_model.h"
-#include "image/jpeg.h"
+#include "image/format.h"
 #include "report/drawing_folder.h"
 
 namespace ssd::cli {
@@ -34,7 +34,7 @@ struct Options {
   bool no_drawings = false;
 };
 
-// The images named on the command line; a folder stands for the JPEGs in it, in name order.
+// The images named on the command line; a folder stands for the images in it, in name order.
 std::vector<std::string> expand(const std::vector<std::string>& arguments) {
   std::vector<std::string> files;
   for (const std::string& argument : arguments) {
@@ -44,9 +44,10 @@ std::vector<std::string> expand(const std::vector<std::string>& arguments) {
     }
     std::vector<std::string> inside;
     for (const auto& entry : fs::directory_iterator(argument)) {
-      if (is_jpeg_name(entry.path())) inside.push_back(entry.path().string());
+      if (is_image_name(entry.path())) inside.push_back(entry.path().string());
     }
-    if (inside.empty()) throw Error("{}: got a folder without JPEG files, expected images", argument);
+    if (inside.empty())
+      throw Error("{}: got a folder without {} files, expected images", argument, image_format_names());
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }
@@ -65,7 +66,7 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
                const Options& options) {
   Outcome outcome;
   Progress progress("detect");
-  DrawingFolder drawings(options.out);
+  DrawingFolder drawings(options.out, files);
   // An image's trouble ends with the image. The reason may name the file, or not.
   const auto say = [&](const std::string& file, const std::string& reason) {
     progress.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
@@ -138,7 +139,8 @@ void add_detect(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "detect", "Find objects in images: writes them with labelled boxes, and detections.json");
-  command->add_option("images", options->images, "JPEG files, or folders of them")->required();
+  command->add_option("images", options->images, image_format_names() + " files, or folders of them")
+      ->required();
   add_checkpoint_options(*command, options->checkpoint, options->stride_in)->required();
   add_detection_options(*command, *options);
   begin_group(*command, group::output);

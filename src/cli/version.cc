@@ -5,13 +5,15 @@
 #include "backend/cpu/onednn.h"
 #include "backend/pjrt/pjrt.h"
 #include "image/jpeg.h"
+#include "image/png.h"
 
 namespace ssd::cli {
 
 // A library's version comes from the room that owns the library.
 std::string version_text() {
-  return fmt::format("{}\noneDNN {}\nlibjpeg-turbo {}\nPJRT C API {}", SSD_VERSION, cpu::onednn_version(),
-                     jpeg_library_version(), pjrt::api_version());
+  return fmt::format("{}\noneDNN {}\nlibjpeg-turbo {}\nlibpng {}\nPJRT C API {}", SSD_VERSION,
+                     cpu::onednn_version(), jpeg_library_version(), png_library_version(),
+                     pjrt::api_version());
 }
 
 }  // namespace ssd::cli

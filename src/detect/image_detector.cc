@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "data/loader/augment.h"
+#include "image/format.h"
+#include "image/orientation.h"
 #include "storage/file_bytes.h"
 
 namespace ssd {
@@ -29,7 +31,7 @@ class FileBatches {
         {.bytes = bytes}, images_.as<std::uint8_t>().subspan(slot, Augmenter::image_bytes));
     DetectedImage image{.file = file, .width = size.width, .height = size.height};
     if (options_.pixels == DetectFilesOptions::Pixels::keep)
-      image.pixels = oriented(decode_jpeg(bytes), orientation_of_tag(read_jpeg_header(bytes).orientation));
+      image.pixels = oriented(decode_image(bytes), orientation_of_tag(read_image_header(bytes).orientation));
     waiting_.push_back(std::move(image));
   }
 

@@ -9,7 +9,7 @@
 
 #include "data/dataset/coco.h"
 #include "detect/predictor.h"
-#include "image/jpeg.h"
+#include "image/image.h"
 
 namespace ssd {
 

@@ -44,9 +44,9 @@ std::string digest(const std::vector<double>& values) {
 }
 
 void expect_equal(const CocoEvalResult& result, const json& expected) {
-  EXPECT_EQ(digest(result.precision), expected.at("precision"));
-  EXPECT_EQ(digest(result.recall), expected.at("recall"));
-  EXPECT_EQ(digest(result.scores), expected.at("scores"));
+  EXPECT_EQ(digest(result.precision), expected.at("precision").get<std::string>());
+  EXPECT_EQ(digest(result.recall), expected.at("recall").get<std::string>());
+  EXPECT_EQ(digest(result.scores), expected.at("scores").get<std::string>());
   const auto stats = expected.at("stats").get<CocoNumbers>();
   const CocoNumbers numbers = summarize(result);
   for (std::size_t i = 0; i < coco_number_count; ++i) EXPECT_EQ(numbers[i], stats[i]) << coco_number_names[i];

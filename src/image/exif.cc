@@ -81,9 +81,12 @@ bool is_ambiguous(const Orientation& orientation, int width, int height) {
 
 int exif_orientation(std::span<const std::byte> segment) {
   constexpr std::size_t header_bytes = 6;  // "Exif" and two zero bytes
-  if (segment.size() < header_bytes + 8 || std::memcmp(segment.data(), "Exif\0\0", header_bytes) != 0)
-    return 1;
-  const std::span<const std::byte> tiff = segment.subspan(header_bytes);
+  if (segment.size() < header_bytes || std::memcmp(segment.data(), "Exif\0\0", header_bytes) != 0) return 1;
+  return tiff_orientation(segment.subspan(header_bytes));
+}
+
+int tiff_orientation(std::span<const std::byte> tiff) {
+  if (tiff.size() < 8) return 1;
   const bool big_endian = std::memcmp(tiff.data(), "MM", 2) == 0;
   if (!big_endian && std::memcmp(tiff.data(), "II", 2) != 0) return 1;
   const auto orientation = find_orientation(TiffReader(tiff, big_endian));

@@ -30,6 +30,9 @@ bool is_ambiguous(const Orientation& orientation, int width, int height);
 // the segment is malformed: half of the cameras' tags are wrong somewhere, and none is worth a lost image.
 int exif_orientation(std::span<const std::byte> segment);
 
+// The same of a TIFF file alone, as PNG's eXIf chunk holds it.
+int tiff_orientation(std::span<const std::byte> tiff);
+
 // Where a part of the oriented image, which is width x height pixels, lies in the stored one.
 PixelRect to_stored(const PixelRect& oriented, int width, int height, const Orientation& orientation);
 

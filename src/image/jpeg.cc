@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cctype>
 #include <csetjmp>
 #include <cstdio>
-#include <string_view>
-#include <utility>
+#include <vector>
 // After cstdio, whose FILE it needs
 #include <jpeglib.h>
 // After jpeglib.h, which says what the library was built with
 #include <jerror.h>
 
 #include "base/error.h"
+#include "image/exif.h"
 
 namespace ssd {
 
@@ -141,19 +140,6 @@ bool crops_columns_rightly(const jpeg_decompress_struct& info) {
   return true;
 }
 
-// What the file is instead of a JPEG; null where its first bytes do not tell.
-const char* other_format(std::span<const std::byte> bytes) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.starts_with("\x89PNG")) return "PNG";
-  if (text.starts_with("GIF8")) return "GIF";
-  if (text.starts_with("BM")) return "BMP";
-  if (text.starts_with("RIFF") && text.size() > 8 && text.substr(8).starts_with("WEBP")) return "WebP";
-  if (text.starts_with(std::string_view("II*\0", 4)) || text.starts_with(std::string_view("MM\0*", 4)))
-    return "TIFF";
-  if (text.size() > 8 && text.substr(4).starts_with("ftyp")) return "HEIC or AVIF";
-  return nullptr;
-}
-
 // CMYK to RGB in place. `inverted`: full ink is 0, as in Adobe's files.
 void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
   const unsigned flip = inverted ? 0u : 255u;
@@ -167,7 +153,7 @@ void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
 
 }  // namespace
 
-JpegDecoder::JpegDecoder(const JpegLimits& limits) : limits_(limits), state_(std::make_unique<State>()) {
+JpegDecoder::JpegDecoder(const ImageLimits& limits) : limits_(limits), state_(std::make_unique<State>()) {
   State& s = *state_;
   s.info.err = jpeg_std_error(&s.errors);
   s.errors.error_exit = on_error<State>;
@@ -183,11 +169,9 @@ JpegDecoder::JpegDecoder(const JpegLimits& limits) : limits_(limits), state_(std
 
 JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->info); }
 
-const JpegInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
+const ImageInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
   State& s = *state_;
   rows_left_ = 0;
-  if (const char* other = other_format(bytes))
-    throw Error("this is a {} image, expected a JPEG; convert it to JPEG", other);
   s.bytes = bytes;
   s.hit_end = false;
   s.source.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
@@ -233,7 +217,7 @@ void JpegDecoder::check_header() {
   s.info.out_color_space = s.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
 }
 
-void JpegDecoder::start(const JpegPart& part) {
+void JpegDecoder::start(const ImagePart& part) {
   State& s = *state_;
   s.info.scale_num = 1;
   s.info.scale_denom = static_cast<unsigned>(part.denominator);
@@ -290,51 +274,8 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   return {s.handed_out.data(), static_cast<std::size_t>(count)};
 }
 
-Image decode_jpeg(std::span<const std::byte> bytes, const JpegLimits& limits) {
-  JpegDecoder decoder(limits);
-  const JpegInfo& info = decoder.open(bytes);
-  Image image{info.width, info.height, {}};
-  const std::size_t row_bytes = 3 * static_cast<std::size_t>(info.width);
-  decoder.start({.rect = {0, 0, info.width, info.height}});
-  image.rgb.resize(row_bytes * static_cast<std::size_t>(info.height));
-  std::uint8_t* to = image.rgb.data();
-  while (decoder.rows_left() > 0) {
-    for (const std::uint8_t* row : decoder.read_rows()) to = std::copy_n(row, row_bytes, to);
-  }
-  return image;
-}
-
-JpegInfo read_jpeg_header(std::span<const std::byte> bytes) { return JpegDecoder().open(bytes); }
-
 #define SSD_TEXT_OF(token) #token
 #define SSD_TEXT_OF_MACRO(macro) SSD_TEXT_OF(macro)
 std::string jpeg_library_version() { return SSD_TEXT_OF_MACRO(LIBJPEG_TURBO_VERSION); }
-
-bool is_jpeg_name(const std::filesystem::path& file) {
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 5> endings = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"};
-  return std::ranges::find(endings, extension) != endings.end();
-}
-
-Image oriented(Image stored, const Orientation& orientation) {
-  if (orientation == Orientation{}) return stored;
-  Image out{stored.width, stored.height, {}};
-  if (orientation.transpose) std::swap(out.width, out.height);
-  out.rgb.resize(stored.rgb.size());
-  std::uint8_t* to = out.rgb.data();
-  for (int y = 0; y < out.height; ++y) {
-    for (int x = 0; x < out.width; ++x, to += 3) {
-      int column = orientation.flip_x ? out.width - 1 - x : x;
-      int row = orientation.flip_y ? out.height - 1 - y : y;
-      if (orientation.transpose) std::swap(column, row);
-      const std::size_t pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(stored.width) +
-                                static_cast<std::size_t>(column);
-      std::copy_n(stored.rgb.data() + 3 * pixel, 3, to);
-    }
-  }
-  return out;
-}
 
 }  // namespace ssd

@@ -1,13 +1,12 @@
 #include "image/jpeg_encode.h"
 
-// jpeglib.h needs FILE and size_t to be there.
-#include <jpeglib.h>
-
 #include <array>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+// After cstdio, whose FILE it needs
+#include <jpeglib.h>
 
 #include "base/error.h"
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "image/jpeg.h"
+#include "image/image.h"
 
 namespace ssd {
 

@@ -15,7 +15,7 @@ bool same_aspect(int width, int height, int other_width, int other_height) {
 
 }  // namespace
 
-Orientation orientation_for_annotation(const JpegInfo& info, int annotated_width, int annotated_height) {
+Orientation orientation_for_annotation(const ImageInfo& info, int annotated_width, int annotated_height) {
   const Orientation orientation = orientation_of_tag(info.orientation);
   if (annotated_width <= 0 || annotated_height <= 0) return orientation;
   if (info.width == annotated_width && info.height == annotated_height) return {};

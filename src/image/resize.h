@@ -43,6 +43,7 @@ struct ResizeWeights {
 // each row is filtered along x into a ring of 16-bit rows (7 binary places), from which finished rows are
 // filtered along y. Within 1 of Pillow on the same pixels, which rounds to whole bytes in between. The result
 // does not depend on the processor. Keeps its memory from image to image; one a thread.
+// Over 12 members: the plans of both passes, and the memory that is kept from image to image.
 class Resizer {
  public:
   // `out` is y.size * x.size * 3 bytes, RGB, and must stay until all y.length rows are pushed. Throws Error

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "image/jpeg.h"
 #include "testing/golden_file.h"
 #include "testing/test_jpeg.h"
 

@@ -8,10 +8,19 @@
 
 namespace ssd {
 
+DrawingFolder::DrawingFolder(std::filesystem::path folder, std::span<const std::string> images)
+    : folder_(std::move(folder)) {
+  for (const std::string& image : images) images_.insert(std::filesystem::weakly_canonical(image));
+}
+
 std::filesystem::path DrawingFolder::path_for(const std::string& file) {
   const std::string stem = std::filesystem::path(file).stem().string();
   std::string name = stem;
-  for (int count = 2; !names_.insert(name).second; ++count) name = fmt::format("{}-{}", stem, count);
+  const auto is_image = [this](const std::string& drawing) {
+    return images_.contains(std::filesystem::weakly_canonical(folder_ / (drawing + ".png")));
+  };
+  for (int count = 2; is_image(name) || !names_.insert(name).second; ++count)
+    name = fmt::format("{}-{}", stem, count);
   return folder_ / (name + ".png");
 }
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -10,11 +11,12 @@
 
 namespace ssd {
 
-// Gives every image a drawing of its own: NAME.png, NAME-2.png for another image of that name, and so on.
-// The folder must exist.
+// Gives every image a drawing of its own: NAME.png, NAME-2.png for another image of that name or where
+// NAME.png is one of the images themselves, and so on. The folder must exist.
 class DrawingFolder {
  public:
-  explicit DrawingFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  // `images`: the files that no drawing may replace.
+  DrawingFolder(std::filesystem::path folder, std::span<const std::string> images);
 
   // Draws the objects, tagged "person 0.93", on the image's pixels; returns the file written. Throws Error as
   // draw_boxes() does; for an image without pixels too.
@@ -24,7 +26,8 @@ class DrawingFolder {
   std::filesystem::path path_for(const std::string& file);
 
   std::filesystem::path folder_;
-  std::set<std::string> names_;  // taken
+  std::set<std::string> names_;             // taken
+  std::set<std::filesystem::path> images_;  // as std::filesystem::weakly_canonical gives them
 };
 
 }  // namespace ssd

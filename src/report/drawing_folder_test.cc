@@ -24,7 +24,7 @@ DetectedImage gray_image(const std::string& file) {
 
 TEST(DrawingFolder, GivesImagesOfOneNameFilesOfTheirOwn) {
   const TemporaryFolder folder;
-  DrawingFolder drawings(folder.path());
+  DrawingFolder drawings(folder.path(), {});
   std::vector<std::string> names;
   for (const char* file : {"a.jpg", "x/a.jpg", "a-2.jpg", "b.jpeg"})
     names.push_back(drawings.draw(gray_image(file)).filename().string());
@@ -33,9 +33,16 @@ TEST(DrawingFolder, GivesImagesOfOneNameFilesOfTheirOwn) {
     EXPECT_GT(std::filesystem::file_size(folder.path() / name), 0u) << name;
 }
 
+TEST(DrawingFolder, ReplacesNoImageOfTheUsers) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> images{folder.path() / "a.png"};
+  DrawingFolder drawings(folder.path(), images);
+  EXPECT_EQ(drawings.draw(gray_image(images[0])).filename(), "a-2.png");
+}
+
 TEST(DrawingFolder, DrawsTheObjects) {
   const TemporaryFolder folder;
-  DrawingFolder drawings(folder.path());
+  DrawingFolder drawings(folder.path(), {});
   DetectedImage empty = gray_image("empty.jpg");
   empty.objects.clear();
   // A box with its tag takes more bytes than a plain area.
@@ -45,7 +52,7 @@ TEST(DrawingFolder, DrawsTheObjects) {
 
 TEST(DrawingFolder, RefusesAnImageWithoutPixels) {
   const TemporaryFolder folder;
-  DrawingFolder drawings(folder.path());
+  DrawingFolder drawings(folder.path(), {});
   DetectedImage image = gray_image("a.jpg");
   image.pixels = {};
   EXPECT_THROW(drawings.draw(image), Error);

@@ -8,7 +8,7 @@
 
 namespace ssd {
 
-// A sparse file states any size, and no image within JpegLimits needs as much.
+// A sparse file states any size, and hardly an image within ImageLimits needs as much.
 inline constexpr std::size_t largest_file = std::size_t{1} << 30;
 
 // Reads a file into `buffer`, which grows where it must and never shrinks, and gives the bytes read. Throws

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "testing/test_jpeg.h"
+#include "testing/test_png.h"
 
 namespace ssd {
 
@@ -34,6 +35,11 @@ class FolderTest : public testing::Test {
     EncodeOptions options;
     options.orientation = orientation;
     const auto bytes = encode_jpeg(test_image(width, height), options);
+    write(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+
+  void write_png(const std::string& name, int width, int height, int orientation = 0) const {
+    const auto bytes = encode_png(test_image(width, height), {.orientation = orientation});
     write(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
 

@@ -1,9 +1,11 @@
 #include "testing/test_jpeg.h"
 
-#include <jpeglib.h>
-
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+// After cstdio, whose FILE it needs
+#include <jpeglib.h>
 
 namespace ssd {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "image/jpeg.h"
+#include "image/image.h"
 
 namespace ssd {
 

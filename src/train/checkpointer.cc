@@ -18,12 +18,9 @@ std::pair<std::string, std::string> split_at_slash(const std::string& name) {
 
 }  // namespace
 
-Checkpointer::Checkpointer(CheckpointOptions options, std::int64_t step,
-                           std::function<void(std::int64_t, const std::filesystem::path&)> written)
-    : options_(std::move(options)),
-      written_(std::move(written)),
-      last_step_(step),
-      last_time_(Clock::now()) {}
+Checkpointer::Checkpointer(CheckpointOptions options, std::int64_t step, InferenceWeights& inference,
+                           std::function<void(const std::filesystem::path&)> written)
+    : options_(std::move(options)), inference_(inference), written_(std::move(written)), last_step_(step) {}
 
 bool Checkpointer::due(const StepSpan& step, Clock::time_point now) const {
   if (options_.interval > 0) return step.step % options_.interval == 0;
@@ -31,17 +28,34 @@ bool Checkpointer::due(const StepSpan& step, Clock::time_point now) const {
          std::chrono::duration<double>(now - last_time_).count() >= options_.seconds;
 }
 
-void Checkpointer::write(const RunState& state, const model::State& tensors, bool for_inference,
-                         Clock::time_point now) {
+std::string_view Checkpointer::write(const RunState& state, model::State tensors, const Moment& moment) {
+  if (!is_finite(tensors.weights)) return "weights";
   last_step_ = state.step;
-  last_time_ = now;
-  last_is_for_inference_ = for_inference;
-  if (options_.run.empty()) return;
+  last_time_ = Clock::now();
+  if (options_.run.empty()) return "";
+  const bool for_inference = moment.last && inference_.reestimate();
+  // Re-estimating takes a while, and who asked for the stop may not wait.
+  if (!for_inference || (moment.hurry && written_step_ != state.step)) write_files(state, tensors);
+  last_is_for_inference_ = moment.last || !inference_.reestimate();
+  if (!for_inference) return "";
+  const TensorMap& weights = inference_.after(state.step, tensors.weights);
+  if (!is_finite(weights)) {  // a resumed run can go on from the averages
+    if (written_step_ != state.step) write_files(state, tensors);
+    return InferenceWeights::what;
+  }
+  for (const auto& [name, tensor] : tensors.weights)
+    if (model::is_statistic(name)) tensors.averages[std::string(plain_average)].emplace(name, tensor.clone());
+  tensors.weights = clone(weights);
+  write_files(state, tensors);
+  return "";
+}
+
+void Checkpointer::write_files(const RunState& state, const model::State& tensors) {
   const std::filesystem::path folder =
       write_checkpoint(options_.run, state.step, to_checkpoint(tensors, to_json(state)));
   written_step_ = state.step;
   if (options_.keep > 0) prune_checkpoints(options_.run, static_cast<std::size_t>(options_.keep));
-  if (written_) written_(state.step, folder);
+  if (written_) written_(folder);
 }
 
 void Checkpointer::rewrite_state(const RunState& state) const {

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "model/state.h"
+#include "train/inference_weights.h"
 #include "train/run_state.h"
 #include "train/step_pipeline.h"
 #include "weights/checkpoint.h"
@@ -26,35 +28,43 @@ class Checkpointer {
   using Clock = std::chrono::steady_clock;
 
   // `step`: what the run goes on from, as if a checkpoint had been written there now. `written` is told of
-  // each checkpoint.
-  Checkpointer(CheckpointOptions options, std::int64_t step,
-               std::function<void(std::int64_t step, const std::filesystem::path& folder)> written = {});
+  // each checkpoint's folder. `inference` outlives this.
+  Checkpointer(CheckpointOptions options, std::int64_t step, InferenceWeights& inference,
+               std::function<void(const std::filesystem::path& folder)> written = {});
 
   // Whether a checkpoint is to be written after this step.
   bool due(const StepSpan& step, Clock::time_point now = Clock::now()) const;
 
   // The step after which the last one was written, or should have been where nothing is.
   std::int64_t last_step() const { return last_step_; }
-  // Whether this run wrote one after `step`, and whether the last one has inference weights; what the run
-  // went on from counts as if it had.
-  bool wrote(std::int64_t step) const { return written_step_ == step; }
+  // Whether the last one has inference weights; what the run went on from counts as if it had.
   bool last_is_for_inference() const { return last_is_for_inference_; }
-  // `for_inference`: whether the weights are InferenceWeights.
-  void write(const RunState& state, const model::State& tensors, bool for_inference,
-             Clock::time_point now = Clock::now());
-  // Replaces what the last checkpoint says of the run; its tensors stay. Nothing where none was written or
-  // gone on from.
+
+  struct Moment {
+    bool last = false;   // of the run
+    bool hurry = false;  // somebody waits for the run to end
+  };
+  // The run's last checkpoint has inference weights; the running averages then lie beside the optimizer's
+  // slots, so that a resumed run goes on with them. Returns what is not finite, after which training cannot
+  // go on; empty: all is well. Weights that are not finite are not written.
+  std::string_view write(const RunState& state, model::State tensors, const Moment& moment);
+
+  // Replaces what the checkpoint of state.step says of the run; its tensors stay. Nothing where there is
+  // none.
   void rewrite_state(const RunState& state) const;
 
   // The folder of the latest complete one, "none" where there is none.
   std::string last_good() const;
 
  private:
+  void write_files(const RunState& state, const model::State& tensors);
+
   CheckpointOptions options_;
-  std::function<void(std::int64_t, const std::filesystem::path&)> written_;
+  InferenceWeights& inference_;
+  std::function<void(const std::filesystem::path&)> written_;
   std::int64_t last_step_, written_step_ = -1;
   bool last_is_for_inference_ = true;
-  Clock::time_point last_time_;
+  Clock::time_point last_time_ = Clock::now();
 };
 
 // A checkpoint's files. Slots and averages share optimizer.safetensors: the slot "momentum" and the average

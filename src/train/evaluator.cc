@@ -42,6 +42,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, co
                                        },
                                    .progress = watch.progress,
                                    .stop = [&stop] { return stop.load(); }});
+    if (!communicator_.is_first()) return EvaluationReport{};
     EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
     report.bad_images = bad_images;
     return report;

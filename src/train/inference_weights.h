@@ -2,15 +2,22 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/tensor.h"
 #include "train/batch_norm_statistics.h"
 
 namespace ssd {
 
+// Whether no element is NaN or infinite.
+bool is_finite(const TensorMap& tensors);
+
 // Weights with re-estimated batch-norm statistics (batch_norm_statistics.h), made once a step.
 class InferenceWeights {
  public:
+  // What is wrong where they are not finite and training's weights are.
+  static constexpr std::string_view what = "re-estimated batch-norm statistics";
+
   // options.images of 0: the running averages stay as they are. All outlive this.
   InferenceWeights(graph::Device& device, const model::ModelOptions& model, const Dataset& dataset,
                    const StatisticsOptions& options)
@@ -20,13 +27,7 @@ class InferenceWeights {
   bool reestimate() const { return options_.images > 0; }
 
   // Those of training's weights after `step`.
-  const TensorMap& after(std::int64_t step, const TensorMap& weights) {
-    if (step == step_) return weights_;
-    weights_ = clone(weights);
-    if (reestimate()) reestimate_batch_norm(weights_, device_, model_, dataset_, options_);
-    step_ = step;
-    return weights_;
-  }
+  const TensorMap& after(std::int64_t step, const TensorMap& weights);
 
  private:
   graph::Device& device_;

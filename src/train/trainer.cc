@@ -1,41 +1,15 @@
 #include "train/trainer.h"
 
 #include <array>
-#include <cmath>
-#include <memory>
 #include <utility>
 
 #include "base/error.h"
 #include "train/inference_weights.h"
 #include "train/run_record.h"
+#include "train/setup.h"
 
 namespace ssd {
 namespace {
-
-bool is_finite(const TensorMap& tensors) {
-  for (const auto& [name, tensor] : tensors)
-    for (const float value : tensor.as<float>())
-      if (!std::isfinite(value)) return false;
-  return true;
-}
-
-// The run's state before its first step.
-RunState begun(RunState state, const TrainingTask& task, const TrainerOptions& options) {
-  state.model.compute = options.step.compute;
-  state.images_per_step =
-      options.step.batch * options.step.accumulation * task.device.replicas() * task.communicator.size();
-  state.samples = task.dataset.samples.size();
-  state.data = identity_of(task.dataset);
-  state.options = options.recorded;
-  return state;
-}
-
-// The step that a checkpoint was written after.
-StepSpan last_step_of(const RunState& state) {
-  const std::uint64_t end = state.epoch * state.samples + state.sample;
-  const std::uint64_t begin = end - static_cast<std::uint64_t>(state.images_per_step);
-  return {state.step, static_cast<std::uint32_t>(begin / state.samples), state.epoch};
-}
 
 class Training {
  public:
@@ -43,18 +17,14 @@ class Training {
       : task_(task),
         options_(options),
         state_(begun(std::move(start.state), task, options)),
-        record_(task.communicator.is_first() ? options.checkpoints.run : "", state_.step),
-        checkpointer_(checkpoint_options(), state_.step,
-                      [this](std::int64_t step, const std::filesystem::path& folder) {
-                        record_.checkpoint(step, folder);
-                        task_.observer.on_checkpoint(step, folder);
-                      }),
-        evaluator_(
-            task.device, state_.model, task.validation, task.communicator,
-            {options.evaluation.epochs, options.step.batch, options.data.threads, options.data.bad_images}),
-        inference_(task.device, state_.model, task.dataset, statistics_options()),
-        loader_(task.dataset, loader_options()),
-        pipeline_(make_program(start.tensors), loader_, task.stop, pipeline_options()),
+        record_(checkpoint_options(task, options).run, state_.step),
+        inference_(task.device, state_.model, task.dataset, statistics_options(options, state_)),
+        checkpointer_(checkpoint_options(task, options), state_.step, inference_,
+                      [this](const std::filesystem::path& folder) { report_checkpoint(folder); }),
+        evaluator_(task.device, state_.model, task.validation, task.communicator, evaluator_options(options)),
+        loader_(task.dataset, with_reports(loader_options(task, options, state_))),
+        pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_, task.stop,
+                  with_rests(pipeline_options(options, state_))),
         speed_(state_.images_per_step, state_.step) {}
 
   TrainingResult run() {
@@ -77,57 +47,21 @@ class Training {
   }
 
  private:
-  CheckpointOptions checkpoint_options() const {
-    CheckpointOptions checkpoints = options_.checkpoints;
-    if (!task_.communicator.is_first()) checkpoints.run.clear();
-    return checkpoints;
+  LoaderOptions with_reports(LoaderOptions loader) {
+    loader.on_bad_image = [this](const BadImage& image) { report_bad_image(image); };
+    return loader;
   }
 
-  StatisticsOptions statistics_options() const {
-    return {.images = options_.evaluation.batch_norm_images,
-            .batch = options_.step.batch,
-            .threads = options_.data.threads,
-            .seed = state_.seed};
-  }
-
-  LoaderOptions loader_options() {
-    return {.mode = LoaderOptions::Mode::train,
-            .batch_size = static_cast<int>(options_.step.batch * task_.device.replicas()),
-            .threads = options_.data.threads,
-            .buffers = 8,
-            .seed = state_.seed,
-            .rank = task_.communicator.rank(),
-            .world = task_.communicator.size(),
-            .begin = {state_.epoch, state_.sample},
-            .order = options_.data.order,
-            .augment = options_.data.augment,
-            .bad_images = options_.data.bad_images,
-            .on_bad_image = [this](const BadImage& image) { report_bad_image(image); }};
-  }
-
-  std::unique_ptr<model::TrainingProgram> make_program(const model::State& tensors) {
-    const model::TrainingOptions step{.batch = options_.step.batch,
-                                      .max_boxes = loader_.max_boxes(),
-                                      .optimizer = options_.optimizer,
-                                      .replicas = task_.device.replicas(),
-                                      .batch_norm_group = options_.step.batch_norm_group};
-    auto program = std::make_unique<model::TrainingProgram>(task_.device, state_.model, step,
-                                                            options_.step.accumulation);
-    program->load(tensors);
-    return program;
-  }
-
-  StepPipeline::Options pipeline_options() {
-    StepPipeline::Options pipeline{.first = state_.step,
-                                   .end = options_.iterations,
-                                   .accumulation = options_.step.accumulation,
-                                   .schedule = options_.schedule,
-                                   .rests_after = [this](const StepSpan& step) {
-                                     return evaluator_.due(step).has_value() || checkpointer_.due(step);
-                                   }};
-    pipeline.schedule.steps_per_epoch =
-        static_cast<double>(state_.samples) / static_cast<double>(state_.images_per_step);
+  StepPipeline::Options with_rests(StepPipeline::Options pipeline) {
+    pipeline.rests_after = [this](const StepSpan& step) {
+      return evaluator_.due(step).has_value() || checkpointer_.due(step);
+    };
     return pipeline;
+  }
+
+  void report_checkpoint(const std::filesystem::path& folder) {
+    record_.checkpoint(state_.step, folder);
+    task_.observer.on_checkpoint(state_.step, folder);
   }
 
   void report_bad_image(const BadImage& image) {
@@ -171,26 +105,11 @@ class Training {
     report.positives = static_cast<std::int64_t>(values[3]);
   }
 
-  // The run's last checkpoint has inference weights; the running averages then lie beside the optimizer's
-  // slots, so that a resumed run goes on with them.
   void write_checkpoint() {
-    model::State tensors = pipeline_.program().save();
-    if (!is_finite(tensors.weights)) fail_not_finite("weights");
     const bool last = task_.stop || state_.step == options_.iterations;
-    const bool for_inference = last && inference_.reestimate();
-    // Re-estimating takes a while, and who asked for the stop may not wait.
-    if (!for_inference || (task_.stop && !checkpointer_.wrote(state_.step)))
-      checkpointer_.write(state_, tensors, !inference_.reestimate());
-    if (!for_inference) return;
-    const TensorMap& weights = inference_.after(state_.step, tensors.weights);
-    if (!is_finite(weights)) {  // a resumed run can go on from the averages
-      if (!checkpointer_.wrote(state_.step)) checkpointer_.write(state_, tensors, false);
-      fail_not_finite("re-estimated batch-norm statistics");
-    }
-    for (const auto& [name, tensor] : tensors.weights)
-      if (model::is_statistic(name)) tensors.averages["running"].emplace(name, tensor.clone());
-    tensors.weights = clone(weights);
-    checkpointer_.write(state_, tensors, true);
+    const std::string_view bad =
+        checkpointer_.write(state_, pipeline_.program().save(), {.last = last, .hurry = task_.stop});
+    if (!bad.empty()) fail_not_finite(bad);
   }
 
   // Makes the evaluation that is owed. It stays owed where the run is to stop before its end.
@@ -198,7 +117,7 @@ class Training {
     if (task_.stop) return;
     const std::uint32_t epoch = *state_.owed_evaluation;
     const TensorMap& weights = inference_.after(state_.step, pipeline_.program().save().weights);
-    if (!is_finite(weights)) fail_not_finite("re-estimated batch-norm statistics");
+    if (!is_finite(weights)) fail_not_finite(InferenceWeights::what);
     const auto report = evaluator_.evaluate(
         weights, task_.stop,
         {.on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
@@ -207,6 +126,7 @@ class Training {
     speed_.skip(state_.step, loader_.times().wait);
     if (!report) return;
     state_.owed_evaluation.reset();
+    if (!task_.communicator.is_first()) return;
     record_.evaluation(state_.step, epoch, *report);
     task_.observer.on_evaluation(state_.step, epoch, *report);
     checkpointer_.rewrite_state(state_);
@@ -236,9 +156,9 @@ class Training {
   const TrainerOptions& options_;
   RunState state_;    // after the last finished step
   RunRecord record_;  // before the program: compiling it may take minutes
+  InferenceWeights inference_;
   Checkpointer checkpointer_;
   Evaluator evaluator_;
-  InferenceWeights inference_;
   Loader loader_;
   StepPipeline pipeline_;
   SpeedMeter speed_;

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "backend/cpu/winograd_kernels.h"
+#include "backend/cpu/winograd_products.h"
+#include "backend/cpu/winograd_transforms.h"
 #include "base/tensor.h"
 
 namespace ssd::cpu {

@@ -154,7 +154,7 @@ void RecordCache::check_still_whole() const {
 
 ImageSource RecordCache::load(const Sample& sample, std::vector<std::byte>& /*buffer*/) const {
   const Record found = record(sample.record);
-  return {found.encoding == RecordEncoding::raw ? ImageSource::Encoding::raw : ImageSource::Encoding::jpeg,
+  return {found.encoding == RecordEncoding::raw ? ImageSource::Encoding::raw : ImageSource::Encoding::file,
           found.bytes, found.width, found.height};
 }
 
@@ -180,8 +180,8 @@ std::string RecordCache::description() const {
   switch (encoding_) {
     case RecordEncoding::raw:
       return "raw cache";
-    case RecordEncoding::jpeg:
-      return "JPEG cache";
+    case RecordEncoding::file:
+      return "file cache";
   }
   return {};
 }

@@ -17,13 +17,14 @@ namespace ssd {
 
 struct CacheEntry;
 
-enum class RecordEncoding : std::uint32_t { raw = 1, jpeg = 2 };
+// `file` is any encoded image that image/format.h knows, told by its first bytes.
+enum class RecordEncoding : std::uint32_t { raw = 1, file = 2 };
 
 // One image of a cache.
 struct Record {
   RecordEncoding encoding = RecordEncoding::raw;
-  std::span<const std::byte> bytes;  // raw: (height, width, 3) u8 RGB, upright; jpeg: a JPEG file
-  int width = 0;   // pixels. A JPEG taken over as it was may be stored on its side: then these
+  std::span<const std::byte> bytes;  // raw: (height, width, 3) u8 RGB, upright; file: an image file
+  int width = 0;   // pixels. A file taken over as it was may be stored on its side: then these
   int height = 0;  // are the width and height it was annotated with
 };
 
@@ -43,7 +44,7 @@ class RecordCache : public ImageStore {
   std::uint64_t bytes() const { return bytes_; }
   RecordEncoding encoding() const { return encoding_; }
   int max_side() const { return max_side_; }  // 0: none was set
-  int quality() const { return quality_; }    // 0: JPEG files as they were
+  int quality() const { return quality_; }    // of JPEG; 0: the files as they were
   const CocoFile& annotations() const { return annotations_; }
   std::size_t size() const { return annotations_.images.size(); }
 

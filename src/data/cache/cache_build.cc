@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "data/cache/cache_writer.h"
-#include "image/jpeg.h"
+#include "image/format.h"
 #include "image/jpeg_encode.h"
 #include "image/orientation.h"
 #include "image/resize.h"
@@ -30,7 +30,7 @@ void check_options(const CacheOptions& options) {
   if (options.quality < 0 || options.quality > 100)
     throw Error("quality: got {}, expected 1 to 100, or 0 for the files as they are", options.quality);
   if (options.quality > 0 && options.encoding == RecordEncoding::raw)
-    throw Error("quality: got {} with raw records, which have none; leave it out or choose JPEG",
+    throw Error("quality: got {} with raw records, which have none; leave it out or choose files",
                 options.quality);
   if (options.max_side < 0)
     throw Error("max-side: got {}, expected 1 or more, or 0 for no limit", options.max_side);
@@ -50,28 +50,28 @@ Image shrunk(Image image, int max_side) {
 
 // Goes through the whole image without keeping it.
 void try_decoding(std::span<const std::byte> file) {
-  JpegDecoder decoder;
-  const JpegInfo& info = decoder.open(file);
-  decoder.start({.rect = {0, 0, info.width, info.height}});
+  ImageDecoders decoders;
+  ImageDecoder& decoder = decoders.open(file);
+  decoder.start_whole();
   while (decoder.rows_left() > 0) decoder.read_rows();
 }
 
 void fill(Slot& slot, const CocoImage& image, const std::filesystem::path& folder,
           const CacheOptions& options) {
   const std::span<const std::byte> file = read_file((folder / image.file_name).string(), slot.bytes);
-  const JpegInfo info = read_jpeg_header(file);
+  const ImageInfo info = read_image_header(file);
   const Orientation orientation = orientation_for_annotation(info, image.width, image.height);
   const bool too_large = options.max_side > 0 && std::max(info.width, info.height) > options.max_side;
-  if (options.encoding == RecordEncoding::jpeg && options.quality == 0 && !too_large) {
+  if (options.encoding == RecordEncoding::file && options.quality == 0 && !too_large) {
     try_decoding(file);  // a broken one shall show now
-    slot.record = {RecordEncoding::jpeg, file, image.width, image.height};
+    slot.record = {RecordEncoding::file, file, image.width, image.height};
     return;
   }
-  slot.pixels = oriented(decode_jpeg(file), orientation);
+  slot.pixels = oriented(decode_image(file), orientation);
   if (too_large) slot.pixels = shrunk(std::move(slot.pixels), options.max_side);
   slot.record = {options.encoding, std::as_bytes(std::span(slot.pixels.rgb)), slot.pixels.width,
                  slot.pixels.height};
-  if (options.encoding == RecordEncoding::jpeg) {
+  if (options.encoding == RecordEncoding::file) {
     encode_jpeg(slot.pixels, options.quality > 0 ? options.quality : CacheOptions::default_quality,
                 slot.bytes);
     slot.record.bytes = slot.bytes;
@@ -81,15 +81,16 @@ void fill(Slot& slot, const CocoImage& image, const std::filesystem::path& folde
   }
 }
 
-// About what a filled slot holds, by the annotated size: pixels, or a JPEG of an eighth as many bytes.
+// About what a filled slot holds, by the annotated size: pixels, a file of no more bytes, or a JPEG of an
+// eighth as many.
 std::uint64_t held_bytes(const CocoImage& image, const CacheOptions& options) {
   const int side = std::max(image.width, image.height);
   const double scale =
       options.max_side > 0 && side > options.max_side ? static_cast<double>(options.max_side) / side : 1;
   const double pixels = scale * image.width * scale * image.height;
   // No image beyond the decoder's limits is held.
-  const double bytes = 3 * std::min(pixels, static_cast<double>(JpegLimits{}.pixels));
-  return static_cast<std::uint64_t>(options.encoding == RecordEncoding::jpeg ? bytes / 8 : bytes);
+  const double bytes = 3 * std::min(pixels, static_cast<double>(ImageLimits{}.pixels));
+  return static_cast<std::uint64_t>(options.quality > 0 ? bytes / 8 : bytes);
 }
 
 // How many images from `first` on to make at the same time: as many as there are threads, and more where

@@ -17,7 +17,7 @@ namespace ssd {
 // recipe's training images, 300 x 300 after crop, flip and colours, against those from the files with the
 // same random numbers.
 //   encoding                    KB an image    mean difference of a byte    PSNR
-//   raw, or JPEG as it is         835, 166                    0               exact
+//   raw, or the files as they are  835, 166                    0               exact
 //   JPEG quality 90                     87                  1.4             39.4 dB
 //   raw, max-side 400                  345                  2.8             31.5 dB
 //   JPEG 90, max-side 512               54                  2.8             32.7 dB
@@ -29,8 +29,8 @@ struct CacheOptions {
   RecordEncoding encoding = RecordEncoding::raw;
   // Images whose longer side has more pixels are made smaller (antialiased), keeping their aspect; 0: none.
   int max_side = 0;
-  // Of JPEG, 1 to 100: every image is encoded anew. 0: the files are taken over as they are, but for those
-  // made smaller, which get `default_quality`.
+  // Of RecordEncoding::file, 1 to 100: every image is encoded anew, as JPEG. 0: the files are taken over as
+  // they are, but for those made smaller, which become JPEG of `default_quality`.
   int quality = 0;
   int threads = 1;
 

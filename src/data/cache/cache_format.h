@@ -1,7 +1,7 @@
 // The layout of record cache files, version 1. All numbers are little-endian.
 //
 //   CacheHeader                 at 0; its hash covers the header itself up to `header_hash`
-//   records                     each at a multiple of 64: pixels (height, width, 3) or a JPEG file
+//   records                     each at a multiple of 64: pixels (height, width, 3) or an image file
 //   annotations                 the JSON text of a COCO instances file
 //   index                       one CacheEntry an image of the annotations, in their order
 //
@@ -21,9 +21,9 @@ inline constexpr std::uint64_t cache_alignment = 64;
 struct CacheHeader {
   std::array<char, 8> magic{};
   std::uint32_t version = 0;
-  std::uint32_t encoding = 0;  // 1 raw, 2 JPEG
+  std::uint32_t encoding = 0;  // 1 raw, 2 image files: JPEG, PNG, ... by their first bytes
   std::uint32_t max_side = 0;  // pixels; 0: no limit was set
-  std::uint32_t quality = 0;   // of JPEG; 0: the files were taken over as they were
+  std::uint32_t quality = 0;   // of JPEG made anew; 0: the files were taken over as they were
   std::uint64_t file_bytes = 0;
   std::uint64_t images = 0;
   std::uint64_t annotations_offset = 0;

@@ -55,9 +55,9 @@ TEST(DatasetIdentity, OfACacheIsThatOfTheFilesOnlyWhereItHoldsThem) {
     EXPECT_EQ(identity.samples, identity_of(files).samples);
     return identity.images;
   };
-  EXPECT_EQ(of_cache({.encoding = RecordEncoding::jpeg}), "files");
+  EXPECT_EQ(of_cache({.encoding = RecordEncoding::file}), "files");
   EXPECT_EQ(of_cache({.encoding = RecordEncoding::raw, .max_side = 40}), "raw, max-side 40");
-  EXPECT_EQ(of_cache({.encoding = RecordEncoding::jpeg, .max_side = 40, .quality = 90}),
+  EXPECT_EQ(of_cache({.encoding = RecordEncoding::file, .max_side = 40, .quality = 90}),
             "jpeg, max-side 40, quality 90");
   std::filesystem::remove(file);
 }

@@ -19,7 +19,7 @@ namespace ssd {
 
 struct Sample {
   std::int64_t image_id = 0;  // COCO's
-  std::string file;           // path of the JPEG; its name alone where the images are in a record cache
+  std::string file;           // path of the image; its name alone where the images are in a record cache
   int width = 0;              // pixels; the image as it was annotated
   int height = 0;
   std::uint32_t record = 0;       // place in the annotation file's list of images, and in a record cache

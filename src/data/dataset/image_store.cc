@@ -9,10 +9,10 @@ namespace {
 class FileStore : public ImageStore {
  public:
   ImageSource load(const Sample& sample, std::vector<std::byte>& buffer) const override {
-    return {ImageSource::Encoding::jpeg, read_file(sample.file, buffer), sample.width, sample.height};
+    return {ImageSource::Encoding::file, read_file(sample.file, buffer), sample.width, sample.height};
   }
   std::string pixels() const override { return "files"; }
-  std::string description() const override { return "JPEG files"; }
+  std::string description() const override { return "image files"; }
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ class ImageStore {
 
   // What its pixels are, as far as they are not those of the original files: DatasetIdentity::images.
   virtual std::string pixels() const = 0;
-  // For people: "JPEG files", "raw cache".
+  // For people: "image files", "raw cache".
   virtual std::string description() const = 0;
 };
 

@@ -48,13 +48,13 @@ Box shares(const PixelRect& rect, int width, int height) {
 }
 
 // How far to scale down while decoding: so far that at least twice the output is left for the filter to work
-// on. On 60 COCO images that changes an output byte by 0.6 (half size) to 0.7 (quarter) on the average, and 1
-// in 1,000 by more than 8. With only as many pixels as the output left, it would be 1.9 and 1 in 25; with 1.5
-// times, 1.0.
-int denominator_for(const PixelRect& rect) {
+// on, and no further than the image's format can. On 60 COCO images that changes an output byte by 0.6 (half
+// size) to 0.7 (quarter) on the average, and 1 in 1,000 by more than 8. With only as many pixels as the
+// output left, it would be 1.9 and 1 in 25; with 1.5 times, 1.0.
+int denominator_for(const PixelRect& rect, int most) {
   constexpr int least = 2 * image_size;
   int denominator = 1;
-  while (denominator < 8 && std::min(rect.width(), rect.height()) >= 2 * denominator * least)
+  while (denominator < most && std::min(rect.width(), rect.height()) >= 2 * denominator * least)
     denominator *= 2;
   return denominator;
 }
@@ -83,9 +83,10 @@ Augmenter::Size Augmenter::open(const ImageSource& source) {
   orientation_ = {};
   oriented_size_ = {source.width, source.height};
   switch (source.encoding) {
-    case ImageSource::Encoding::jpeg: {
+    case ImageSource::Encoding::file: {
       StageClock clock;
-      const JpegInfo& info = decoder_.open(source.bytes);
+      decoder_ = &decoders_.open(source.bytes);
+      const ImageInfo& info = decoder_->info();
       clock.lap(times_.decode);
       orientation_ = orientation_for_annotation(info, source.width, source.height);
       oriented_size_ = {info.width, info.height};
@@ -148,8 +149,8 @@ void Augmenter::render(const ImageSource& source, const View& view, std::span<st
     out = untransposed_;
   }
   switch (source.encoding) {
-    case ImageSource::Encoding::jpeg:
-      render_jpeg(stored, options, out);
+    case ImageSource::Encoding::file:
+      render_file(stored, options, out);
       break;
     case ImageSource::Encoding::raw:
       render_raw(source, stored, options, out);
@@ -158,9 +159,9 @@ void Augmenter::render(const ImageSource& source, const View& view, std::span<st
   if (orientation.transpose) transpose(out, image);
 }
 
-void Augmenter::render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image) {
+void Augmenter::render_file(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image) {
   StageClock clock;
-  const int d = denominator_for(stored);
+  const int d = denominator_for(stored, decoder_->max_denominator());
   const PixelRect scaled = {stored.left / d, stored.top / d, (stored.right + d - 1) / d,
                             (stored.bottom + d - 1) / d};
   const auto scale = [d](ResizeAxis& axis, int begin, int end, int first, int length) {
@@ -172,9 +173,9 @@ void Augmenter::render_jpeg(const PixelRect& stored, ResizeOptions options, std:
   scale(options.y, stored.top, stored.bottom, scaled.top, scaled.height());
   resizer_.start(options, image);
   clock.lap(times_.resize);
-  decoder_.start({.rect = scaled, .denominator = d});
-  while (decoder_.rows_left() > 0) {
-    const auto rows = decoder_.read_rows();
+  decoder_->start({.rect = scaled, .denominator = d});
+  while (decoder_->rows_left() > 0) {
+    const auto rows = decoder_->read_rows();
     clock.lap(times_.decode);
     resizer_.push(rows);
     clock.lap(times_.resize);
@@ -186,7 +187,7 @@ void Augmenter::render_raw(const ImageSource& source, const PixelRect& stored, c
   StageClock clock;
   resizer_.start(options, image);
   const auto* rgb = reinterpret_cast<const std::uint8_t*>(source.bytes.data());
-  std::array<const std::uint8_t*, JpegDecoder::rows_at_once> rows{};
+  std::array<const std::uint8_t*, ImageDecoder::rows_at_once> rows{};
   for (int y = stored.top; y < stored.bottom;) {
     std::size_t count = 0;
     for (; count < rows.size() && y < stored.bottom; ++count, ++y) {

@@ -11,8 +11,8 @@
 #include "boxes/labeled_box.h"
 #include "boxes/ssd300.h"
 #include "data/loader/random_crop.h"
+#include "image/format.h"
 #include "image/image_source.h"
-#include "image/jpeg.h"
 #include "image/orientation.h"
 #include "image/resize.h"
 
@@ -33,8 +33,8 @@ struct StageTimes {
 };
 
 // Makes network inputs, image after image, without allocating memory once it has seen the largest image
-// (but for what libjpeg takes and gives back). One a thread. All methods throw Error, without the file's
-// name, for images that cannot be read; the next call is then as good as the first.
+// (but for what the formats' libraries take and give back). One a thread. All methods throw Error, without
+// the file's name, for images that cannot be read; the next call is then as good as the first.
 class Augmenter {
  public:
   static constexpr std::size_t image_bytes =
@@ -67,13 +67,14 @@ class Augmenter {
   // Reads the header; the size of the oriented image.
   Size open(const ImageSource& source);
   void render(const ImageSource& source, const View& view, std::span<std::uint8_t> image);
-  void render_jpeg(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image);
+  void render_file(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image);
   void render_raw(const ImageSource& source, const PixelRect& stored, const ResizeOptions& options,
                   std::span<std::uint8_t> image);
 
   AugmentOptions options_;
   StageTimes times_;
-  JpegDecoder decoder_;
+  ImageDecoders decoders_;
+  ImageDecoder* decoder_ = nullptr;  // of the open image, where it is a file
   Resizer resizer_;
   Size oriented_size_;
   Orientation orientation_;

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "image/colour.h"
+#include "image/format.h"
 #include "testing/test_jpeg.h"
+#include "testing/test_png.h"
 
 namespace ssd {
 namespace {
@@ -12,7 +14,7 @@ namespace {
 using Pixels = std::vector<std::uint8_t>;
 
 ImageSource jpeg_source(std::span<const std::byte> bytes, int width, int height) {
-  return {ImageSource::Encoding::jpeg, bytes, width, height};
+  return {ImageSource::Encoding::file, bytes, width, height};
 }
 
 ImageSource raw_source(const Image& image) {
@@ -60,7 +62,7 @@ const std::vector<LabeledBox> two_boxes = {{{0.1f, 0.2f, 0.6f, 0.9f}, 3}, {{0.5f
 
 TEST(Augment, EvaluatesTheWholeImage) {
   const auto bytes = encode_jpeg(test_image(410, 333));
-  const Image image = decode_jpeg(bytes);
+  const Image image = decode_image(bytes);
   Augmenter augmenter;
   EXPECT_EQ(evaluated(augmenter, jpeg_source(bytes, 410, 333)), resized(image));
   EXPECT_EQ(evaluated(augmenter, raw_source(image)), resized(image));
@@ -68,7 +70,7 @@ TEST(Augment, EvaluatesTheWholeImage) {
 
 TEST(Augment, TrainsOnTheSameSampleFromJpegAndFromPixels) {
   const auto bytes = encode_jpeg(test_image(410, 333));
-  const Image image = decode_jpeg(bytes);
+  const Image image = decode_image(bytes);
   Augmenter one, two;
   for (std::uint64_t sample = 0; sample < 30; ++sample) {
     const Trained a = trained(one, jpeg_source(bytes, 410, 333), two_boxes, sample);
@@ -135,7 +137,7 @@ int largest_difference(const Pixels& a, const Pixels& b) {
 TEST(Augment, OrientsImagesAsTheAnnotationSays) {
   for (int orientation = 1; orientation <= 8; ++orientation) {
     const auto bytes = encode_jpeg(test_image(340, 220), {.orientation = orientation});
-    const Image stored = decode_jpeg(bytes);
+    const Image stored = decode_image(bytes);
     const Image seen = oriented(stored, orientation_of_tag(orientation));
     Augmenter augmenter({.colour = false});
     EXPECT_LE(largest_difference(evaluated(augmenter, jpeg_source(bytes, 0, 0)), resized(seen)), 1)
@@ -154,7 +156,7 @@ TEST(Augment, OrientsImagesAsTheAnnotationSays) {
 }
 
 TEST(Augment, RefusesSizesThatFitNeitherWay) {
-  const JpegInfo upright{640, 480, 3, 1};
+  const ImageInfo upright{640, 480, 3, 1};
   EXPECT_EQ(orientation_for_annotation(upright, 640, 480), Orientation{});
   EXPECT_EQ(orientation_for_annotation(upright, 320, 240), Orientation{});
   EXPECT_THROW(orientation_for_annotation(upright, 480, 640), Error);
@@ -165,7 +167,7 @@ TEST(Augment, RefusesSizesThatFitNeitherWay) {
 
 TEST(Augment, ScalesBigImagesWhileDecodingWithoutHarm) {
   const auto bytes = encode_jpeg(test_image(1300, 1240));
-  const Pixels whole = resized(decode_jpeg(bytes));
+  const Pixels whole = resized(decode_image(bytes));
   Augmenter augmenter;
   const Pixels out = evaluated(augmenter, jpeg_source(bytes, 1300, 1240));
   double sum = 0;
@@ -192,6 +194,19 @@ TEST(Augment, CountsTheTimeOfEachStage) {
   EXPECT_GT(augmenter.times().decode, 0);
   EXPECT_GT(augmenter.times().resize, 0);
   EXPECT_GT(augmenter.times().colour, 0);
+}
+
+// A JPEG of this size is scaled while it is decoded; PNG cannot be.
+TEST(Augment, LargePngFilesGiveWhatTheirPixelsGive) {
+  const Image image = test_image(1300, 1250);
+  const auto png = encode_png(image);
+  Augmenter augmenter;
+  const ImageSource file{ImageSource::Encoding::file, png, 1300, 1250};
+  const ImageSource raw{ImageSource::Encoding::raw, std::as_bytes(std::span(image.rgb)), 1300, 1250};
+  EXPECT_EQ(evaluated(augmenter, file), evaluated(augmenter, raw));
+  const Trained from_file = trained(augmenter, file, two_boxes, 3),
+                from_raw = trained(augmenter, raw, two_boxes, 3);
+  EXPECT_EQ(from_file.image, from_raw.image);
 }
 
 }  // namespace

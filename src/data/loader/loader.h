@@ -63,7 +63,7 @@ struct LoaderTimes {
 // end runs over into the next epoch, so every sample is used exactly once an epoch and every batch has the
 // same size. Sample s of epoch e draws its random numbers from (seed, e, s) alone, so batches depend on
 // neither the number of threads nor the shards nor where the stream was resumed. An image that cannot be
-// read (missing, no JPEG, truncated, its size not as annotated) is replaced by the next one in the data set
+// read (missing, no image, truncated, its size not as annotated) is replaced by the next one in the data set
 // that can, with its own random numbers.
 //
 // Evaluation: the samples in order, once, whole images, without targets. The last batch may hold fewer
@@ -71,8 +71,10 @@ struct LoaderTimes {
 // is zero and has no sample: nothing may stand for it.
 //
 // The workers write images and targets straight into the batch; buffers go round, and once every image
-// size has been seen no memory is allocated but by libjpeg. The data set must outlive the loader, and the
-// loader its batches. next() belongs to one thread; batches may be given back from any.
+// size has been seen no memory is allocated but by the image formats' libraries. The data set must outlive
+// the loader, and the loader its batches. next() belongs to one thread; batches may be given back from any.
+// Over 12 members: one mutex guards the stream, its buffers and what is counted, which every claim changes
+// together.
 class Loader {
  public:
   // Gives a batch back to its loader.

@@ -15,6 +15,7 @@
 #include "data/cache/open_dataset.h"
 #include "data/loader/loader.h"
 #include "image/jpeg_encode.h"
+#include "testing/test_png.h"
 
 namespace {
 std::atomic<std::size_t> allocations{0}, held{0}, most_held{0};
@@ -57,8 +58,28 @@ namespace {
 
 constexpr int images = 9;
 
+enum class Kind { raw, jpeg, png };
+
+// An image as a cache's record.
+std::vector<std::byte> encoded(const Image& image, Kind kind) {
+  std::vector<std::byte> out;
+  switch (kind) {
+    case Kind::raw:
+      out.assign(std::as_bytes(std::span(image.rgb)).begin(), std::as_bytes(std::span(image.rgb)).end());
+      break;
+    case Kind::jpeg:
+      encode_jpeg(image, 90, out);
+      break;
+    case Kind::png:
+      out = encode_png(image, {.alpha = true});
+      break;
+  }
+  return out;
+}
+
 // A cache of gray images of different sizes, with a box each, in `file`.
-void write_cache(const std::filesystem::path& file, RecordEncoding encoding) {
+void write_cache(const std::filesystem::path& file, Kind kind) {
+  const RecordEncoding encoding = kind == Kind::raw ? RecordEncoding::raw : RecordEncoding::file;
   CocoFile coco;
   coco.categories = {{.id = 1, .name = "a"}};
   CacheWriter writer(file, {.encoding = encoding});
@@ -66,31 +87,28 @@ void write_cache(const std::filesystem::path& file, RecordEncoding encoding) {
     const Image image{.width = 400 - 30 * i,
                       .height = 150 + 40 * i,
                       .rgb = std::vector<std::uint8_t>(std::size_t{3} * (400 - 30 * i) * (150 + 40 * i), 99)};
-    std::vector<std::byte> jpeg;
-    encode_jpeg(image, 90, jpeg);
+    const std::vector<std::byte> record = encoded(image, kind);
     coco.images.push_back(
         {.id = i, .file_name = fmt::format("{}.jpg", i), .width = image.width, .height = image.height});
     coco.annotations.push_back(
         {.id = i + 1, .image_id = i, .category_id = 1, .bbox = {10, 10, 60.0 + i, 70}, .area = 1});
-    const bool raw = encoding == RecordEncoding::raw;
-    writer.add({encoding, raw ? std::as_bytes(std::span(image.rgb)) : std::span<const std::byte>(jpeg),
-                image.width, image.height});
+    writer.add({encoding, record, image.width, image.height});
   }
   writer.finish(coco);
 }
 
 TEST(LoaderMemory, NothingIsAllocatedOnceEverySizeWasSeen) {
-  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::jpeg}) {
+  for (const Kind kind : {Kind::raw, Kind::jpeg, Kind::png}) {
     const std::filesystem::path file =
         std::filesystem::path(testing::TempDir()) / fmt::format("loader_memory_{}.cache", ::getpid());
-    write_cache(file, encoding);
+    write_cache(file, kind);
     const Dataset dataset = open_dataset(file, "train2017");
     // One worker, so that it is sure to have met every image; no crops, so that sizes do not vary.
     Loader loader(dataset, {.batch_size = images, .threads = 1, .augment = {.crop = false}});
     for (int i = 0; i < 8; ++i) loader.next();
     const std::size_t before = allocations;
     for (int i = 0; i < 20; ++i) loader.next();
-    EXPECT_EQ(allocations - before, 0u) << (encoding == RecordEncoding::raw ? "raw" : "JPEG");
+    EXPECT_EQ(allocations - before, 0u) << static_cast<int>(kind);
     std::filesystem::remove(file);
   }
 }
@@ -121,8 +139,8 @@ TEST(CacheMemory, GrowsWithTheImagesAtWorkOnly) {
     build_cache({folder / "a.json", folder}, folder / "a.cache", options);
     return most_held - before;
   };
-  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg}), image_bytes / 2);                 // rows only
-  EXPECT_LT(peak({.encoding = RecordEncoding::jpeg, .quality = 80}), 3 * image_bytes);  // two at work
+  EXPECT_LT(peak({.encoding = RecordEncoding::file}), image_bytes / 2);                 // rows only
+  EXPECT_LT(peak({.encoding = RecordEncoding::file, .quality = 80}), 3 * image_bytes);  // two at work
   EXPECT_LT(peak({.encoding = RecordEncoding::raw}), 4 * image_bytes);  // 128 MiB, and one in the making
   std::filesystem::remove_all(folder);
 }

@@ -13,7 +13,7 @@
 #include "data/cache/cache.h"
 #include "data/dataset/coco.h"
 #include "image/exif.h"
-#include "image/jpeg.h"
+#include "image/format.h"
 #include "prepare/check/check_annotations.h"
 #include "prepare/check/check_images.h"
 #include "storage/folder_walk.h"
@@ -94,7 +94,7 @@ void note_ambiguous_orientation(const CocoFile& coco, const std::vector<CheckedI
     report.findings.push_back(
         {CheckProblem::orientation_ambiguous, places[i],
          fmt::format("EXIF orientation {}, {}x{}; if its boxes are wrong, rotate the file "
-                     "(exiftran -ai)",
+                     "(for JPEG, exiftran -ai)",
                      image.orientation_tag, image.width, image.height)});
   }
 }
@@ -171,7 +171,7 @@ void check_cache(const fs::path& file, const CheckOptions& options, CheckReport&
   const CocoFile& coco = cache->annotations();
   CheckSummary& summary = report.summaries.emplace_back();
   summary.name = fmt::format("{} (record cache, {})", file.string(),
-                             cache->encoding() == RecordEncoding::raw ? "raw" : "JPEG");
+                             cache->encoding() == RecordEncoding::raw ? "raw" : "files");
   find_annotation_problems(coco, file.string(), report.findings);
   summarize_annotations(coco, summary);
   const std::vector<CheckedImage> checked = check_records(*cache, options);
@@ -208,12 +208,12 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
   for (const FolderWalk::Unreadable& one : walk.unreadable())
     report.findings.push_back({CheckProblem::path_unreadable, one.path.string(), one.reason});
   std::vector<fs::path> files;
-  std::ranges::copy_if(walk.files(), std::back_inserter(files), is_jpeg_name);
+  std::ranges::copy_if(walk.files(), std::back_inserter(files), is_image_name);
   if (files.empty() && report.findings.empty()) {
     throw Error(
-        "{}: got neither annotations/instances_*.json nor a JPEG, expected a COCO folder or images; check "
+        "{}: got neither annotations/instances_*.json nor a {} file, expected a COCO folder or images; check "
         "the path",
-        folder.string());
+        folder.string(), image_format_names());
   }
   std::ranges::sort(files);
   check_files(files, folder.string(), options, report);
@@ -224,7 +224,7 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
 CheckReport check_path(const fs::path& path, const CheckOptions& options) {
   std::error_code error;
   if (!fs::exists(path, error)) {
-    throw Error("{}: {}, expected a JPEG file or a folder; check the path", path.string(),
+    throw Error("{}: {}, expected an image file or a folder; check the path", path.string(),
                 error ? error.message() : "is not there");
   }
   const Stopwatch stopwatch;

@@ -103,10 +103,11 @@ struct CheckOptions {
   std::function<void(std::size_t done, std::size_t total)> progress;  // from any thread, one at a time
 };
 
-// `path` is a JPEG file, a record cache, a COCO folder (annotations/instances_*.json, each with its images
-// where coco_paths() finds them), or any folder, below which every file named as a JPEG is checked, as
-// FolderWalk finds them. What is wrong with the data is in the report; Error is thrown only where
-// there is nothing to check: no such path, no JPEG in the folder.
+// `path` is an image file, a record cache, a COCO folder (annotations/instances_*.json, each with its images
+// where coco_paths() finds them), or any folder, below which every file is checked that is named as an image
+// of a known format, as FolderWalk finds them. Formats are told by the first bytes, whatever the name. What
+// is wrong with the data is in the report; Error is thrown only where there is nothing to check: no such
+// path, no image in the folder.
 CheckReport check_path(const std::filesystem::path& path, const CheckOptions& options = {});
 
 // One annotation file and its images, wherever they lie.

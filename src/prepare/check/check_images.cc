@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "image/jpeg.h"
+#include "image/format.h"
 #include "storage/file_bytes.h"
 
 namespace ssd {
@@ -17,24 +17,25 @@ namespace fs = std::filesystem;
 
 // What one thread needs for many images.
 struct Reader {
-  JpegDecoder decoder;
+  ImageDecoders decoders;
   std::vector<std::byte> buffer;
 };
 
-void decode(JpegDecoder& decoder, const JpegInfo& info) {
-  decoder.start({.rect = {0, 0, info.width, info.height}});
+void decode(ImageDecoder& decoder) {
+  decoder.start_whole();
   while (decoder.rows_left() > 0) decoder.read_rows();
 }
 
-void check_jpeg(std::span<const std::byte> bytes, CheckOptions::Images images, JpegDecoder& decoder,
+void check_file(std::span<const std::byte> bytes, CheckOptions::Images images, ImageDecoders& decoders,
                 CheckedImage& image) {
-  const JpegInfo info = decoder.open(bytes);
+  ImageDecoder& decoder = decoders.open(bytes);
+  const ImageInfo& info = decoder.info();
   image.width = info.width;
   image.height = info.height;
-  image.components = info.components;
+  image.channels = info.channels;
   image.orientation_tag = info.orientation;
   image.orientation = orientation_of_tag(info.orientation);
-  if (images == CheckOptions::Images::decode) decode(decoder, info);
+  if (images == CheckOptions::Images::decode) decode(decoder);
 }
 
 // The finding names the file already.
@@ -55,7 +56,7 @@ CheckedImage check_image(const fs::path& file, CheckOptions::Images images, Read
   try {
     const auto bytes = read_file(file.string(), reader.buffer);
     image.bytes = bytes.size();
-    check_jpeg(bytes, images, reader.decoder, image);
+    check_file(bytes, images, reader.decoders, image);
   } catch (const Error& broken) {
     break_image(image, broken.what(), file.string());
   }
@@ -70,8 +71,8 @@ CheckedImage check_record(const RecordCache& cache, std::size_t index, CheckOpti
     image.bytes = record.bytes.size();
     image.width = record.width;
     image.height = record.height;
-    image.components = 3;
-    if (record.encoding == RecordEncoding::jpeg) check_jpeg(record.bytes, images, reader.decoder, image);
+    image.channels = 3;
+    if (record.encoding == RecordEncoding::file) check_file(record.bytes, images, reader.decoders, image);
   } catch (const Error& broken) {
     break_image(image, broken.what(), cache.annotations().images[index].file_name);
   }
@@ -124,8 +125,8 @@ void summarize_images(const std::vector<CheckedImage>& images, CheckSummary& sum
     summary.image_bytes += image.bytes;
     if (image.state != CheckedImage::State::good) continue;
     ++summary.images_decoded;
-    if (image.components == 1) ++summary.gray;
-    if (image.components == 4) ++summary.cmyk;
+    if (image.channels == 1) ++summary.gray;
+    if (image.channels == 4) ++summary.cmyk;
     if (image.orientation != Orientation{}) ++summary.exif_oriented;
   }
 }

@@ -19,7 +19,7 @@ struct CheckedImage {
   std::uint64_t bytes = 0;
   int width = 0;  // as stored
   int height = 0;
-  int components = 0;
+  int channels = 0;
   int orientation_tag = 1;  // EXIF's, 1 to 8, and what it means
   Orientation orientation;
 };

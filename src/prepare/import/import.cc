@@ -16,6 +16,7 @@
 #include "base/one_line.h"
 #include "base/utf8.h"
 #include "data/dataset/coco.h"
+#include "image/format.h"
 
 namespace ssd {
 namespace {
@@ -155,12 +156,12 @@ class CocoBuilder {
 
 }  // namespace
 
-const char* describe(ImportNote note) {
+std::string describe(ImportNote note) {
   switch (note) {
-    case ImportNote::image_not_jpeg:
-      return "images left out: not JPEG (convert them to use them)";
+    case ImportNote::image_of_other_format:
+      return fmt::format("images left out: not {} (convert them to use them)", image_format_names());
     case ImportNote::image_unreadable:
-      return "images left out: the JPEG header is broken";
+      return "images left out: the header is broken";
     case ImportNote::image_without_annotation:
       return "images without an annotation file";
     case ImportNote::image_in_no_split:
@@ -169,7 +170,8 @@ const char* describe(ImportNote note) {
       return "images named for training and for validation (taken for val2017 only)";
     case ImportNote::image_orientation_ambiguous:
       return "images whose EXIF orientation does not change their size (2 to 4, or square): their boxes "
-             "are read on the image as stored (where they are wrong there, rotate the files: exiftran -ai)";
+             "are read on the image as stored (where they are wrong there, rotate the files; for JPEG, "
+             "exiftran -ai)";
     case ImportNote::annotation_without_image:
       return "annotations left out: their image is not there";
     case ImportNote::listed_without_image:
@@ -224,8 +226,8 @@ namespace {
 
 const char* key_of(ImportNote note) {
   switch (note) {
-    case ImportNote::image_not_jpeg:
-      return "image_not_jpeg";
+    case ImportNote::image_of_other_format:
+      return "image_of_other_format";
     case ImportNote::image_unreadable:
       return "image_unreadable";
     case ImportNote::image_without_annotation:
@@ -326,8 +328,8 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
     std::string reasons;
     for (const auto& [what, entry] : report.notes)
       reasons += fmt::format("; {} {} ({})", entry.count, describe(what), entry.places.front());
-    throw Error("{}: got no image to import, expected JPEG files with annotations{}", folder.string(),
-                reasons);
+    throw Error("{}: got no image to import, expected {} files with annotations{}", folder.string(),
+                image_format_names(), reasons);
   }
   if (report.train.images == 0) report.note(ImportNote::split_empty, name_of(ImportSplit::train));
   builder.number_annotations();

@@ -22,8 +22,8 @@ struct ImportOptions {
 
 // What an import left out, changed, or wants to be known.
 enum class ImportNote {
-  image_not_jpeg,               // left out: PNG and others
-  image_unreadable,             // left out: a JPEG whose header is broken, or none in spite of its name
+  image_of_other_format,        // left out: not in the table of image/format.h, by its name
+  image_unreadable,             // left out: its header is broken, or it is no image in spite of its name
   image_without_annotation,     // left out (VOC) or taken as an image without boxes (YOLO)
   image_in_no_split,            // left out: there are lists, and it is in none of those used
   image_in_both_splits,         // taken for validation only
@@ -41,7 +41,7 @@ enum class ImportNote {
   path_unreadable,              // left out: a folder or link that cannot be followed
   split_empty,                  // no image is left to train on
 };
-const char* describe(ImportNote note);
+std::string describe(ImportNote note);
 
 // How often, and the first few places ("a.xml", "b.txt:7").
 struct ImportNotes {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "image/jpeg.h"
+#include "image/format.h"
 #include "storage/file_bytes.h"
 
 namespace ssd {
@@ -21,15 +21,16 @@ std::string lower_extension(const fs::path& file) {
   return extension;
 }
 
-bool is_image_name(const fs::path& file) {
-  constexpr std::string_view others[] = {".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif"};
-  return is_jpeg_name(file) || std::ranges::find(others, lower_extension(file)) != std::end(others);
+// Images of formats that are not read are found too, to be named.
+bool is_any_image_name(const fs::path& file) {
+  constexpr std::string_view others[] = {".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif"};
+  return is_image_name(file) || std::ranges::find(others, lower_extension(file)) != std::end(others);
 }
 
 // "a.b" stays as it is: only an image's or an annotation's extension is one.
 std::string stem_of(const fs::path& name) {
   const std::string extension = lower_extension(name);
-  const bool known = is_image_name(name) || extension == ".xml" || extension == ".txt";
+  const bool known = is_any_image_name(name) || extension == ".xml" || extension == ".txt";
   return known ? name.stem().string() : name.filename().string();
 }
 
@@ -87,7 +88,7 @@ ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& e
 void ImportSource::add_file(const fs::path& file) {
   std::error_code dangling;
   if (!fs::is_regular_file(file, dangling)) return;
-  if (is_image_name(file)) images_.push_back(file);
+  if (is_any_image_name(file)) images_.push_back(file);
   if (lower_extension(file) == ".xml") xml_.push_back(file);
   if (lower_extension(file) == ".txt") text_.push_back(file);
 }
@@ -101,7 +102,7 @@ std::optional<fs::path> ImportSource::find_image(std::string_view name, const fs
   const auto rank = [&](std::size_t index) {
     const fs::path& image = images_[index];
     return std::tuple(shared_tail(image.parent_path(), wanted.parent_path()), shared_depth(image, from),
-                      image.filename() == wanted.filename(), is_jpeg_name(image));
+                      image.filename() == wanted.filename(), is_image_name(image));
   };
   return images_[*std::ranges::max_element(found->second, {}, rank)];
 }
@@ -114,12 +115,12 @@ std::string ImportSource::name_of(const fs::path& file) const {
 ImageSize read_image_size(const fs::path& file) {
   // The header is nearly always within the first part of the file.
   constexpr std::size_t first_part = 64u << 10;
-  JpegInfo info;
+  ImageInfo info;
   try {
-    info = read_jpeg_header(read_beginning(file, first_part));
+    info = read_image_header(read_beginning(file, first_part));
   } catch (const Error&) {
     std::vector<std::byte> buffer;
-    info = read_jpeg_header(read_file(file.string(), buffer));
+    info = read_image_header(read_file(file.string(), buffer));
   }
   return {info.width, info.height, orientation_of_tag(info.orientation)};
 }
@@ -129,7 +130,7 @@ void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& o
   std::vector<ImageSize> sizes(images.size());
   std::vector<std::string> reasons(images.size());
   ThreadPool(std::max(1, options.threads)).parallel_for(images.size(), [&](std::size_t i) {
-    if (!is_jpeg_name(images[i].file)) return;
+    if (!is_image_name(images[i].file)) return;
     try {
       sizes[i] = read_image_size(images[i].file);
     } catch (const Error& error) {
@@ -139,8 +140,8 @@ void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& o
   std::vector<ImportedImage> usable;
   orientations.clear();
   for (std::size_t i = 0; i < images.size(); ++i) {
-    if (!is_jpeg_name(images[i].file)) {
-      report.note(ImportNote::image_not_jpeg, images[i].name);
+    if (!is_image_name(images[i].file)) {
+      report.note(ImportNote::image_of_other_format, images[i].name);
     } else if (!reasons[i].empty()) {
       report.note(ImportNote::image_unreadable, fmt::format("{} ({})", images[i].name, reasons[i]));
     } else {

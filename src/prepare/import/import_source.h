@@ -23,7 +23,7 @@ class ImportSource {
   // passed over too. Throws Error where a root is no folder.
   ImportSource(const std::vector<std::filesystem::path>& roots, const std::filesystem::path& except);
 
-  // Files with the extensions of images (jpg, jpeg, png, bmp, ...).
+  // Files with the endings of images, of those formats too that are not read (bmp, webp, ...).
   const std::vector<std::filesystem::path>& image_files() const { return images_; }
   const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
   const std::vector<std::filesystem::path>& text_files() const { return text_; }
@@ -62,7 +62,7 @@ struct ImageSize {
   Orientation orientation;  // by EXIF
 };
 
-// Throws Error where it is no JPEG or the header is broken.
+// Throws Error where it is no image that can be read or the header is broken.
 ImageSize read_image_size(const std::filesystem::path& file);
 
 // Fills in `image.width` and `height` (as stored) of every image, on several threads, and removes those

@@ -21,10 +21,10 @@ struct VocImportOptions {
 // Makes the COCO folder `target` from every pair of an xml file and an image of its name that is found below
 // `source`: VOCdevkit's layout (Annotations, JPEGImages, ImageSets) or any other. Splits as by assign_splits.
 // Classes get ids 1, 2, ... in alphabetical order unless the options list them. An image's size is that of
-// its JPEG header; where the xml gives the sides exchanged and EXIF says that the image is to be rotated,
+// its header; where the xml gives the sides exchanged and EXIF says that the image is to be rotated,
 // the boxes belong to the rotated image and the xml's size is taken. Images without xml, xml without
-// image and images other than JPEG are left out and noted, as are boxes without width or height, and xml
-// that cannot be read (file and line) with its image. Throws Error as write_coco_folder does.
+// image and images of formats that are not read are left out and noted, as are boxes without width or height,
+// and xml that cannot be read (file and line) with its image. Throws Error as write_coco_folder does.
 ImportReport import_voc(const std::filesystem::path& source, const std::filesystem::path& target,
                         const VocImportOptions& options = {});
 

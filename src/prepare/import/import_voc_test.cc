@@ -219,8 +219,8 @@ TEST_F(VocTest, LeavesOutWhatCannotBeUsedAndSaysSo) {
   add("src/.trash/h.jpg", "src/.trash/h.xml", {});
   write("src/c.xml", voc_xml("c.jpg", 40, 30, {}));
   write_jpeg("src/d.jpg", 40, 30);
-  write("src/e.png", "\x89PNG");
-  write("src/e.xml", voc_xml("e.png", 40, 30, {}));
+  write("src/e.bmp", "BM");
+  write("src/e.xml", voc_xml("e.bmp", 40, 30, {}));
   write("src/f.jpg", "no jpeg at all");
   write("src/f.xml", voc_xml("f.jpg", 40, 30, {}));
   write_jpeg("src/g.jpg", 40, 30);
@@ -231,13 +231,35 @@ TEST_F(VocTest, LeavesOutWhatCannotBeUsedAndSaysSo) {
   const auto places = [&](ImportNote note) { return report.notes.at(note).places; };
   EXPECT_EQ(places(ImportNote::annotation_without_image), (std::vector<std::string>{"c.xml"}));
   EXPECT_EQ(places(ImportNote::image_without_annotation), (std::vector<std::string>{"d.jpg"}));
-  EXPECT_EQ(places(ImportNote::image_not_jpeg), (std::vector<std::string>{"e.png"}));
+  EXPECT_EQ(places(ImportNote::image_of_other_format), (std::vector<std::string>{"e.bmp"}));
   EXPECT_TRUE(contains(places(ImportNote::image_unreadable).at(0), "f.jpg"));
   EXPECT_EQ(places(ImportNote::size_differs), (std::vector<std::string>{"g.xml"}));
   EXPECT_EQ(places(ImportNote::not_an_annotation), (std::vector<std::string>{"project.xml"}));
   EXPECT_EQ(places(ImportNote::box_over_edge), (std::vector<std::string>{"a.xml"}));
-  EXPECT_TRUE(contains(report.to_text(), "1 images left out: not JPEG")) << report.to_text();
+  EXPECT_TRUE(contains(report.to_text(), "1 images left out: not JPEG or PNG")) << report.to_text();
   EXPECT_TRUE(contains(report.to_json(), "\"size_differs\":{\"count\":1,\"places\":[\"g.xml\"]}"));
+}
+
+TEST_F(VocTest, TakesPngAsItTakesJpeg) {
+  write_png("src/a.png", 40, 30);
+  write("src/a.xml", voc_xml("a.png", 40, 30, {{"cat", {1, 2, 11, 22}}}));
+  write_png("src/b.png", 40, 30, 6);  // to be looked at as 30 x 40
+  write("src/b.xml", voc_xml("b", 30, 40, {{"cat", {1, 2, 11, 39}}}));
+  add("src/c.jpg", "src/c.xml", {{"cat", {1, 2, 11, 22}}});
+  // Its orientation stands at the end of more bytes than are read at first.
+  const auto late = encode_png(test_image(240, 180), {.orientation = 6, .exif_behind = true});
+  ASSERT_GT(late.size(), 64u << 10);
+  write("src/large.png", {reinterpret_cast<const char*>(late.data()), late.size()});
+  write("src/large.xml", voc_xml("large.png", 180, 240, {{"cat", {1, 2, 140, 190}}}));
+  VocImportOptions options;
+  options.common.val_share = 0;
+  const ImportReport report = import(options);
+  EXPECT_TRUE(report.notes.empty()) << report.to_text();
+  const CocoFile train = coco("train2017");
+  ASSERT_EQ(train.images.size(), 4u);
+  EXPECT_EQ(train.images[0].file_name, "a.png");
+  EXPECT_EQ(train.images[1].width, 30);
+  EXPECT_EQ(train.images[3].width, 180);
 }
 
 TEST_F(VocTest, RotatedImagesKeepTheSizeTheirBoxesBelongTo) {
@@ -282,10 +304,10 @@ TEST_F(VocTest, RefusesATargetThatHoldsAnnotationsAndEmptySources) {
   fs::create_directories(root_ / "empty");
   EXPECT_TRUE(contains(error_of([&] { import_voc(root_ / "empty", root_ / "dst"); }), "no xml file"));
   EXPECT_TRUE(contains(error_of([&] { import_voc(root_ / "nowhere", root_ / "dst"); }), "is no folder"));
-  write("png/a.png", "\x89PNG");
-  write("png/a.xml", voc_xml("a.png", 40, 30, {}));
-  const std::string only_png = error_of([&] { import_voc(root_ / "png", root_ / "dst"); });
-  EXPECT_TRUE(contains(only_png, "1 images left out: not JPEG")) << only_png;
+  write("bmp/a.bmp", "BM");
+  write("bmp/a.xml", voc_xml("a.bmp", 40, 30, {}));
+  const std::string only_bmp = error_of([&] { import_voc(root_ / "bmp", root_ / "dst"); });
+  EXPECT_TRUE(contains(only_bmp, "1 images left out: not JPEG or PNG")) << only_bmp;
   VocImportOptions options;
   options.common.classes = {"dog"};
   EXPECT_TRUE(contains(error_of([&] { import(options); }), "class \"cat\", expected one of the 1 classes"));

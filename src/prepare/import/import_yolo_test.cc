@@ -38,6 +38,17 @@ class YoloTest : public FolderTest {
   }
 };
 
+TEST_F(YoloTest, TakesPngAsItTakesJpeg) {
+  write_two();
+  write_png("src/images/train/c.png", 40, 30, 8);  // to be looked at as 30 x 40
+  write("src/labels/train/c.txt", "0 0.5 0.5 1 1\n");
+  write("src/data.yaml", "path: .\ntrain: images/train\nval: images/val\nnc: 2\nnames: [cat, dog]\n");
+  const ImportReport report = import();
+  EXPECT_TRUE(report.notes.empty()) << report.to_text();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "c.png"}));
+  EXPECT_EQ(coco("train2017").images.at(1).width, 30);
+}
+
 TEST_F(YoloTest, ReadsADataFileWithFolders) {
   write_two();
   write(

@@ -13,8 +13,6 @@ namespace ssd::cpu::winograd {
 constexpr std::int64_t tile = 4;   // outputs a side
 constexpr std::int64_t patch = 6;  // inputs a side
 constexpr std::int64_t points = 36;
-constexpr std::int64_t group = 6;    // tiles that are multiplied together
-constexpr std::int64_t depth = 256;  // channels summed before partial sums go to memory
 
 // A block of channels of one image, [rows][columns][B], and the tile's corner on it, which may lie outside.
 struct Corner {
@@ -44,31 +42,5 @@ void transform_weight(const float* taps, std::int64_t tap_stride, std::int64_t b
 // The transposed way: 36 point vectors of a weight's gradient -> 9 taps.
 void transform_weight_back(const float* in, std::int64_t point_stride, std::int64_t block, float* taps,
                            std::int64_t tap_stride);
-
-// At one point: m[tile][o] = sum over channels c of v[tile][c] * u[c][o], for `groups` groups of 6 tiles.
-// v: group g at g * v_stride, as [channels / depth][6][depth] (the last part narrower).
-// u: [panels][channels][2 B]. m: group g at g * m_stride, as [6][m_width].
-struct PointProduct {
-  const float* v = nullptr;
-  const float* u = nullptr;
-  float* m = nullptr;
-  std::int64_t v_stride = 0, m_stride = 0, m_width = 0;
-  std::int64_t groups = 0, channels = 0, first_panel = 0, last_panel = 0;  // panels first .. last - 1
-  std::int64_t block = 8;
-};
-void multiply(const PointProduct& product);
-
-// At one point: s[o block][c][o of block] (+)= sum over tiles of v[c block][tile][c of block] *
-// w[o block][tile][o of block], for o blocks first .. last - 1.
-struct PointSum {
-  const float* v = nullptr;
-  const float* w = nullptr;
-  float* s = nullptr;
-  std::int64_t tiles = 0, stride = 0;  // stride: tiles between blocks of v and of w
-  std::int64_t channel_blocks = 0, first_block = 0, last_block = 0;
-  std::int64_t block = 8;
-  bool accumulate = false;  // add to what s holds
-};
-void sum_products(const PointSum& sum);
 
 }  // namespace ssd::cpu::winograd

@@ -1,0 +1,72 @@
+#include "image/format.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "testing/test_jpeg.h"
+#include "testing/test_png.h"
+
+namespace ssd {
+namespace {
+
+std::string message_of(std::string_view text) {
+  try {
+    read_image_header(std::as_bytes(std::span(text)));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(ImageFormat, IsToldByTheFirstBytes) {
+  const auto jpeg = encode_jpeg(test_image(8, 8)), png = encode_png(test_image(8, 8));
+  ASSERT_NE(format_of(jpeg), nullptr);
+  ASSERT_NE(format_of(png), nullptr);
+  EXPECT_EQ(format_of(jpeg)->name, "JPEG");
+  EXPECT_EQ(format_of(png)->name, "PNG");
+  EXPECT_EQ(format_of({}), nullptr);
+  EXPECT_EQ(format_of(std::span(png).first(3)), nullptr);
+}
+
+TEST(ImageFormat, NamesEndAsThoseOfTheFormatsDo) {
+  for (const char* name : {"a.jpg", "a.JPEG", "a.b.jpe", "x/a.jfif", "a.mpo", "a.png", "a.PNG"})
+    EXPECT_TRUE(is_image_name(name)) << name;
+  for (const char* name : {"a", "a.txt", "png", ".png", "a.webp", "a.png.gz", ""})
+    EXPECT_FALSE(is_image_name(name)) << name;
+  EXPECT_EQ(format_of_name("a.Png")->name, "PNG");
+  EXPECT_EQ(image_format_names(), "JPEG or PNG");
+}
+
+// One after the other, each with what belongs to its format, and as good as new after bytes of none.
+TEST(ImageFormat, DecodersArePickedByTheBytes) {
+  const Image image = test_image(31, 17);
+  const auto jpeg = encode_jpeg(image), png = encode_png(image);
+  const Image from_jpeg = decode_image(jpeg);
+  ImageDecoders decoders;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(decoders.open(jpeg).max_denominator(), 8);
+    EXPECT_THROW(decoders.open({}), Error);
+    ImageDecoder& decoder = decoders.open(png);
+    EXPECT_EQ(decoder.max_denominator(), 1);
+    EXPECT_EQ(decoder.info().width, 31);
+    EXPECT_EQ(decoder.info().height, 17);
+  }
+  EXPECT_EQ(decode_image(png).rgb, image.rgb);
+  EXPECT_EQ(from_jpeg.rgb.size(), image.rgb.size());
+}
+
+TEST(ImageFormat, SaysWhatOtherBytesAre) {
+  const std::string_view with_zeros("\0\1\2\3", 4);
+  EXPECT_EQ(message_of("RIFF1234WEBPVP8 "),
+            "image data: got a WebP image, expected JPEG or PNG; convert or replace the file");
+  EXPECT_TRUE(message_of("BMW").starts_with("image data: got a BMP image, "));
+  EXPECT_TRUE(message_of("....ftypavif").starts_with("image data: got a HEIC or AVIF image, "));
+  EXPECT_TRUE(message_of("").starts_with("image data: got no bytes at all, "));
+  EXPECT_TRUE(
+      message_of("<html>\n<head>").starts_with("image data: got text that begins with \"<html> <head>\", "));
+  EXPECT_TRUE(message_of(with_zeros).starts_with("image data: got bytes that begin with 00 01 02 03, "));
+  EXPECT_TRUE(message_of("\x89PNG").starts_with("PNG data: "));
+}
+
+}  // namespace
+}  // namespace ssd

@@ -1,0 +1,114 @@
+#include "model/optimizers.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "graph/interpreter/interpreter.h"
+
+namespace ssd::model {
+namespace {
+
+constexpr double rate = 0.01, decay = 0.1;
+
+double gradient_at(int step, std::size_t element) {
+  return std::sin(1.7 * step + static_cast<double>(element));
+}
+
+// Some steps of an optimizer by the interpreter; the weight after them.
+std::vector<double> weights_after(const OptimizerOptions& options, int steps) {
+  const Optimizer& optimizer = optimizer_named(options.name);
+  const Shape shape{4};
+  const graph::TensorType type{DType::f32, shape};
+  graph::Graph graph;
+  const graph::UpdateRule rule = optimizer.rule(options, decay);
+  std::vector<graph::Value> inputs{graph.parameter("w", type), graph.input("g", type)};
+  graph::Feeds feeds{{"w", graph::Array(shape, {1, -2, 0.5, 3})}, {"rate", graph::Array(Shape{}, {rate})}};
+  for (const std::string_view slot : optimizer.slots) {
+    inputs.push_back(graph.parameter(std::string(slot), type));
+    feeds[std::string(slot)] = graph::Array(shape);
+  }
+  inputs.push_back(graph.input("rate", {DType::f32, {}}, false));
+  if (rule.uses(graph::UpdateRule::Op::step)) inputs.push_back(graph.input("step", {DType::f32, {}}, false));
+  const int node = graph.append(graph::Kind::update, "update", inputs, graph::UpdateAttributes{rule});
+  graph.update(inputs[0], {node, 0});
+  for (int slot = 0; slot < static_cast<int>(optimizer.slots.size()); ++slot)
+    graph.update(inputs[2 + static_cast<std::size_t>(slot)], {node, 1 + slot});
+  for (int step = 1; step <= steps; ++step) {
+    feeds["step"] = graph::Array(Shape{}, {static_cast<double>(step)});
+    graph::Array gradient(shape);
+    for (std::size_t i = 0; i < 4; ++i) gradient.values[i] = gradient_at(step, i);
+    feeds["g"] = gradient;
+    for (auto& [name, array] : graph::interpret(graph, feeds).updates) feeds[name] = array;
+  }
+  return feeds["w"].values;
+}
+
+// PyTorch's torch.optim.SGD, as its documentation writes it.
+TEST(Optimizers, SgdIsPytorchs) {
+  const std::vector<double> got = weights_after({.name = "sgd", .momentum = 0.9}, 7);
+  std::vector<double> w{1, -2, 0.5, 3}, b(4);
+  for (int step = 1; step <= 7; ++step)
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double g = gradient_at(step, i) + decay * w[i];
+      b[i] = step == 1 ? g : 0.9 * b[i] + g;
+      w[i] -= rate * b[i];
+    }
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(got[i], w[i], 1e-12);
+}
+
+// PyTorch's torch.optim.AdamW, as its documentation writes it.
+TEST(Optimizers, AdamWIsPytorchs) {
+  const std::vector<double> got =
+      weights_after({.name = "adamw", .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-3}, 7);
+  std::vector<double> w{1, -2, 0.5, 3}, m(4), v(4);
+  for (int step = 1; step <= 7; ++step)
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double g = gradient_at(step, i);
+      w[i] -= rate * decay * w[i];
+      m[i] = 0.8 * m[i] + 0.2 * g;
+      v[i] = 0.99 * v[i] + 0.01 * g * g;
+      const double m_hat = m[i] / (1 - std::pow(0.8, step)), v_hat = v[i] / (1 - std::pow(0.99, step));
+      w[i] -= rate * m_hat / (std::sqrt(v_hat) + 1e-3);
+    }
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(got[i], w[i], 1e-12);
+}
+
+// Backends pad tensors with zeros, which must stay zeros.
+TEST(Optimizers, ZerosStayZeros) {
+  for (const Optimizer& optimizer : optimizers()) {
+    const graph::UpdateRule rule = optimizer.rule({}, decay);
+    EXPECT_EQ(rule.slots.size(), optimizer.slots.size()) << optimizer.name;
+    graph::Graph graph;
+    const graph::TensorType type{DType::f32, {1}};
+    std::vector<graph::Value> inputs{graph.parameter("w", type), graph.input("g", type)};
+    graph::Feeds feeds{{"w", graph::Array(Shape{1})}, {"g", graph::Array(Shape{1})}};
+    for (const std::string_view slot : optimizer.slots) {
+      inputs.push_back(graph.parameter(std::string(slot), type));
+      feeds[std::string(slot)] = graph::Array(Shape{1});
+    }
+    for (const char* scalar : {"rate", "step"}) {
+      if (scalar == std::string("step") && !rule.uses(graph::UpdateRule::Op::step)) continue;
+      inputs.push_back(graph.input(scalar, {DType::f32, {}}, false));
+      feeds[scalar] = graph::Array(Shape{}, {1});
+    }
+    const int node = graph.append(graph::Kind::update, "update", inputs, graph::UpdateAttributes{rule});
+    for (int i = 0; i <= static_cast<int>(rule.slots.size()); ++i)
+      graph.output(std::to_string(i), {node, i}, false);
+    for (const auto& [name, array] : graph::interpret(graph, feeds).outputs)
+      EXPECT_EQ(array.values[0], 0) << optimizer.name << ", result " << name;
+  }
+}
+
+TEST(Optimizers, AnUnknownOneIsNamedWithTheKnown) {
+  try {
+    optimizer_named("adam");
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("sgd, adamw"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace ssd::model

@@ -1,0 +1,76 @@
+#include "train/setup.h"
+
+namespace ssd {
+
+RunState begun(RunState state, const TrainingTask& task, const TrainerOptions& options) {
+  state.model.compute = options.step.compute;
+  state.images_per_step =
+      options.step.batch * options.step.accumulation * task.device.replicas() * task.communicator.size();
+  state.samples = task.dataset.samples.size();
+  state.data = identity_of(task.dataset);
+  state.options = options.recorded;
+  return state;
+}
+
+StepSpan last_step_of(const RunState& state) {
+  const std::uint64_t end = state.epoch * state.samples + state.sample;
+  const std::uint64_t begin = end - static_cast<std::uint64_t>(state.images_per_step);
+  return {state.step, static_cast<std::uint32_t>(begin / state.samples), state.epoch};
+}
+
+LoaderOptions loader_options(const TrainingTask& task, const TrainerOptions& options, const RunState& state) {
+  return {.mode = LoaderOptions::Mode::train,
+          .batch_size = static_cast<int>(options.step.batch * task.device.replicas()),
+          .threads = options.data.threads,
+          .buffers = 8,
+          .seed = state.seed,
+          .rank = task.communicator.rank(),
+          .world = task.communicator.size(),
+          .begin = {state.epoch, state.sample},
+          .order = options.data.order,
+          .augment = options.data.augment,
+          .bad_images = options.data.bad_images};
+}
+
+EvaluatorOptions evaluator_options(const TrainerOptions& options) {
+  return {options.evaluation.epochs, options.step.batch, options.data.threads, options.data.bad_images};
+}
+
+StatisticsOptions statistics_options(const TrainerOptions& options, const RunState& state) {
+  return {.images = options.evaluation.batch_norm_images,
+          .batch = options.step.batch,
+          .threads = options.data.threads,
+          .seed = state.seed};
+}
+
+CheckpointOptions checkpoint_options(const TrainingTask& task, const TrainerOptions& options) {
+  CheckpointOptions checkpoints = options.checkpoints;
+  if (!task.communicator.is_first()) checkpoints.run.clear();
+  return checkpoints;
+}
+
+StepPipeline::Options pipeline_options(const TrainerOptions& options, const RunState& state) {
+  StepPipeline::Options pipeline{.first = state.step,
+                                 .end = options.iterations,
+                                 .accumulation = options.step.accumulation,
+                                 .schedule = options.schedule};
+  pipeline.schedule.steps_per_epoch =
+      static_cast<double>(state.samples) / static_cast<double>(state.images_per_step);
+  return pipeline;
+}
+
+std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, const TrainerOptions& options,
+                                                     const RunState& state, const model::State& tensors,
+                                                     std::int64_t max_boxes) {
+  const model::TrainingOptions step{.batch = options.step.batch,
+                                    .max_boxes = max_boxes,
+                                    .optimizer = options.optimizer,
+                                    .replicas = task.device.replicas(),
+                                    .batch_norm_group = options.step.batch_norm_group};
+  auto program =
+      std::make_unique<model::TrainingProgram>(task.device, state.model, step, options.step.accumulation);
+  program->load(tensors);
+  return program;
+}
+
+}  // namespace ssd
