@@ -22,11 +22,9 @@ inline constexpr const char* general = "General";  // --help, --version
 // Options added to the command from here on stand in the group.
 void begin_group(CLI::App& command, const char* group);
 
-// No line of help is longer.
-inline constexpr std::size_t help_columns = 110;
-
 // Help in two columns, one line an option: its names and the name of its value, then what it does and the
-// default in brackets. The usage line alone says which are required.
+// default in brackets. The usage line alone says which are required. Nothing is wrapped: a text is short
+// enough that its line stays within 110 columns.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;

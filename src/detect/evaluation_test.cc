@@ -13,18 +13,18 @@ namespace {
 
 const model::ModelOptions small{.backbone = model::Backbone::resnet18, .classes = 4};
 
-Dataset photos() { return open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"); }
+Dataset samples() { return open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "val2017"); }
 
 TEST(DetectSet, WaitsForTheStepsInFlightWhenItIsStopped) {
   LateDevice device;
   Predictor predictor(device, small, {.batch = 2});
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   EXPECT_THROW(detect_set(predictor, dataset, {.stop = [] { return true; }}), Error);
   EXPECT_EQ(device.in_flight, 0);
 }
 
 TEST(DetectSet, WaitsForTheStepsInFlightWhenAStepOrAnImageFails) {
-  const Dataset dataset = photos();
+  const Dataset dataset = samples();
   LateDevice failing(1);
   Predictor predictor(failing, small, {.batch = 2});
   EXPECT_THROW(detect_set(predictor, dataset, {}), Error);
