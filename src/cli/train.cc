@@ -20,14 +20,13 @@
 namespace ssd::cli {
 namespace {
 
-TrainingStart start_of(const TrainOptions& options, const Dataset& dataset, const graph::Device& device) {
+TrainingStart start_of(const TrainOptions& options, const Dataset& dataset, std::int64_t images_per_step) {
   const TrainerOptions& trainer = options.trainer;
-  const std::int64_t images = images_per_step(trainer, device);
   if (options.resume) {
     std::vector<std::string> changed;
-    if (auto start =
-            resumed_start(trainer.checkpoints.run, dataset,
-                          {options.fresh.model, options.fresh.seed, images, trainer.recorded}, changed)) {
+    if (auto start = resumed_start(
+            trainer.checkpoints.run, dataset,
+            {options.fresh.model, options.fresh.seed, images_per_step, trainer.recorded}, changed)) {
       tell("resuming after step {}\n", start->state.step);
       for (const std::string& line : changed) tell("{}\n", line);
       return std::move(*start);
@@ -104,8 +103,7 @@ void run(TrainOptions options) {
   const Dataset dataset = training_set(options.data);
   print_data(dataset);
   const auto device = make_device(options.device);
-  complete_trainer(options, dataset, *device);
-  const std::int64_t images = images_per_step(options.trainer, *device);
+  const std::int64_t images = complete_trainer(options, dataset, *device);
   const std::int64_t last_epoch =
       options.trainer.iterations * images / static_cast<std::int64_t>(dataset.samples.size()) - 1;
   std::optional<ValidationSet> validation;
@@ -114,7 +112,7 @@ void run(TrainOptions options) {
   if (validation) order_classes(validation->dataset, dataset.categories, validation_name(options.data));
   std::optional<FolderLock> lock;  // until the run ends
   if (!options.trainer.checkpoints.run.empty()) lock.emplace(options.trainer.checkpoints.run);
-  TrainingStart start = start_of(options, dataset, *device);
+  TrainingStart start = start_of(options, dataset, images);
   if (start.state.step >= options.trainer.iterations)
     tell("nothing left to do: the run is at step {} of {}\n", start.state.step, options.trainer.iterations);
   else

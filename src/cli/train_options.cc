@@ -239,17 +239,12 @@ void check_train_options(const CLI::App& command, const TrainOptions& options) {
     throw UsageError("--checkpoint and --backbone-path: expected one of them, a checkpoint holds a backbone");
 }
 
-std::int64_t images_per_step(const TrainerOptions& trainer, const graph::Device& device) {
-  const std::int64_t images = trainer.step.batch * trainer.step.accumulation * device.replicas();
+std::int64_t complete_trainer(TrainOptions& options, const Dataset& dataset, const graph::Device& device) {
+  TrainerOptions& trainer = options.trainer;
+  const std::int64_t images = trainer.step.images(device.replicas());
   if (images > most_images_per_step)
     throw UsageError("--batch-size, --accumulation: got {} images a step, expected at most {}", images,
                      most_images_per_step);
-  return images;
-}
-
-void complete_trainer(TrainOptions& options, const Dataset& dataset, const graph::Device& device) {
-  TrainerOptions& trainer = options.trainer;
-  const std::int64_t images = images_per_step(trainer, device);
   if (trainer.iterations == 0)
     trainer.iterations =
         (static_cast<std::int64_t>(dataset.samples.size()) * options.epochs + images - 1) / images;
@@ -269,6 +264,7 @@ void complete_trainer(TrainOptions& options, const Dataset& dataset, const graph
   trainer.recorded = recorded(options, device);
   options.fresh.model.backbone = model::backbone_named(options.backbone);
   options.fresh.model.stride_in = model::stride_in_named(options.stride_in);
+  return images;
 }
 
 }  // namespace ssd::cli

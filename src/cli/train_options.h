@@ -39,10 +39,8 @@ void add_train_options(CLI::App& command, TrainOptions& options);
 // Throws UsageError for options that would do nothing beside others, or that lack others.
 void check_train_options(const CLI::App& command, const TrainOptions& options);
 
-// The images of a step: batch x accumulation x replicas. Throws UsageError where they are too many.
-std::int64_t images_per_step(const TrainerOptions& trainer, const graph::Device& device);
-
-// Fills in what depends on the data and the device.
-void complete_trainer(TrainOptions& options, const Dataset& dataset, const graph::Device& device);
+// Fills in what depends on the data and the device; returns the images of a step. Throws UsageError where
+// they are too many.
+std::int64_t complete_trainer(TrainOptions& options, const Dataset& dataset, const graph::Device& device);
 
 }  // namespace ssd::cli

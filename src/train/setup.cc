@@ -5,7 +5,7 @@ namespace ssd {
 RunState begun(RunState state, const TrainingTask& task, const TrainerOptions& options) {
   state.model.compute = options.step.compute;
   state.images_per_step =
-      options.step.batch * options.step.accumulation * task.device.replicas() * task.communicator.size();
+      options.step.images(std::int64_t{task.device.replicas()} * task.communicator.size());
   state.samples = task.dataset.samples.size();
   state.data = identity_of(task.dataset);
   state.options = options.recorded;

@@ -34,6 +34,9 @@ struct StepOptions {
   std::int64_t batch = 32;     // images of a micro-batch a replica
   int accumulation = 1;        // micro-batches
   int batch_norm_group = 1;    // replicas that share batch-norm statistics
+
+  // Of a step, over all devices of all processes.
+  std::int64_t images(std::int64_t devices) const { return batch * accumulation * devices; }
 };
 
 struct EvaluationOptions {
