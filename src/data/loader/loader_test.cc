@@ -1,100 +1,17 @@
 #include "data/loader/loader.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
+#include <array>
 #include <map>
 
 #include "base/error.h"
 #include "boxes/match.h"
-#include "data/cache/cache_build.h"
-#include "data/cache/open_dataset.h"
-#include "data/dataset/dataset_identity.h"
-#include "image/format.h"
-#include "image/jpeg_encode.h"
-#include "storage/checksum.h"
-#include "testing/test_jpeg.h"
-#include "testing/test_png.h"
+#include "data/loader/loader_test.h"
 
 namespace ssd {
 namespace {
-
-// A COCO folder of small images, each with a few boxes, made anew for every test.
-class LoaderTest : public testing::Test {
- protected:
-  static constexpr int images = 13;
-
-  void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / fmt::format("loader_test_{}", ::getpid());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_ / "train2017");
-    std::filesystem::create_directories(folder_ / "annotations");
-    CocoFile coco;
-    coco.categories = {{.id = 2, .name = "a"}, {.id = 7, .name = "b"}};
-    for (int i = 0; i < images; ++i) {
-      const int width = 90 + 10 * i, height = 150 - 5 * i;
-      coco.images.push_back(
-          {.id = 100 + i, .file_name = fmt::format("{}.jpg", i), .width = width, .height = height});
-      for (int k = 0; k <= i % 4; ++k)
-        coco.annotations.push_back({.id = 10 * i + k + 1,
-                                    .image_id = 100 + i,
-                                    .category_id = k % 2 ? 2 : 7,
-                                    .bbox = {5.0 + 12 * k, 8.0 + 9 * k, 30.0 + i, 40.0 + k},
-                                    .area = 1});
-      write_image(i, width, height);
-    }
-    std::ofstream(folder_ / "annotations/instances_train2017.json") << write_coco(coco);
-  }
-
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path image_file(int i) const { return folder_ / "train2017" / fmt::format("{}.jpg", i); }
-
-  void write_image(int i, int width, int height) const {
-    Image drawn{.width = width, .height = height, .rgb = {}};
-    for (int y = 0; y < height; ++y)
-      for (int x = 0; x < width; ++x)
-        for (int c = 0; c < 3; ++c)
-          drawn.rgb.push_back(static_cast<std::uint8_t>(128 + 100 * std::sin(0.05 * (i + 1) * (x + 2 * y)) *
-                                                                  std::cos(0.03 * x * c)));
-    std::vector<std::byte> bytes;
-    encode_jpeg(drawn, 90, bytes);
-    std::ofstream(image_file(i), std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  }
-
-  Dataset dataset() const { return read_dataset(coco_paths(folder_, "train2017")); }
-
-  std::filesystem::path folder_;
-};
-
-std::uint64_t hash_of(const Tensor& tensor) { return xxh64({tensor.data(), tensor.bytes()}); }
-
-// Everything a step depends on.
-struct Print {
-  std::vector<std::uint64_t> tensors;
-  std::vector<std::int64_t> ids;
-  std::vector<std::uint32_t> samples;
-  StreamPosition begin, next;
-
-  explicit Print(const Batch& batch)
-      : tensors{hash_of(batch.images), hash_of(batch.match), hash_of(batch.boxes), hash_of(batch.labels)},
-        ids(batch.image_ids),
-        samples(batch.sample_indices),
-        begin(batch.begin),
-        next(batch.next) {}
-  bool operator==(const Print&) const = default;
-};
-
-std::vector<Print> prints(const Dataset& dataset, const LoaderOptions& options, int batches) {
-  Loader loader(dataset, options);
-  std::vector<Print> out;
-  for (int i = 0; i < batches; ++i) out.emplace_back(*loader.next());
-  return out;
-}
 
 TEST_F(LoaderTest, GivesTheSameBatchesForAnyNumberOfThreads) {
   const Dataset set = dataset();
@@ -222,19 +139,6 @@ TEST_F(LoaderTest, EvaluatesEverySampleOnceWithAPartialLastBatch) {
   }
 }
 
-// One of each kind: missing, empty, no JPEG, cut in the middle, a folder.
-void spoil(const std::filesystem::path& folder) {
-  const auto file = [&](int i) { return folder / "train2017" / fmt::format("{}.jpg", i); };
-  std::filesystem::remove(file(1));
-  std::filesystem::resize_file(file(4), 0);
-  std::ofstream(file(5)) << "this is no JPEG";
-  std::filesystem::resize_file(file(8), std::filesystem::file_size(file(8)) / 2);
-  std::filesystem::remove(file(12));
-  std::filesystem::create_directory(file(12));
-}
-
-constexpr AugmentOptions whole_images{.crop = false, .flip = true, .colour = true};
-
 TEST_F(LoaderTest, NamesBadImagesOnceAndPutsOthersInTheirPlace) {
   const Dataset set = dataset();
   spoil(folder_);
@@ -308,92 +212,6 @@ TEST_F(LoaderTest, FailsWhenNoImageCanBeRead) {
   } catch (const Error& error) {
     EXPECT_TRUE(std::string_view(error.what()).starts_with("13 images in a row")) << error.what();
   }
-}
-
-TEST_F(LoaderTest, GivesTheSameBatchesFromACache) {
-  const CocoPaths paths = coco_paths(folder_, "train2017");
-  const Dataset set = dataset();
-  const std::vector<Print> files = prints(set, {.batch_size = 4, .threads = 2, .seed = 5}, 8);
-  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::file}) {
-    const std::filesystem::path cache = folder_ / "train.cache";
-    const CacheReport report = build_cache(paths, cache, {.encoding = encoding, .threads = 2});
-    EXPECT_EQ(report.images, std::size_t{images});
-    EXPECT_EQ(report.bytes, std::filesystem::file_size(cache));
-    const Dataset cached = open_dataset(cache, "train2017");
-    EXPECT_EQ(prints(cached, {.batch_size = 4, .threads = 2, .seed = 5}, 8), files);
-  }
-}
-
-TEST_F(LoaderTest, GivesTheSameBatchesFromACacheOfPngFiles) {
-  const CocoPaths paths = coco_paths(folder_, "train2017");
-  for (int i = 0; i < images; ++i) {
-    // By its first bytes, whatever the name; the last image is larger than its annotation says.
-    const Image image =
-        i + 1 < images ? decode_image(read_file_for_test(image_file(i))) : test_image(630, 270);
-    const auto png = encode_png(image, {.alpha = i % 3 == 1, .interlaced = i % 4 == 2});
-    std::ofstream(image_file(i), std::ios::binary)
-        .write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
-  }
-  const Dataset set = dataset();
-  const LoaderOptions options{
-      .batch_size = 4, .threads = 2, .seed = 5, .bad_images = LoaderOptions::BadImages::fail};
-  const std::vector<Print> files = prints(set, options, 8);
-  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::file}) {
-    const std::filesystem::path file = folder_ / "train.cache";
-    EXPECT_TRUE(build_cache(paths, file, {.encoding = encoding, .threads = 2}).unreadable.empty());
-    const Dataset cached = open_dataset(file, "train2017");
-    EXPECT_EQ(prints(cached, options, 8), files);
-    EXPECT_EQ(identity_of(cached).samples, identity_of(set).samples);
-    EXPECT_EQ(identity_of(cached).images, encoding == RecordEncoding::raw ? "raw" : "files");
-    if (encoding == RecordEncoding::file) {
-      const RecordCache cache(file);
-      for (std::size_t i = 0; i < cache.size(); ++i) EXPECT_EQ(format_of(cache.record(i).bytes)->name, "PNG");
-    }
-  }
-  build_cache(paths, folder_ / "smaller.cache",
-              {.encoding = RecordEncoding::file, .quality = 90, .threads = 2});
-  const RecordCache cache(folder_ / "smaller.cache");
-  for (std::size_t i = 0; i < cache.size(); ++i) EXPECT_EQ(format_of(cache.record(i).bytes)->name, "JPEG");
-}
-
-// What is trained on are the pixels of the files, in whatever format they are kept.
-TEST_F(LoaderTest, GivesTheSameBatchesOfPngFilesAsOfTheirJpegs) {
-  const std::filesystem::path shared = std::filesystem::path(SSD_SOURCE_DIR) / ".." / "shared";
-  const std::filesystem::path png = shared / "cases/png/coco", jpeg = shared / "data/bccd/JPEGImages";
-  if (!std::filesystem::exists(png) || !std::filesystem::exists(jpeg))
-    GTEST_SKIP() << png << " or " << jpeg << " is missing";
-  const CocoPaths paths = coco_paths(png, "train2017");
-  const Dataset set = read_dataset(paths);
-  Dataset of_jpegs = set;
-  for (Sample& sample : of_jpegs.samples)
-    sample.file = jpeg / std::filesystem::path(sample.file).stem().concat(".jpg");
-  const LoaderOptions options{
-      .batch_size = 4, .threads = 2, .seed = 5, .bad_images = LoaderOptions::BadImages::fail};
-  const std::vector<Print> expected = prints(of_jpegs, options, 6);
-  EXPECT_EQ(prints(set, options, 6), expected);
-  build_cache(paths, folder_ / "raw.cache", {});
-  EXPECT_EQ(prints(open_dataset(folder_ / "raw.cache", "train2017"), options, 6), expected);
-}
-
-TEST_F(LoaderTest, CacheLeavesOutBadImagesAndShrinksLargeOnes) {
-  spoil(folder_);
-  const std::filesystem::path file = folder_ / "small.cache";
-  const CacheReport report = build_cache(coco_paths(folder_, "train2017"), file,
-                                         {.encoding = RecordEncoding::file, .max_side = 100, .threads = 2});
-  EXPECT_EQ(report.unreadable.size(), 5u);
-  const RecordCache cache(file);
-  EXPECT_EQ(cache.verify().size(), 5u);
-  EXPECT_EQ(cache.record(11).width, 100);  // 200 x 95
-  EXPECT_EQ(cache.record(11).height, 48);
-  const ImageInfo info = read_image_header(cache.record(11).bytes);
-  EXPECT_EQ(info.width, 100);
-  EXPECT_EQ(info.height, 48);
-  const Dataset set = open_dataset(file, "");
-  Loader loader(set, {.batch_size = 4, .threads = 2});
-  for (int i = 0; i < images; ++i) loader.next();
-  EXPECT_EQ(loader.bad_images(), 5u);
-  EXPECT_THROW(build_cache(coco_paths(folder_, "train2017"), file, {.quality = 90}), Error);
-  EXPECT_THROW(build_cache(coco_paths(folder_, "val2017"), file, {}), Error);
 }
 
 TEST_F(LoaderTest, KeepsHeldBatchesAndStopsAtAnyMoment) {
