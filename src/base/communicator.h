@@ -24,12 +24,6 @@ class Communicator {
   virtual std::string broadcast(const std::string& bytes) = 0;
 
   bool is_first() const { return rank() == 0; }
-  // Whether any process says so.
-  bool any(bool mine) {
-    double count = mine ? 1 : 0;
-    all_reduce({&count, 1});
-    return count > 0;
-  }
 };
 
 // A process that is alone.

@@ -1,6 +1,7 @@
 // Threads that stand for the processes of a run.
 #pragma once
 
+#include <algorithm>
 #include <barrier>
 #include <functional>
 #include <string>
