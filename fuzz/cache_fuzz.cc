@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "data/cache/cache.h"
 #include "data/cache/cache_format.h"
+#include "data/dataset/dataset.h"
 #include "storage/checksum.h"
 
 namespace {
@@ -41,7 +42,7 @@ void repair(std::vector<std::byte>& file, unsigned what) {
 std::size_t sum_of_records(const ssd::RecordCache& cache) {
   std::size_t sum = 0;
   for (std::size_t i = 0; i < cache.size(); ++i) {
-    cache.prefetch(i);
+    cache.prefetch({.record = static_cast<std::uint32_t>(i)});
     try {
       for (const std::byte value : cache.record(i).bytes) sum += static_cast<std::size_t>(value);
     } catch (const ssd::Error&) {
