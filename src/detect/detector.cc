@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "boxes/candidates.h"
 #include "boxes/decode.h"
 #include "boxes/default_boxes.h"
@@ -57,6 +58,12 @@ std::vector<Detection> detect_image(std::span<const float> loc, std::span<const 
   return detections;
 }
 
+bool has_finite_box(const Detection& detection) {
+  const Box& box = detection.box;
+  return std::isfinite(box.left) && std::isfinite(box.top) && std::isfinite(box.right) &&
+         std::isfinite(box.bottom);
+}
+
 void check(const NetworkOutputs& outputs, const DetectorOptions& options) {
   const Shape& loc = outputs.loc.shape;
   const Shape& conf = outputs.conf.shape;
@@ -92,6 +99,16 @@ std::vector<std::vector<Detection>> detect(const NetworkOutputs& outputs, const 
   const auto run = [&](std::size_t i) {
     detections[i] =
         detect_image(loc.subspan(i * loc_size, loc_size), conf.subspan(i * conf_size, conf_size), options);
+    // Finite offsets may still be too large to make a box of.
+    const bool finite = is_finite(loc.subspan(i * loc_size, loc_size)) &&
+                        is_finite(conf.subspan(i * conf_size, conf_size)) &&
+                        std::ranges::all_of(detections[i], has_finite_box);
+    if (!finite)
+      throw Error(
+          "network outputs: got values that are NaN or infinite for image {} of a batch, expected numbers; "
+          "are "
+          "these the weights of a run that diverged?",
+          i + 1);
   };
   if (pool != nullptr) {
     pool->parallel_for(images, run);

@@ -34,7 +34,8 @@ struct DetectorOptions {
 
 // The detections of each image, by falling score (equal scores: lower label first). Softmax, then a class:
 // threshold, top per_class, greedy NMS; then the top of all classes together. Images run on the pool where
-// there is one. Throws Error for outputs of other shapes and for options out of range.
+// there is one. Throws Error for outputs of other shapes or that are not finite, and for options out of
+// range.
 std::vector<std::vector<Detection>> detect(const NetworkOutputs& outputs, const DetectorOptions& options = {},
                                            ThreadPool* pool = nullptr);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "boxes/default_boxes.h"
@@ -130,6 +131,30 @@ TEST(ToCoco, ScalesToTheImage) {
   EXPECT_EQ(box, (DetectedBox{42, 90, {160, 240, 320, 240}, 0.5}));
   EXPECT_THROW(to_coco({{}, 4, 0.5f}, {42, 640, 480, categories}), Error);
   EXPECT_THROW(to_coco({{}, 0, 0.5f}, {42, 640, 480, categories}), Error);
+}
+
+// One value among 700,000 is enough: a NaN overlap would count as a match.
+TEST(Detect, RefusesOutputsThatAreNotFinite) {
+  Tensor loc(DType::f32, {2, n, 4}), conf(DType::f32, {2, n, 3});
+  EXPECT_NO_THROW(detect({loc, conf}));
+  ThreadPool pool(2);
+  for (Tensor* tensor : {&loc, &conf})
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                            -std::numeric_limits<float>::infinity()}) {
+      float& last = tensor->as<float>().back();
+      last = bad;
+      EXPECT_THROW(detect({loc, conf}), Error);
+      EXPECT_THROW(detect({loc, conf}, {}, &pool), Error);
+      last = 0;
+    }
+}
+
+TEST(Detect, RefusesOffsetsThatMakeNoBox) {
+  Tensor loc(DType::f32, {1, n, 4}), conf(DType::f32, {1, n, 3});
+  conf.as<float>()[1] = 9;  // the first default box is surely of class 1
+  EXPECT_NO_THROW(detect({loc, conf}));
+  loc.as<float>()[2] = 1e6f;  // the logarithm of its width
+  EXPECT_THROW(detect({loc, conf}), Error);
 }
 
 }  // namespace

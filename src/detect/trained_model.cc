@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "model/state.h"
 #include "weights/checkpoint.h"
 #include "weights/weights.h"
@@ -44,10 +45,14 @@ NetworkDescription parse_network(const std::string& state_json, const std::strin
     result.model.classes = network.at("classes");
     for (const auto& category : root.at("categories"))
       result.categories.push_back({category.at("id"), category.at("name")});
+    if (static_cast<std::int64_t>(result.categories.size()) + 1 != result.model.classes)
+      throw Error(
+          "got {} categories, expected {}: one for each of the network's {} classes but the background",
+          result.categories.size(), result.model.classes - 1, result.model.classes);
     return result;
   } catch (const nlohmann::json::exception& error) {
     throw Error("{}: not a checkpoint's state: {}", name, error.what());
-  } catch (const Error& error) {  // a name of the network
+  } catch (const Error& error) {
     throw Error("{}: {}", name, error.what());
   }
 }
@@ -81,10 +86,12 @@ TrainedModel read_model(const std::filesystem::path& path) {
     result.categories = network.categories;
     for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
     model::check_weights(result.model, result.weights);
+    check_finite(result.weights, (*folder / "model.safetensors").string());
     return result;
   }
   result.weights = network_weights(path);
   result.model = recognise_model(result.weights, path.string());
+  check_finite(result.weights, path.string());
   for (std::int64_t label = 1; label < result.model.classes; ++label)
     result.categories.push_back({label, fmt::format("class {}", label)});
   return result;

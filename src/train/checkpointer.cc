@@ -3,6 +3,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/finite.h"
+
 namespace ssd {
 namespace {
 
@@ -29,7 +31,7 @@ bool Checkpointer::due(const StepSpan& step, Clock::time_point now) const {
 }
 
 std::string_view Checkpointer::write(const RunState& state, model::State tensors, const Moment& moment) {
-  if (!is_finite(tensors.weights)) return "weights";
+  if (!not_finite(tensors.weights).empty()) return "weights";
   last_step_ = state.step;
   last_time_ = Clock::now();
   if (options_.run.empty()) return "";
@@ -39,7 +41,7 @@ std::string_view Checkpointer::write(const RunState& state, model::State tensors
   last_is_for_inference_ = moment.last || !inference_.reestimate();
   if (!for_inference) return "";
   const TensorMap& weights = inference_.after(state.step, tensors.weights);
-  if (!is_finite(weights)) {  // a resumed run can go on from the averages
+  if (!not_finite(weights).empty()) {  // a resumed run can go on from the averages
     if (written_step_ != state.step) write_files(state, tensors);
     return InferenceWeights::what;
   }

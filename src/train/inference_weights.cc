@@ -1,15 +1,6 @@
 #include "train/inference_weights.h"
 
-#include <cmath>
-
 namespace ssd {
-
-bool is_finite(const TensorMap& tensors) {
-  for (const auto& [name, tensor] : tensors)
-    for (const float value : tensor.as<float>())
-      if (!std::isfinite(value)) return false;
-  return true;
-}
 
 const TensorMap& InferenceWeights::after(std::int64_t step, const TensorMap& weights) {
   if (step == step_) return weights_;

@@ -9,9 +9,6 @@
 
 namespace ssd {
 
-// Whether no element is NaN or infinite.
-bool is_finite(const TensorMap& tensors);
-
 // Weights with re-estimated batch-norm statistics (batch_norm_statistics.h), made once a step.
 class InferenceWeights {
  public:

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "weights/checkpoint.h"
 #include "weights/weights.h"
 
@@ -75,8 +76,10 @@ TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, i
   TensorMap& weights = start.tensors.weights;
   weights = model::initial_weights(start.state.model, options.seed);
   left_fresh = 0;
-  if (!options.backbone.empty())
+  if (!options.backbone.empty()) {
     model::adopt_backbone(weights, strip_wrapper_prefixes(read_weights(options.backbone)));
+    check_finite(weights, options.backbone.string());
+  }
   if (options.checkpoint.empty()) return start;
   const TrainedModel trained = read_model(options.checkpoint);
   if (trained.model.backbone != options.model.backbone)
@@ -105,6 +108,8 @@ std::optional<TrainingStart> resumed_start(const std::filesystem::path& run, con
   const std::string name = (latest->path / "state.json").string();
   RunState of_checkpoint = parse_run_state(checkpoint.state_json, name);
   TrainingStart start{std::move(of_checkpoint), resumable_state(std::move(checkpoint))};
+  check_finite(start.tensors.weights, latest->path.string());
+  for (const auto& [slot, tensors] : start.tensors.slots) check_finite(tensors, latest->path.string());
   const RunState& state = start.state;
   check_data(state, dataset, name);
   if (state.images_per_step != asked.images_per_step)

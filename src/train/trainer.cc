@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "train/inference_weights.h"
 #include "train/run_record.h"
 #include "train/setup.h"
@@ -117,7 +118,7 @@ class Training {
     if (task_.stop) return;
     const std::uint32_t epoch = *state_.owed_evaluation;
     const TensorMap& weights = inference_.after(state_.step, pipeline_.program().save().weights);
-    if (!is_finite(weights)) fail_not_finite(InferenceWeights::what);
+    if (!not_finite(weights).empty()) fail_not_finite(InferenceWeights::what);
     const auto report = evaluator_.evaluate(
         weights, task_.stop,
         {.on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
