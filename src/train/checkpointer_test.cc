@@ -88,7 +88,7 @@ TEST(Checkpointer, RewritesTheStateAlone) {
   const TemporaryFolder folder;
   NoInference none;
   Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
-  RunState run{.step = 4, .owed_evaluation = 2};
+  RunState run{.model = {.classes = 1}, .step = 4, .owed_evaluation = 2};
   checkpointer.write(run, weights_of(1), {});
   run.owed_evaluation.reset();
   checkpointer.rewrite_state(run);

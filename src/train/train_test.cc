@@ -55,7 +55,7 @@ TEST(RunState, SurvivesTheWayToJsonAndBack) {
 // Checkpoints said "pictures" before they said "images".
 TEST(RunState, OfAnOlderCheckpointTellsWhereItsImagesCameFrom) {
   const char* older = R"({"format": 1,
- "model": {"backbone": "resnet18", "stride_in": "3x3", "classes": 4},
+ "model": {"backbone": "resnet18", "stride_in": "3x3", "classes": 2},
  "step": 12, "epoch": 3, "sample": 45, "seed": 1, "images_per_step": 8, "samples": 292,
  "data": {"samples": "0123456789abcdef", "pictures": "jpeg, max-side 512, quality 90"},
  "options": {"augment": "flip"},
