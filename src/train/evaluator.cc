@@ -29,7 +29,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, co
   if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
   predictor_->load(weights);
   ThreadPool pool(available_processors());
-  std::size_t bad_images = 0;
+  double bad_images = 0;
   try {
     const auto boxes = detect_set(*predictor_, validation_->dataset,
                                   {.threads = options_.threads,
@@ -42,9 +42,10 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, co
                                        },
                                    .progress = watch.progress,
                                    .stop = [&stop] { return stop.load(); }});
+    communicator_.all_reduce({&bad_images, 1});
     if (!communicator_.is_first()) return EvaluationReport{};
     EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
-    report.bad_images = bad_images;
+    report.bad_images = static_cast<std::size_t>(bad_images);
     return report;
   } catch (const Error&) {
     if (!stop) throw;

@@ -64,10 +64,11 @@ TEST(Evaluator, ReportsAndGivesUpWhenItIsToStop) {
 
 // Five images among two processes are 3 and 2; rank 0 reports on all, each counted once.
 TEST(Evaluator, ProcessesShareTheImages) {
-  const ValidationSet set = cells(5);
+  ValidationSet set = cells(5);
+  set.dataset.samples[2].file = "/no/such/image.jpg";  // of rank 1's share
   const TensorMap weights = model::initial_weights(small, 1);
   std::mutex mutex;
-  std::vector<std::size_t> detections(2);
+  std::vector<std::size_t> detections(2), bad_images(2);
   ThreadGroup(2).run([&](Communicator& communicator) {
     FakeDevice device;
     std::atomic<bool> stop = false;
@@ -75,8 +76,10 @@ TEST(Evaluator, ProcessesShareTheImages) {
     const std::scoped_lock lock(mutex);
     ASSERT_TRUE(report.has_value());
     detections[static_cast<std::size_t>(communicator.rank())] = report->detections;
+    bad_images[static_cast<std::size_t>(communicator.rank())] = report->bad_images;
   });
-  EXPECT_EQ(detections, (std::vector<std::size_t>{5 * 200, 0}));
+  EXPECT_EQ(detections, (std::vector<std::size_t>{4 * 200, 0}));
+  EXPECT_EQ(bad_images, (std::vector<std::size_t>{1, 0}));
 }
 
 }  // namespace
