@@ -49,7 +49,7 @@ void add_recipe_options(CLI::App& command, TrainOptions& options) {
   begin_group(command, group::recipe);
   command
       .add_option("--preset", options.preset,
-                  "For what is not given: reference, best, quick, or auto by the number of images")
+                  "For what is not given: reference, best, quick, auto (by the images)")
       ->check(CLI::IsMember(preset_names))
       ->capture_default_str();
   command
@@ -102,9 +102,8 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
 
 void add_evaluation_options(CLI::App& command, TrainOptions& options) {
   begin_group(command, group::evaluation);
-  command.add_option(
-      "--evaluation", options.evaluation,
-      "Epochs after which to evaluate, from 0 on (-1: never) [a tenth of the time, and the end]");
+  command.add_option("--evaluation", options.evaluation,
+                     "Epochs after which to evaluate, from 0 on (-1: never) [by the clock]");
   command
       .add_option("--eval-batch-size,--ebs", options.trainer.evaluation.batch,
                   "Images of a batch of an evaluation, on each device [--batch-size]")
