@@ -35,7 +35,7 @@ std::vector<PresetSetting> small_steps(std::int64_t images, int epochs) {
   return {set("--epochs", fmt::format("{}", epochs), fmt::format("for {} images", images)),
           set("--batch-size", "8", "many small steps learn more from few images"),
           set("--learning-rate-per-32", "0.04", "1e-2 a step of 8"),
-          set("--warmup-epochs", fmt::format("{}", 0.1 * epochs), "a tenth of the run"),
+          set("--warmup-epochs", fmt::format("{:.3g}", 0.1 * epochs), "a tenth of the run"),
           set("--schedule", "cosine", "needs no milestones"),
           set("--ema", "0.99", "the average of the last hundred steps is better than any of them")};
 }
