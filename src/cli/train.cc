@@ -15,7 +15,6 @@
 #include "cli/train_mode.h"
 #include "cli/train_options.h"
 #include "data/dataset/class_order.h"
-#include "data/dataset/missing_images.h"
 #include "storage/atomic_file.h"
 #include "storage/folder_lock.h"
 #include "train/trainer.h"
@@ -117,24 +116,7 @@ ValidationSet validation_to_train_with(const DataOptions& options, const Dataset
   if (set.ground_truth.annotations.empty())
     throw Error("{}: got no object in {} validation images, expected some to evaluate on; {}", name,
                 set.ground_truth.images.size(), advice);
-  const MissingImages missing = missing_images(set.dataset);
-  if (missing.count == set.dataset.samples.size())
-    throw Error("{}: none of its {} images is there, the first is {}; {}", name, missing.count, missing.first,
-                advice);
-  if (missing.count > 0)
-    tell("{}: {} of {} validation images are not there, the first is {}\n", name, missing.count,
-         set.dataset.samples.size(), missing.first);
   return set;
-}
-
-void require_training_images(const Dataset& dataset) {
-  const MissingImages missing = missing_images(dataset);
-  if (missing.count == dataset.samples.size())
-    throw Error("none of the {} training images is there, the first is {}; check --data or --train-images",
-                missing.count, missing.first);
-  if (missing.count > 0)
-    tell("{} of {} training images are not there, the first is {}\n", missing.count, dataset.samples.size(),
-         missing.first);
 }
 
 bool evaluates(const TrainOptions& options, const Dataset& dataset) {
@@ -187,7 +169,6 @@ void run(CLI::App& command, TrainOptions& options) {
   require_writable(options.json_summary);
   const Dataset dataset = training_set(options.data);
   print_data(dataset);
-  require_training_images(dataset);
   if (!goes_on(options)) apply_preset(command, options, static_cast<std::int64_t>(dataset.samples.size()));
   const std::string config = train_config(command, options);
   read_rate_as_the_reference(options);
