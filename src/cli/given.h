@@ -4,8 +4,15 @@
 #include <CLI/CLI.hpp>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace ssd::cli {
+
+// Options that would do nothing.
+struct InertOptions {
+  std::string beside;  // what makes them useless: "--program", "--optimizer sgd"
+  std::vector<const char*> options;
+};
 
 bool is_given(const CLI::App& command, const std::string& option);
 

@@ -13,9 +13,9 @@
 namespace ssd::cli {
 namespace {
 
-constexpr std::array group_order = {group::input,      group::network,   group::optimisation,
-                                    group::evaluation, group::detection, group::measurement,
-                                    group::output,     group::device,    group::general};
+constexpr std::array group_order = {
+    group::recipe,    group::input,       group::network, group::optimisation, group::evaluation,
+    group::detection, group::measurement, group::output,  group::device,       group::general};
 
 struct Line {
   std::string names;  // "-e, --epochs N"

@@ -8,6 +8,7 @@ namespace ssd::cli {
 
 // The groups that options stand in. Help shows them in this order, whatever the order of the definitions.
 namespace group {
+inline constexpr const char* recipe = "Recipe";
 inline constexpr const char* input = "Input";
 inline constexpr const char* network = "Network";
 inline constexpr const char* optimisation = "Optimisation";

@@ -1,6 +1,7 @@
 // singleshot train.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,12 +14,17 @@
 #include "cli/train_console.h"
 #include "cli/train_options.h"
 #include "data/dataset/class_order.h"
+#include "data/dataset/missing_images.h"
+#include "storage/atomic_file.h"
 #include "storage/folder_lock.h"
 #include "train/trainer.h"
 #include "weights/checkpoint.h"
 
 namespace ssd::cli {
 namespace {
+
+// In the run's folder: its options, resolved.
+constexpr const char* config_name = "config.json";
 
 TrainingStart start_of(const TrainOptions& options, const Dataset& dataset, std::int64_t images_per_step) {
   const TrainerOptions& trainer = options.trainer;
@@ -66,8 +72,14 @@ void write_summary(const TrainOptions& options, const TrainingResult& result, co
                               {"loss", nullptr},
                               {"images_per_s", nullptr},
                               {"data_wait", nullptr},
+                              {"best", nullptr},
                               {"bad_images", result.bad_images},
                               {"checkpoint", checkpoint ? checkpoint->path.string() : ""}};
+  if (result.best)
+    json["best"] = {{"AP", result.best->average_precision},
+                    {"AP50", result.best->average_precision_50},
+                    {"epoch", result.best->epoch},
+                    {"step", result.best->step}};
   if (console.last().step > 0) json["loss"] = console.last().loss;
   if (console.speed().step > 0) {
     json["images_per_s"] = console.speed().images_per_s;
@@ -85,52 +97,127 @@ void run_fake(const TrainOptions& options) {
   run_network_benchmark(std::move(fake));
 }
 
-ValidationSet validation_to_train_with(const DataOptions& options) {
-  try {
-    return validation_set(options);
-  } catch (const UsageError&) {
-    throw;  // it says what to pass
-  } catch (const Error& error) {
-    throw Error("{}; --val-data names another validation set, --evaluation -1 trains without one",
-                error.what());
-  }
+// Everything that an evaluation needs is tried here: at its time, hours may have been spent.
+ValidationSet validation_to_train_with(const DataOptions& options, const Dataset& training) {
+  constexpr const char* advice =
+      "--val-data names another validation set, --evaluation -1 trains without one";
+  const auto read = [&] {
+    try {
+      return validation_set(options);
+    } catch (const UsageError& error) {
+      throw UsageError("{}; --evaluation -1 trains without one", error.what());  // it says what to pass
+    } catch (const Error& error) {
+      throw Error("{}; {}", error.what(), advice);
+    }
+  };
+  ValidationSet set = read();
+  const std::string name = validation_name(options);
+  order_classes(set.dataset, training.categories, name);
+  if (set.ground_truth.annotations.empty())
+    throw Error("{}: got no object in {} validation images, expected some to evaluate on; {}", name,
+                set.ground_truth.images.size(), advice);
+  const MissingImages missing = missing_images(set.dataset);
+  if (missing.count == set.dataset.samples.size())
+    throw Error("{}: none of its {} images is there, the first is {}; {}", name, missing.count, missing.first,
+                advice);
+  if (missing.count > 0)
+    tell("{}: {} of {} validation images are not there, the first is {}\n", name, missing.count,
+         set.dataset.samples.size(), missing.first);
+  return set;
 }
 
-void run(TrainOptions options) {
-  if (options.fake_data) return run_fake(options);
+void require_training_images(const Dataset& dataset) {
+  const MissingImages missing = missing_images(dataset);
+  if (missing.count == dataset.samples.size())
+    throw Error("none of the {} training images is there, the first is {}; check --data or --train-images",
+                missing.count, missing.first);
+  if (missing.count > 0)
+    tell("{} of {} training images are not there, the first is {}\n", missing.count, dataset.samples.size(),
+         missing.first);
+}
+
+bool evaluates(const TrainOptions& options, const Dataset& dataset) {
+  const auto& epochs = options.trainer.evaluation.epochs;
+  if (!epochs) return true;
+  const PaceOptions& pace = options.trainer.pace;
+  const double end = static_cast<double>(steps_in_all(pace)) / pace.schedule.steps_per_epoch;
+  return std::ranges::any_of(*epochs, [&](int epoch) { return epoch >= 0 && epoch + 1 <= end; }) &&
+         !dataset.samples.empty();
+}
+
+// What is not told on the command line: of --config, of the run that is resumed, of the preset.
+void settle_from_files(CLI::App& command, const TrainOptions& options) {
+  if (!options.config.empty()) settle_train_options(command, read_config(options.config), options.config);
+  check_train_options(command, options);
+  const std::filesystem::path own = options.trainer.checkpoints.run / config_name;
+  if (options.resume && std::filesystem::exists(own))
+    settle_train_options(command, read_config(own), own.string());
+}
+
+// Of a run that goes on, what it was made with counts, and the preset has nothing to say.
+bool goes_on(const TrainOptions& options) {
+  return options.resume && latest_checkpoint(options.trainer.checkpoints.run).has_value();
+}
+
+void tell_outcome(const TrainOptions& options, const TrainingResult& result) {
+  const std::filesystem::path& run = options.trainer.checkpoints.run;
+  if (result.bad_images > 0) tell("{} bad images were replaced\n", result.bad_images);
+  if (result.lost_patience)
+    tell("ended after step {}: {} evaluations in a row were no better\n", result.step,
+         options.trainer.evaluation.patience);
+  if (result.best)
+    tell("best: AP {:.4f}, AP50 {:.4f} after epoch {}, step {}{}\n", result.best->average_precision,
+         result.best->average_precision_50, result.best->epoch, result.best->step,
+         run.empty() ? "" : "; " + (run / best_folder).string());
+  if (result.stopped)
+    tell("stopped after step {}{}\n", result.step, run.empty() ? "" : "; --resume goes on from there");
+}
+
+void run(CLI::App& command, TrainOptions& options) {
+  if (options.fake_data) {
+    check_train_options(command, options);
+    return run_fake(options);
+  }
+  settle_from_files(command, options);
   ignore_closed_pipes();
   require_writable(options.json_summary);
   const Dataset dataset = training_set(options.data);
   print_data(dataset);
+  require_training_images(dataset);
+  if (!goes_on(options)) apply_preset(command, options, static_cast<std::int64_t>(dataset.samples.size()));
+  const std::string config = train_config(command, options);
+  read_rate_as_the_reference(options);
   const auto device = make_device(options.device);
   const std::int64_t images = complete_trainer(options, dataset, *device);
-  const std::int64_t last_epoch =
-      options.trainer.iterations * images / static_cast<std::int64_t>(dataset.samples.size()) - 1;
   std::optional<ValidationSet> validation;
-  for (const int epoch : options.evaluation)
-    if (epoch >= 0 && epoch <= last_epoch && !validation) validation = validation_to_train_with(options.data);
-  if (validation) order_classes(validation->dataset, dataset.categories, validation_name(options.data));
+  if (evaluates(options, dataset)) validation = validation_to_train_with(options.data, dataset);
+  const std::filesystem::path& folder = options.trainer.checkpoints.run;
   std::optional<FolderLock> lock;  // until the run ends
-  if (!options.trainer.checkpoints.run.empty()) lock.emplace(options.trainer.checkpoints.run);
+  if (std::filesystem::exists(folder)) lock.emplace(folder);
   TrainingStart start = start_of(options, dataset, images);
-  if (start.state.step >= options.trainer.iterations)
-    tell("nothing left to do: the run is at step {} of {}\n", start.state.step, options.trainer.iterations);
+  const std::int64_t steps = steps_in_all(options.trainer.pace);
+  if (folder.empty())
+    tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
+  else {
+    if (!lock) lock.emplace(folder);
+    write_file_atomically(folder / config_name, config);
+  }
+  if (start.state.step >= steps)
+    tell("nothing left to do: the run is at step {} of {}\n", start.state.step, steps);
+  else if (lost_patience(start.state, options.trainer.evaluation))
+    tell("nothing left to do: {} evaluations in a row were no better; pass a larger --patience\n",
+         start.state.best->evaluations_since);
   else
     tell("{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(), images,
-         start.state.step + 1, options.trainer.iterations);
+         start.state.step + 1, steps);
 
-  if (options.trainer.checkpoints.run.empty())
-    tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
   const std::atomic<bool>& stop_requested = watch_stop_signals();
-  TrainConsole console(start.state.step, options.trainer.iterations, options.log_interval);
+  TrainConsole console(start.state.step, steps, options.log_interval);
   SingleProcess alone;
   const TrainingTask task{*device, dataset, validation ? &*validation : nullptr,
                           alone,   console, stop_requested};
   const TrainingResult result = train(task, std::move(start), options.trainer);
-  if (result.bad_images > 0) tell("{} bad images were replaced\n", result.bad_images);
-  if (result.stopped)
-    tell("stopped after step {}{}\n", result.step,
-         options.trainer.checkpoints.run.empty() ? "" : "; --resume goes on from there");
+  tell_outcome(options, result);
   if (!options.json_summary.empty()) write_summary(options, result, console);
 }
 
@@ -143,10 +230,7 @@ void add_train(CLI::App& program, Session&) {
   command->footer(
       "Ctrl-C, SIGTERM or a hang-up writes a checkpoint and ends the run; --resume goes on exactly where it\n"
       "stopped.");
-  command->callback([options, command] {
-    check_train_options(*command, *options);
-    run(*options);
-  });
+  command->callback([options, command] { run(*command, *options); });
 }
 
 }  // namespace ssd::cli

@@ -40,10 +40,11 @@ void TrainConsole::on_evaluating(std::uint64_t done, std::uint64_t of) {
   evaluation_->show(done, of);
 }
 
-void TrainConsole::on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report) {
+void TrainConsole::on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report,
+                                 bool best) {
   evaluation_.reset();
-  progress_.say(fmt::format("evaluation after epoch {}, step {}: AP {:.4f}, AP50 {:.4f}", epoch, step,
-                            report.numbers[0], report.numbers[1]));
+  progress_.say(fmt::format("evaluation after epoch {}, step {}: AP {:.4f}, AP50 {:.4f}{}", epoch, step,
+                            report.numbers[0], report.numbers[1], best ? ", the best so far" : ""));
 }
 
 // The speed is known only after the first report.

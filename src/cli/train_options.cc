@@ -3,20 +3,21 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/bench.h"
 #include "cli/given.h"
 #include "cli/help.h"
 #include "cli/network_options.h"
+#include "cli/output.h"
+#include "cli/preset.h"
 #include "cli/validators.h"
 
 namespace ssd::cli {
 namespace {
-
-// Their product, the images of a run, is a number of 64 bits.
-constexpr std::int64_t most_images_per_step = std::int64_t{1} << 30, most_iterations = std::int64_t{1} << 32;
 
 // What shapes the device's work, and so does something beside --fake-data.
 constexpr std::array useful_with_fake_data = {
@@ -24,17 +25,6 @@ constexpr std::array useful_with_fake_data = {
     "--backbone",  "--stride-in",        "--json-summary",         "--device",         "--threads",
     "--replicas",  "--cpu-devices",      "--memory-fraction",      "--no-preallocate", "--precision",
     "--amp"};
-
-constexpr std::array sgd_options = {"--momentum"};
-constexpr std::array adamw_options = {"--beta1", "--beta2", "--epsilon"};
-
-// The options that an optimizer alone looks at.
-struct OptimizersOwn {
-  const char* optimizer;
-  std::span<const char* const> options;
-};
-constexpr std::array optimizers_own = {OptimizersOwn{"sgd", sgd_options},
-                                       OptimizersOwn{"adamw", adamw_options}};
 
 AugmentOptions augment_options(const std::string& name) {
   if (name == "none") return {false, false, false};
@@ -46,23 +36,25 @@ AugmentOptions augment_options(const std::string& name) {
 // What a checkpoint keeps of the options, to be compared when the run is resumed.
 RunState::Options recorded(const TrainOptions& options, const graph::Device& device) {
   const TrainerOptions& trainer = options.trainer;
-  return {{"augment", options.augment},
-          {"order", options.order},
-          {"batch-size", fmt::format("{}", trainer.step.batch)},
-          {"accumulation", fmt::format("{}", trainer.step.accumulation)},
-          {"replicas", fmt::format("{}", device.replicas())},
-          {"batch-norm-images", fmt::format("{}", trainer.evaluation.batch_norm_images)},
-          {"learning-rate", fmt::format("{}", trainer.schedule.rate)},
-          {"warmup", fmt::format("{}", trainer.schedule.warmup)},
-          {"multistep", fmt::format("{}", fmt::join(options.multistep, " "))},
-          {"optimizer", trainer.optimizer.name},
-          {"momentum", fmt::format("{}", trainer.optimizer.momentum)},
-          {"weight-decay", fmt::format("{}", trainer.optimizer.weight_decay)},
-          {"beta1", fmt::format("{}", trainer.optimizer.beta1)},
-          {"beta2", fmt::format("{}", trainer.optimizer.beta2)},
-          {"epsilon", fmt::format("{}", trainer.optimizer.epsilon)},
-          {"sync-batch-norm", fmt::format("{}", trainer.step.batch_norm_group)},
-          {"precision", options.device.precision}};
+  RunState::Options kept = recorded_optimisation(options.optimisation, trainer);
+  kept.merge(RunState::Options{{"augment", options.augment},
+                               {"order", options.order},
+                               {"replicas", fmt::format("{}", device.replicas())},
+                               {"batch-norm-images", fmt::format("{}", trainer.evaluation.batch_norm_images)},
+                               {"precision", options.device.precision}});
+  return kept;
+}
+
+void add_recipe_options(CLI::App& command, TrainOptions& options) {
+  begin_group(command, group::recipe);
+  command
+      .add_option("--preset", options.preset,
+                  "For what is not given: reference, best, quick, or auto by the number of images")
+      ->check(CLI::IsMember(preset_names))
+      ->capture_default_str();
+  command
+      .add_option("--config", options.config, "Options in YAML or JSON; the command line goes before them")
+      ->type_name("FILE");
 }
 
 void add_input_options(CLI::App& command, TrainOptions& options) {
@@ -108,71 +100,19 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
       ->type_name("PATH");
 }
 
-// How long to train, and on how much at a time.
-void add_step_options(CLI::App& command, TrainOptions& options) {
-  begin_group(command, group::optimisation);
-  command.add_option("-e,--epochs", options.epochs, "Passes over the training set")
-      ->check(positive_number())
-      ->capture_default_str();
-  command
-      .add_option("--iterations", options.trainer.iterations,
-                  "Steps in all, instead of --epochs; a resumed run ends at the same one")
-      ->check(count_up_to(most_iterations));
-  command.add_option("-b,--batch-size,--bs", options.trainer.step.batch, "Images of a batch on each device")
-      ->check(batch_size())
-      ->capture_default_str();
-  command
-      .add_option("--accumulation", options.trainer.step.accumulation,
-                  "Batches whose gradients make one step")
-      ->check(count_up_to(65536))
-      ->capture_default_str();
-  command
-      .add_option("--sync-batch-norm", options.trainer.step.batch_norm_group,
-                  "Devices that share batch-norm statistics")
-      ->check(positive_number())
-      ->capture_default_str();
-  command.add_option("-s,--seed", options.fresh.seed, "Of weights, order and augmentation")
-      ->capture_default_str();
-}
-
-void add_schedule_options(CLI::App& command, TrainOptions& options) {
-  command
-      .add_option("--learning-rate,--lr", options.learning_rate,
-                  "Peak rate of a step [2.6e-3 for every 32 images of a step; adamw: 1e-4]")
-      ->check(positive_number());
-  command.add_option("--warmup", options.trainer.schedule.warmup, "Steps of linear warm-up from 0")
-      ->check(number_from_zero())
-      ->capture_default_str();
-  command.add_option("--multistep", options.multistep, "Epochs at which the learning rate falls to a tenth")
-      ->capture_default_str();
-}
-
-void add_optimizer_options(CLI::App& command, TrainOptions& options) {
-  model::OptimizerOptions& optimizer = options.trainer.optimizer;
-  command.add_option("--optimizer", optimizer.name, "sgd (the recipe's) or adamw")
-      ->check(optimizer_name())
-      ->capture_default_str();
-  command.add_option("--weight-decay,--wd", optimizer.weight_decay, "Of convolution weights")
-      ->check(number_from_zero())
-      ->capture_default_str();
-  command.add_option("-m,--momentum", optimizer.momentum, "Of sgd")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command.add_option("--beta1", optimizer.beta1, "Of adamw: what stays of the mean gradient")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command.add_option("--beta2", optimizer.beta2, "Of adamw: what stays of the mean square")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command.add_option("--epsilon", optimizer.epsilon, "Of adamw: added to the mean square's root")
-      ->check(positive_number())
-      ->capture_default_str();
-}
-
 void add_evaluation_options(CLI::App& command, TrainOptions& options) {
   begin_group(command, group::evaluation);
+  command.add_option(
+      "--evaluation", options.evaluation,
+      "Epochs after which to evaluate, from 0 on (-1: never) [a tenth of the time, and the end]");
   command
-      .add_option("--evaluation", options.evaluation, "Epochs after which to evaluate, from 0 on (-1: never)")
+      .add_option("--eval-batch-size,--ebs", options.trainer.evaluation.batch,
+                  "Images of a batch of an evaluation, on each device [--batch-size]")
+      ->check(batch_size());
+  command
+      .add_option("--patience", options.trainer.evaluation.patience,
+                  "Evaluations in a row without a new best that end the run (0: none do)")
+      ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   command
       .add_option("--batch-norm-images", options.trainer.evaluation.batch_norm_images,
@@ -214,11 +154,12 @@ void add_fake_options(CLI::App& command, TrainOptions& options) {
 }  // namespace
 
 void add_train_options(CLI::App& command, TrainOptions& options) {
+  add_recipe_options(command, options);
   add_input_options(command, options);
   add_network_options(command, options);
-  add_step_options(command, options);
-  add_schedule_options(command, options);
-  add_optimizer_options(command, options);
+  add_optimisation_options(command, options.optimisation, options.trainer);
+  command.add_option("-s,--seed", options.fresh.seed, "Of weights, order and augmentation")
+      ->capture_default_str();
   add_evaluation_options(command, options);
   add_output_options(command, options);
   add_fake_options(command, options);
@@ -230,28 +171,68 @@ void check_train_options(const CLI::App& command, const TrainOptions& options) {
   if (options.fake_data) return refuse_all_beside(command, "--fake-data", useful_with_fake_data);
   for (const char* option : {"--benchmark-warmup", "--benchmark-iterations"})
     if (is_given(command, option)) throw UsageError("{}: expected --fake-data beside it", option);
-  const std::string& optimizer = options.trainer.optimizer.name;
-  for (const OptimizersOwn& own : optimizers_own)
-    if (optimizer != own.optimizer) refuse_beside(command, "--optimizer " + optimizer, own.options);
+  for (const InertOptions& inert : inert_optimisation_options(command, options.optimisation, options.trainer))
+    refuse_beside(command, inert.beside, inert.options);
   if (options.resume && options.trainer.checkpoints.run.empty())
     throw UsageError("--resume: expected --save with the run's folder");
   if (!options.fresh.checkpoint.empty() && !options.fresh.backbone.empty())
     throw UsageError("--checkpoint and --backbone-path: expected one of them, a checkpoint holds a backbone");
 }
 
+std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<Setting>& settings,
+                                          const std::string& name) {
+  static const std::vector<ExclusiveOptions> exclusive{
+      {"--epochs", "--iterations"},
+      {"--learning-rate", "--learning-rate-per-32", "--optimizer"},
+      {"--warmup", "--warmup-epochs", "--lr-rule"},
+      {"--schedule", "--multistep"},
+      {"--accumulation", "--batch-trace"},
+      {"--checkpoint", "--backbone-path"}};
+  return settle(command, settings, exclusive, name);
+}
+
+void apply_preset(CLI::App& command, const TrainOptions& options, std::int64_t images) {
+  const Preset preset = preset_for(options.preset, images);
+  std::vector<Setting> settings;
+  for (const PresetSetting& one : preset.settings) settings.push_back(one.setting);
+  const std::vector<Setting> taken = settle_train_options(command, settings, "--preset " + preset.name);
+  if (taken.empty()) return;
+  tell("preset {}{}, for what was not given:\n", preset.name,
+       preset.reason.empty() ? "" : " (" + preset.reason + ")");
+  for (const PresetSetting& one : preset.settings)
+    if (std::ranges::any_of(taken, [&](const Setting& t) { return t.option == one.setting.option; }))
+      tell("  {} {}: {}\n", one.setting.option, fmt::join(one.setting.values, " "), one.reason);
+}
+
+void read_rate_as_the_reference(TrainOptions& options) {
+  OptimisationOptions& optimisation = options.optimisation;
+  if (options.preset != "reference" || optimisation.learning_rate == 0) return;
+  tell("--preset reference: --learning-rate {} is for every 32 images of a step, as in the reference\n",
+       optimisation.learning_rate);
+  optimisation.rate_per_32 = std::exchange(optimisation.learning_rate, 0);
+}
+
+std::string train_config(const CLI::App& command, const TrainOptions& options) {
+  std::vector<const char*> without{"--config",
+                                   "--save",
+                                   "--resume",
+                                   "--json-summary",
+                                   "--fake-data",
+                                   "--benchmark-warmup",
+                                   "--benchmark-iterations",
+                                   "--help"};
+  for (const InertOptions& inert : inert_optimisation_options(command, options.optimisation, options.trainer))
+    without.insert(without.end(), inert.options.begin(), inert.options.end());
+  if (options.preset == "auto") without.push_back("--preset");  // what it chose is there
+  return resolved_config(command, without);
+}
+
 std::int64_t complete_trainer(TrainOptions& options, const Dataset& dataset, const graph::Device& device) {
   TrainerOptions& trainer = options.trainer;
   const std::int64_t images = trainer.step.images(device.replicas());
-  if (images > most_images_per_step)
-    throw UsageError("--batch-size, --accumulation: got {} images a step, expected at most {}", images,
-                     most_images_per_step);
-  if (trainer.iterations == 0)
-    trainer.iterations =
-        (static_cast<std::int64_t>(dataset.samples.size()) * options.epochs + images - 1) / images;
-  trainer.schedule.rate =
-      options.learning_rate > 0 ? options.learning_rate : default_rate(trainer.optimizer, images);
-  trainer.schedule.milestones = options.multistep;
-  trainer.evaluation.epochs = options.evaluation;
+  complete_pace(options.optimisation,
+                {static_cast<std::int64_t>(dataset.samples.size()), images, device.replicas()}, trainer);
+  if (!options.evaluation.empty()) trainer.evaluation.epochs = options.evaluation;
   trainer.step.compute = precision_of(options.device);
   trainer.data.threads = image_threads(options.device, options.workers);
   trainer.data.augment = augment_options(options.augment);

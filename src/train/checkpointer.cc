@@ -9,6 +9,8 @@ namespace ssd {
 namespace {
 
 constexpr std::string_view plain_slot = "momentum", plain_average = "running", average_prefix = "average/";
+// Training's own weights, where those among a checkpoint's weights are an average of them.
+constexpr std::string_view trained_weights = "trained";
 constexpr std::int64_t least_steps_apart = 100;
 
 // "NAME/REST" in its two parts; no NAME where there is no slash.
@@ -16,6 +18,16 @@ std::pair<std::string, std::string> split_at_slash(const std::string& name) {
   const std::size_t slash = name.find('/');
   if (slash == std::string::npos) return {"", name};
   return {name.substr(0, slash), name.substr(slash + 1)};
+}
+
+// Among the averages, what of training's weights inference weights do not have.
+void keep_trained(model::State& state) {
+  const bool averaged = state.averages.contains(InferenceWeights::average);
+  for (const auto& [name, tensor] : state.weights) {
+    const bool statistic = model::is_statistic(name);
+    if (!statistic && !averaged) continue;
+    state.averages[std::string(statistic ? plain_average : trained_weights)].emplace(name, tensor.clone());
+  }
 }
 
 }  // namespace
@@ -35,18 +47,17 @@ std::string_view Checkpointer::write(const RunState& state, model::State tensors
   last_step_ = state.step;
   last_time_ = Clock::now();
   if (options_.run.empty()) return "";
-  const bool for_inference = moment.last && inference_.reestimate();
+  const bool differ = inference_.differ(tensors), for_inference = moment.last && differ;
   // Re-estimating takes a while, and who asked for the stop may not wait.
   if (!for_inference || (moment.hurry && written_step_ != state.step)) write_files(state, tensors);
-  last_is_for_inference_ = moment.last || !inference_.reestimate();
+  last_is_for_inference_ = moment.last || !differ;
   if (!for_inference) return "";
-  const TensorMap& weights = inference_.after(state.step, tensors.weights);
+  const TensorMap& weights = inference_.after(state.step, tensors);
   if (!not_finite(weights).empty()) {  // a resumed run can go on from the averages
     if (written_step_ != state.step) write_files(state, tensors);
     return InferenceWeights::what;
   }
-  for (const auto& [name, tensor] : tensors.weights)
-    if (model::is_statistic(name)) tensors.averages[std::string(plain_average)].emplace(name, tensor.clone());
+  keep_trained(tensors);
   tensors.weights = clone(weights);
   write_files(state, tensors);
   return "";
@@ -58,6 +69,11 @@ void Checkpointer::write_files(const RunState& state, const model::State& tensor
   written_step_ = state.step;
   if (options_.keep > 0) prune_checkpoints(options_.run, static_cast<std::size_t>(options_.keep));
   if (written_) written_(folder);
+}
+
+void Checkpointer::write_best(const RunState& state, const TensorMap& weights) const {
+  if (options_.run.empty()) return;
+  write_checkpoint_folder(options_.run / best_folder, {clone(weights), {}, to_json(state)});
 }
 
 void Checkpointer::rewrite_state(const RunState& state) const {
@@ -87,7 +103,10 @@ model::State resumable_state(Checkpoint checkpoint) {
   for (auto& [name, tensor] : checkpoint.optimizer) {
     if (name.starts_with(average_prefix)) {
       const auto [average, of] = split_at_slash(name.substr(average_prefix.size()));
-      state.averages[average].emplace(of, std::move(tensor));
+      if (average == trained_weights)
+        state.weights.insert_or_assign(of, std::move(tensor));
+      else
+        state.averages[average].emplace(of, std::move(tensor));
     } else if (const auto [slot, of] = split_at_slash(name); !slot.empty()) {
       state.slots[slot].emplace(of, std::move(tensor));
     } else if (model::is_statistic(name)) {

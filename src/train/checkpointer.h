@@ -23,6 +23,9 @@ struct CheckpointOptions {
   int keep = 3;               // the latest ones; 0: all
 };
 
+// In a run's folder, beside its checkpoints: the one that its best evaluation was of. Never pruned.
+inline constexpr const char* best_folder = "best";
+
 class Checkpointer {
  public:
   using Clock = std::chrono::steady_clock;
@@ -49,6 +52,9 @@ class Checkpointer {
   // go on; empty: all is well. Weights that are not finite are not written.
   std::string_view write(const RunState& state, model::State tensors, const Moment& moment);
 
+  // RUN/best: a checkpoint of inference weights alone, from which no run goes on.
+  void write_best(const RunState& state, const TensorMap& weights) const;
+
   // Replaces what the checkpoint of state.step says of the run; its tensors stay. Nothing where there is
   // none.
   void rewrite_state(const RunState& state) const;
@@ -71,7 +77,8 @@ class Checkpointer {
 // "running" under the tensors' plain names (no tensor has both), others as "SLOT/NAME" and
 // "average/AVERAGE/NAME".
 Checkpoint to_checkpoint(const model::State& state, std::string state_json);
-// The way back. Running statistics among the averages take their place among the weights again.
+// The way back. Running statistics and training's own weights among the averages take their place among the
+// weights again.
 model::State resumable_state(Checkpoint checkpoint);
 
 }  // namespace ssd

@@ -171,5 +171,21 @@ TEST(CheckpointFiles, MomentumIsWrittenAsVersion01DidIt) {
   EXPECT_EQ(first(checkpoint.optimizer.at("a.running_mean")), 3);
 }
 
+// A last checkpoint has the average of the weights; training's own lie beside the optimizer's slots.
+TEST(Checkpointer, TheAverageOfTheWeightsIsWhatTheLastCheckpointIsFor) {
+  const TemporaryFolder folder;
+  NoInference none;
+  Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
+  model::State state = weights_of(1);
+  state.averages["ema"].emplace("w", filled(2));
+  const RunState run{.step = 1};
+  EXPECT_EQ(checkpointer.write(run, std::move(state), {.last = true}), "");
+  Checkpoint written = read_checkpoint(latest_checkpoint(folder.path())->path);
+  EXPECT_EQ(first(written.model.at("w")), 2);
+  const model::State back = resumable_state(std::move(written));
+  EXPECT_EQ(first(back.weights.at("w")), 1);
+  EXPECT_EQ(first(back.averages.at("ema").at("w")), 2);
+}
+
 }  // namespace
 }  // namespace ssd

@@ -1,6 +1,5 @@
 #include "train/evaluator.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -14,18 +13,22 @@ Evaluator::Evaluator(graph::Device& device, const model::ModelOptions& model, co
       model_(model),
       validation_(validation),
       communicator_(communicator),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      schedule_(options_.epochs) {}
 
 std::optional<std::uint32_t> Evaluator::due(const StepSpan& step) const {
-  std::optional<std::uint32_t> result;
-  if (!validation_) return result;
-  for (const int epoch : options_.epochs)
-    if (step.ends(epoch)) result = std::max(result.value_or(0), static_cast<std::uint32_t>(epoch));
-  return result;
+  if (!validation_) return std::nullopt;
+  const auto result = schedule_.due(step);
+  if (!schedule_.by_clock() || !(step.ends_epoch() || step.is_last)) return result;
+  // Clocks differ: rank 0's counts.
+  double told = communicator_.is_first() && result ? 1.0 + *result : 0;
+  communicator_.all_reduce({&told, 1});
+  return told > 0 ? std::optional(static_cast<std::uint32_t>(told) - 1) : std::nullopt;
 }
 
 std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, const std::atomic<bool>& stop,
                                                     const Watch& watch) {
+  const auto begin = EvaluationSchedule::Clock::now();
   if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
   predictor_->load(weights);
   ThreadPool pool(available_processors());
@@ -43,6 +46,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, co
                                    .progress = watch.progress,
                                    .stop = [&stop] { return stop.load(); }});
     communicator_.all_reduce({&bad_images, 1});
+    schedule_.evaluated(begin, EvaluationSchedule::Clock::now());
     if (!communicator_.is_first()) return EvaluationReport{};
     EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
     report.bad_images = static_cast<std::size_t>(bad_images);

@@ -1,4 +1,4 @@
-// Evaluations during a run: after which epochs, and how.
+// Evaluations during a run: after which steps, and how.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 #include "base/communicator.h"
 #include "detect/evaluation.h"
 #include "detect/predictor.h"
-#include "train/step_pipeline.h"
+#include "train/evaluation_schedule.h"
 
 namespace ssd {
 
@@ -21,9 +21,9 @@ struct ValidationSet {
 };
 
 struct EvaluatorOptions {
-  std::vector<int> epochs;  // counted from 0: evaluated when they are over
-  std::int64_t batch = 8;   // images a replica
-  int threads = 1;          // that prepare images
+  std::optional<std::vector<int>> epochs;  // as for EvaluationSchedule
+  std::int64_t batch = 8;                  // images a replica
+  int threads = 1;                         // that prepare images
   LoaderOptions::BadImages bad_images = LoaderOptions::BadImages::replace;
 };
 
@@ -33,7 +33,8 @@ class Evaluator {
   Evaluator(graph::Device& device, const model::ModelOptions& model, const ValidationSet* validation,
             Communicator& communicator, EvaluatorOptions options);
 
-  // The last of the epochs that a step ends, if any, that are to be evaluated.
+  // The epoch that an evaluation is to follow, if one is due after the step (evaluation_schedule.h). Every
+  // process asks of the same steps, and gets the same answer.
   std::optional<std::uint32_t> due(const StepSpan& step) const;
 
   struct Watch {
@@ -51,6 +52,7 @@ class Evaluator {
   const ValidationSet* validation_;
   Communicator& communicator_;
   EvaluatorOptions options_;
+  EvaluationSchedule schedule_;
   std::optional<Predictor> predictor_;  // from the first evaluation on
 };
 

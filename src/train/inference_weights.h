@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/tensor.h"
+#include "model/state.h"
 #include "train/batch_norm_statistics.h"
 
 namespace ssd {
@@ -15,16 +16,21 @@ class InferenceWeights {
   // What is wrong where they are not finite and training's weights are.
   static constexpr std::string_view what = "re-estimated batch-norm statistics";
 
+  // The average of training's weights (model::State::averages) that they are made of, where there is one.
+  static constexpr const char* average = "ema";
+
   // options.images of 0: the running averages stay as they are. All outlive this.
   InferenceWeights(graph::Device& device, const model::ModelOptions& model, const Dataset& dataset,
                    const StatisticsOptions& options)
       : device_(device), model_(model), dataset_(dataset), options_(options) {}
 
   // Whether they differ from training's weights.
-  bool reestimate() const { return options_.images > 0; }
+  bool differ(const model::State& state) const {
+    return options_.images > 0 || state.averages.contains(average);
+  }
 
-  // Those of training's weights after `step`.
-  const TensorMap& after(std::int64_t step, const TensorMap& weights);
+  // Those of what training has come to after `step`.
+  const TensorMap& after(std::int64_t step, const model::State& state);
 
  private:
   graph::Device& device_;

@@ -10,13 +10,28 @@ namespace {
 
 constexpr int format_version = 1;
 
+// Of a run whose steps are all alike.
+PaceState steady(std::int64_t step) { return {static_cast<double>(step), {}}; }
+
+PaceState pace_of(const nlohmann::json& json) {
+  return {json.at("progress"), {json.at("variance"), json.at("mean_square")}};
+}
+
+RunState::Best best_of(const nlohmann::json& json) {
+  return {.average_precision = json.at("AP"),
+          .average_precision_50 = json.at("AP50"),
+          .step = json.at("step"),
+          .epoch = json.at("epoch"),
+          .evaluations_since = json.at("evaluations_since")};
+}
+
 }  // namespace
 
 std::string to_json(const RunState& state) {
   nlohmann::ordered_json categories = nlohmann::ordered_json::array();
   for (const CocoCategory& category : state.categories)
     categories.push_back({{"id", category.id}, {"name", category.name}});
-  const nlohmann::ordered_json json{
+  nlohmann::ordered_json json{
       {"format", format_version},
       {"model",
        {{"backbone", model::name_of(state.model.backbone)},
@@ -32,6 +47,16 @@ std::string to_json(const RunState& state) {
       {"owed_evaluation", state.owed_evaluation ? nlohmann::ordered_json(*state.owed_evaluation) : nullptr},
       {"options", state.options},
       {"categories", std::move(categories)}};
+  if (state.pace != steady(state.step))
+    json["pace"] = {{"progress", state.pace.progress},
+                    {"variance", state.pace.adascale.variance},
+                    {"mean_square", state.pace.adascale.mean_square}};
+  if (state.best)
+    json["best"] = {{"AP", state.best->average_precision},
+                    {"AP50", state.best->average_precision_50},
+                    {"step", state.best->step},
+                    {"epoch", state.best->epoch},
+                    {"evaluations_since", state.best->evaluations_since}};
   return json.dump(1) + "\n";
 }
 
@@ -59,6 +84,9 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
     state.tells_owed_evaluation = root.contains("owed_evaluation");
     if (state.tells_owed_evaluation && !root.at("owed_evaluation").is_null())
       state.owed_evaluation = root.at("owed_evaluation").get<std::uint32_t>();
+    state.pace = steady(state.step);
+    if (root.contains("pace")) state.pace = pace_of(root.at("pace"));
+    if (root.contains("best")) state.best = best_of(root.at("best"));
     if (root.contains("options")) root.at("options").get_to(state.options);
     return state;
   } catch (const nlohmann::json::exception& error) {

@@ -10,6 +10,7 @@
 #include "data/dataset/coco.h"
 #include "data/dataset/dataset_identity.h"
 #include "model/options.h"
+#include "train/pace.h"
 
 namespace ssd {
 
@@ -28,6 +29,17 @@ struct RunState {
   // of versions before 0.2 do not tell: there the run's log does.
   std::optional<std::uint32_t> owed_evaluation;
   bool tells_owed_evaluation = true;
+
+  PaceState pace;  // after `step`; where a checkpoint does not tell, a step forward for each step
+
+  // Of the evaluations so far.
+  struct Best {
+    double average_precision = 0, average_precision_50 = 0;
+    std::int64_t step = 0;
+    std::uint32_t epoch = 0;
+    int evaluations_since = 0;
+  };
+  std::optional<Best> best;
 
   // Command-line options, by name, that shape the steps: "learning-rate", "augment".
   using Options = std::map<std::string, std::string>;

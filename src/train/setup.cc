@@ -1,5 +1,7 @@
 #include "train/setup.h"
 
+#include <utility>
+
 namespace ssd {
 
 RunState begun(RunState state, const TrainingTask& task, const TrainerOptions& options) {
@@ -33,7 +35,8 @@ LoaderOptions loader_options(const TrainingTask& task, const TrainerOptions& opt
 }
 
 EvaluatorOptions evaluator_options(const TrainerOptions& options) {
-  return {options.evaluation.epochs, options.step.batch, options.data.threads, options.data.bad_images};
+  const std::int64_t batch = options.evaluation.batch > 0 ? options.evaluation.batch : options.step.batch;
+  return {options.evaluation.epochs, batch, options.data.threads, options.data.bad_images};
 }
 
 StatisticsOptions statistics_options(const TrainerOptions& options, const RunState& state) {
@@ -50,13 +53,16 @@ CheckpointOptions checkpoint_options(const TrainingTask& task, const TrainerOpti
 }
 
 StepPipeline::Options pipeline_options(const TrainerOptions& options, const RunState& state) {
-  StepPipeline::Options pipeline{.first = state.step,
-                                 .end = options.iterations,
-                                 .accumulation = options.step.accumulation,
-                                 .schedule = options.schedule};
-  pipeline.schedule.steps_per_epoch =
-      static_cast<double>(state.samples) / static_cast<double>(state.images_per_step);
-  return pipeline;
+  PaceOptions pace = options.pace;
+  pace.accumulation = options.step.accumulation;
+  pace.micro_images = state.images_per_step / options.step.accumulation;
+  const std::int64_t unit = pace.rule == RateRule::fixed ? state.images_per_step : pace.base_images;
+  pace.schedule.steps_per_epoch = static_cast<double>(state.samples) / static_cast<double>(unit);
+  return {.first = state.step,
+          .state = state.pace,
+          .pace = std::move(pace),
+          .ema_decay = options.ema_decay,
+          .rests_after = {}};
 }
 
 std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, const TrainerOptions& options,

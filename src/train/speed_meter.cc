@@ -9,20 +9,20 @@ double seconds_between(SpeedMeter::Clock::time_point from, SpeedMeter::Clock::ti
 
 }  // namespace
 
-SpeedMeter::SpeedMeter(std::int64_t images_per_step, std::int64_t step, Clock::time_point now)
-    : images_per_step_(images_per_step), start_(now), since_(now), step_(step) {}
+SpeedMeter::SpeedMeter(std::uint64_t images, Clock::time_point now)
+    : start_(now), since_(now), images_(images) {}
 
-SpeedReport SpeedMeter::report(std::int64_t step, double wait, Clock::time_point now) {
+SpeedReport SpeedMeter::report(std::int64_t step, std::uint64_t images, double wait, Clock::time_point now) {
   const double elapsed = seconds_between(since_, now);
-  const auto images = static_cast<double>((step - step_) * images_per_step_);
-  const SpeedReport result{step, images / elapsed, (wait - wait_) / elapsed, seconds_between(start_, now)};
-  skip(step, wait, now);
+  const auto since = static_cast<double>(images - images_);
+  const SpeedReport result{step, since / elapsed, (wait - wait_) / elapsed, seconds_between(start_, now)};
+  skip(images, wait, now);
   return result;
 }
 
-void SpeedMeter::skip(std::int64_t step, double wait, Clock::time_point now) {
+void SpeedMeter::skip(std::uint64_t images, double wait, Clock::time_point now) {
   since_ = now;
-  step_ = step;
+  images_ = images;
   wait_ = wait;
 }
 

@@ -17,19 +17,19 @@ class SpeedMeter {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Measures from after `step` on. `now` serves tests.
-  SpeedMeter(std::int64_t images_per_step, std::int64_t step, Clock::time_point now = Clock::now());
+  // Measures from after so many `images` on. `now` serves tests.
+  explicit SpeedMeter(std::uint64_t images, Clock::time_point now = Clock::now());
 
-  // What has passed since the last report or pause. `wait`: seconds that the device has waited for images
-  // since the start.
-  SpeedReport report(std::int64_t step, double wait, Clock::time_point now = Clock::now());
+  // What has passed since the last report or pause. `images`: those of the run so far. `wait`: seconds that
+  // the device has waited for images since the start.
+  SpeedReport report(std::int64_t step, std::uint64_t images, double wait,
+                     Clock::time_point now = Clock::now());
   // What has passed since the last report was no training, such as an evaluation.
-  void skip(std::int64_t step, double wait, Clock::time_point now = Clock::now());
+  void skip(std::uint64_t images, double wait, Clock::time_point now = Clock::now());
 
  private:
-  std::int64_t images_per_step_;
-  Clock::time_point start_, since_;  // since_, step_ and wait_ are of the last report or pause
-  std::int64_t step_;
+  Clock::time_point start_, since_;  // since_, images_ and wait_ are of the last report or pause
+  std::uint64_t images_;
   double wait_ = 0;
 };
 

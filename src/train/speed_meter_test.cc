@@ -7,16 +7,16 @@ namespace {
 
 using std::chrono::seconds;
 
-// 8 images a step: 10 steps in 4 s are 20 images/s, and of those 4 s the device waited 1.
+// 80 images in 4 s are 20 images/s, and of those 4 s the device waited 1.
 TEST(SpeedMeter, MeasuresSinceTheLastReport) {
   const SpeedMeter::Clock::time_point start{};
-  SpeedMeter meter(8, 100, start);
-  const SpeedReport first = meter.report(110, 1.0, start + seconds(4));
+  SpeedMeter meter(800, start);
+  const SpeedReport first = meter.report(110, 880, 1.0, start + seconds(4));
   EXPECT_EQ(first.step, 110);
   EXPECT_DOUBLE_EQ(first.images_per_s, 20);
   EXPECT_DOUBLE_EQ(first.data_wait, 0.25);
   EXPECT_DOUBLE_EQ(first.seconds, 4);
-  const SpeedReport second = meter.report(115, 1.5, start + seconds(6));
+  const SpeedReport second = meter.report(115, 920, 1.5, start + seconds(6));
   EXPECT_DOUBLE_EQ(second.images_per_s, 20);
   EXPECT_DOUBLE_EQ(second.data_wait, 0.25);
   EXPECT_DOUBLE_EQ(second.seconds, 6);
@@ -24,9 +24,9 @@ TEST(SpeedMeter, MeasuresSinceTheLastReport) {
 
 TEST(SpeedMeter, WhatIsSkippedIsNoTraining) {
   const SpeedMeter::Clock::time_point start{};
-  SpeedMeter meter(8, 0, start);
-  meter.skip(2, 3.0, start + seconds(100));
-  const SpeedReport report = meter.report(4, 3.0, start + seconds(101));
+  SpeedMeter meter(0, start);
+  meter.skip(16, 3.0, start + seconds(100));
+  const SpeedReport report = meter.report(4, 32, 3.0, start + seconds(101));
   EXPECT_DOUBLE_EQ(report.images_per_s, 16);
   EXPECT_DOUBLE_EQ(report.data_wait, 0);
   EXPECT_DOUBLE_EQ(report.seconds, 101);

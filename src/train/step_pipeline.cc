@@ -1,5 +1,6 @@
 #include "train/step_pipeline.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -20,7 +21,7 @@ StepPipeline::StepPipeline(std::unique_ptr<model::TrainingProgram> program, Load
       stop_(stop),
       options_(std::move(options)),
       program_(std::move(program)),
-      next_step_(options_.first) {}
+      pace_(options_.pace, options_.first, options_.state) {}
 
 std::optional<FinishedStep> StepPipeline::next() {
   FinishedStep step;
@@ -34,28 +35,50 @@ std::optional<FinishedStep> StepPipeline::next() {
 // A step that was begun is ended, whatever happens. While images are being waited for, steps in flight are
 // finished instead: what Loader::next() then waits with none in flight, the device waits too.
 bool StepPipeline::may_start() const {
-  return !rests_after_ && next_step_ < options_.end && (!stop_ || next_micro_ != 0) &&
-         static_cast<int>(in_flight_.size()) < program_->depth() && (in_flight_.empty() || loader_.ready());
+  if (rests_after_ || pace_.is_over() || (stop_ && next_micro_ == 0)) return false;
+  if (static_cast<int>(in_flight_.size()) >= program_->depth()) return false;
+  if (waits_for_gradients()) return false;
+  return in_flight_.empty() || loader_.ready();
+}
+
+// Whether the learning rate of what comes next, a step's last micro-batch, hangs on a step in flight.
+bool StepPipeline::waits_for_gradients() const {
+  return pace_.needs_gradients() && next_micro_ + 1 == pace_.micro_batches() && !in_flight_.empty() &&
+         in_flight_.front().step <= pace_.step();
 }
 
 void StepPipeline::start_micro_batch() {
-  MicroBatch micro{loader_.next(),
-                   scalar(options_.schedule.rate_at(next_step_)),
-                   scalar(1.0 / options_.accumulation),
-                   scalar(static_cast<double>(next_step_ + 1)),
-                   next_step_ + 1,
-                   next_micro_};
+  const std::int64_t number = pace_.step() + 1;
+  const int micro_batches = pace_.micro_batches();
+  MicroBatch micro{.batch = loader_.next(),
+                   .learning_rate = scalar(pace_.rate()),
+                   .loss_scale = scalar(1.0 / micro_batches),
+                   .number = scalar(static_cast<double>(number)),
+                   .ema_decay = scalar(ema_decay_at(number)),
+                   .step = number,
+                   .index = next_micro_,
+                   .of = micro_batches,
+                   .pace = {},
+                   .is_last = false};
   const Batch& batch = *micro.batch;
   if (next_micro_ == 0) first_epoch_ = batch.begin.epoch;
   program_->start(next_micro_, {batch.images, batch.match, batch.boxes, batch.labels, micro.learning_rate,
                                 micro.loss_scale, micro.number});
-  if (++next_micro_ == options_.accumulation) {
+  if (++next_micro_ == micro_batches) {
     next_micro_ = 0;
-    ++next_step_;
-    const StepSpan span{next_step_, first_epoch_, batch.next.epoch};
+    micro.pace = pace_.advance();
+    micro.is_last = pace_.is_over();
+    const StepSpan span{number, first_epoch_, batch.next.epoch, micro.is_last};
     if (options_.rests_after && options_.rests_after(span)) rests_after_ = span;
   }
   in_flight_.push_back(std::move(micro));
+}
+
+// Young averages forget faster: until there have been some steps, the weights that they began with would
+// outweigh what was learnt.
+double StepPipeline::ema_decay_at(std::int64_t number) const {
+  const auto n = static_cast<double>(number);
+  return std::min(options_.ema_decay, (1 + n) / (10 + n));
 }
 
 // Whether that was the last of its step, or its loss is not finite.
@@ -68,20 +91,21 @@ bool StepPipeline::finish_micro_batch(FinishedStep& step) {
   report_.learning_rate = micro.learning_rate.as<float>()[0];
   if (const double loss = outputs.loss.as<float>()[0]; !std::isfinite(loss)) {
     report_.loss = loss;
-    step = {std::exchange(report_, {}), micro.batch->next, micro.batch->sample_indices};
+    step = {std::exchange(report_, {}), micro.batch->next, micro.pace, micro.is_last,
+            micro.batch->sample_indices};
     return true;
   }
-  add_losses(outputs);
-  if (micro.index + 1 < options_.accumulation) return false;
-  step = {std::exchange(report_, {}), micro.batch->next, {}};
+  add_losses(outputs, micro.of);
+  if (micro.index + 1 < micro.of) return false;
+  step = {std::exchange(report_, {}), micro.batch->next, micro.pace, micro.is_last, {}};
   return true;
 }
 
-void StepPipeline::add_losses(const model::TrainingOutputs& outputs) {
+void StepPipeline::add_losses(const model::TrainingOutputs& outputs, int micro_batches) {
   const auto loc = outputs.loc_loss.as<float>(), conf = outputs.conf_loss.as<float>();
   const auto positives = outputs.positives.as<std::int32_t>();
-  const double share = 1.0 / options_.accumulation / static_cast<double>(positives.size());
-  report_.loss += static_cast<double>(outputs.loss.as<float>()[0]) / options_.accumulation;
+  const double share = 1.0 / micro_batches / static_cast<double>(positives.size());
+  report_.loss += static_cast<double>(outputs.loss.as<float>()[0]) / micro_batches;
   for (std::size_t i = 0; i < positives.size(); ++i) {
     report_.positives += positives[i];
     if (positives[i] == 0) continue;

@@ -11,7 +11,7 @@
 
 #include "data/loader/loader.h"
 #include "model/training_program.h"
-#include "train/schedule.h"
+#include "train/pace.h"
 
 namespace ssd {
 
@@ -29,7 +29,9 @@ struct StepReport {
 // A step that is over.
 struct FinishedStep {
   StepReport report;
-  StreamPosition next;  // of the first sample of the step after it
+  StreamPosition next;   // of the first sample of the step after it
+  PaceState pace;        // after it
+  bool is_last = false;  // of the run
   // The samples (into Dataset::samples) of a micro-batch whose loss is not finite: the step was not ended,
   // and report.loss is that loss. Empty: all is well.
   std::vector<std::uint32_t> bad_samples;
@@ -40,6 +42,7 @@ struct StepSpan {
   std::int64_t step = 0;          // counted from 1
   std::uint32_t first_epoch = 0;  // of the step's first sample
   std::uint32_t next_epoch = 0;   // of the sample after its last
+  bool is_last = false;           // of the run
 
   bool ends_epoch() const { return next_epoch > first_epoch; }
   // Whether the last sample of an epoch, counted from 0, is in the step.
@@ -50,9 +53,9 @@ class StepPipeline {
  public:
   struct Options {
     std::int64_t first = 0;  // steps already done
-    std::int64_t end = 0;    // steps in all
-    int accumulation = 1;    // micro-batches a step
-    Schedule schedule;
+    PaceState state;         // after them
+    PaceOptions pace;
+    double ema_decay = 0;  // the most of the averaged weights that stays from step to step; 0: no average
     // Asked once for each step when its last micro-batch has been started: whether nothing is to be started
     // after it until resume() is called.
     std::function<bool(const StepSpan&)> rests_after;
@@ -72,28 +75,35 @@ class StepPipeline {
 
   model::TrainingProgram& program() { return *program_; }
 
-  std::int64_t started() const { return next_step_; }  // steps
+  // Whether all steps of the run have been started.
+  bool is_over() const { return next_micro_ == 0 && pace_.is_over(); }
+  std::int64_t started() const { return pace_.step(); }  // steps
 
  private:
   // On its way through the device, with everything its inputs point to.
   struct MicroBatch {
     Loader::BatchPointer batch;
-    Tensor learning_rate, loss_scale, number;
+    Tensor learning_rate, loss_scale, number, ema_decay;
     std::int64_t step = 0;  // counted from 1
-    int index = 0;          // within the step
+    int index = 0;          // within the step,
+    int of = 1;             // which has so many
+    PaceState pace;         // after the step,
+    bool is_last = false;   // which is the run's last
   };
 
   bool may_start() const;
+  bool waits_for_gradients() const;
+  double ema_decay_at(std::int64_t number) const;
   void start_micro_batch();
   bool finish_micro_batch(FinishedStep& step);
-  void add_losses(const model::TrainingOutputs& outputs);
+  void add_losses(const model::TrainingOutputs& outputs, int micro_batches);
 
   Loader& loader_;
   const std::atomic<bool>& stop_;
   Options options_;
   std::deque<MicroBatch> in_flight_;  // outlives the program, which may be reading from it
   std::unique_ptr<model::TrainingProgram> program_;
-  std::int64_t next_step_;  // the one that is being started, counted from 0
+  Pace pace_;  // of the step that is being started
   int next_micro_ = 0;
   std::uint32_t first_epoch_ = 0;  // of that step
   std::optional<StepSpan> rests_after_;

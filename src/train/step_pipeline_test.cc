@@ -30,7 +30,7 @@ class Pipeline : public testing::Test {
     const model::ModelOptions small{.backbone = model::Backbone::resnet18, .classes = 4};
     auto program = std::make_unique<model::TrainingProgram>(
         device_, small, model::TrainingOptions{.batch = batch, .max_boxes = loader_->max_boxes()},
-        options.accumulation);
+        options.pace.accumulation);
     program->load({.weights = model::initial_weights(small, 1), .slots = {}, .averages = {}});
     return StepPipeline(std::move(program), *loader_, stop_, std::move(options));
   }
@@ -44,7 +44,9 @@ class Pipeline : public testing::Test {
 TEST_F(Pipeline, GivesEveryStepInOrderWithItsRateAndPlace) {
   device_.state.loss = [](int step) { return static_cast<float>(step); };
   StepPipeline pipeline =
-      make({.first = 5, .end = 9, .schedule = {.rate = 1, .warmup = 10, .milestones = {}}});
+      make({.first = 5,
+            .state = {.progress = 5, .adascale = {}},
+            .pace = {.schedule = {.rate = 1, .warmup = 10, .milestones = {}}, .steps = 9}});
   for (int i = 0; i < 4; ++i) {
     const auto step = pipeline.next();
     ASSERT_TRUE(step.has_value());
@@ -67,7 +69,7 @@ TEST_F(Pipeline, AccumulatesMicroBatches) {
   std::vector<int> graphs;
   device_.state.started = [&](int graph, const std::vector<TensorView>&) { graphs.push_back(graph); };
   device_.state.loss = [](int step) { return static_cast<float>(step); };
-  StepPipeline pipeline = make({.end = 2, .accumulation = 3});
+  StepPipeline pipeline = make({.pace = {.steps = 2, .accumulation = 3}});
   const auto first = pipeline.next(), second = pipeline.next();
   ASSERT_TRUE(first && second);
   EXPECT_DOUBLE_EQ(first->report.loss, 1);
@@ -78,7 +80,7 @@ TEST_F(Pipeline, AccumulatesMicroBatches) {
 
 TEST_F(Pipeline, EndsAStepThatWasBegunWhenItIsToStop) {
   device_.state.depth = 1;
-  StepPipeline pipeline = make({.end = 5, .accumulation = 2});
+  StepPipeline pipeline = make({.pace = {.steps = 5, .accumulation = 2}});
   device_.state.started = [&](int, const std::vector<TensorView>&) { stop_ = true; };
   const auto step = pipeline.next();
   ASSERT_TRUE(step.has_value());
@@ -89,7 +91,7 @@ TEST_F(Pipeline, EndsAStepThatWasBegunWhenItIsToStop) {
 
 TEST_F(Pipeline, StartsNothingAfterAStepItRestsAfter) {
   std::vector<StepSpan> asked;
-  StepPipeline pipeline = make({.end = 4, .rests_after = [&](const StepSpan& step) {
+  StepPipeline pipeline = make({.pace = {.steps = 4}, .rests_after = [&](const StepSpan& step) {
                                   asked.push_back(step);
                                   return step.ends_epoch();
                                 }});
@@ -108,7 +110,7 @@ TEST_F(Pipeline, StartsNothingAfterAStepItRestsAfter) {
 
 TEST_F(Pipeline, NamesTheSamplesOfALossThatIsNotFinite) {
   device_.state.loss = [](int step) { return step == 1 ? std::numeric_limits<float>::quiet_NaN() : 1.0f; };
-  StepPipeline pipeline = make({.end = 4});
+  StepPipeline pipeline = make({.pace = {.steps = 4}});
   const auto good = pipeline.next(), bad = pipeline.next();
   ASSERT_TRUE(good && bad);
   EXPECT_TRUE(good->bad_samples.empty());

@@ -26,7 +26,7 @@ class Training {
         loader_(task.dataset, with_reports(loader_options(task, options, state_))),
         pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_, task.stop,
                   with_rests(pipeline_options(options, state_))),
-        speed_(state_.images_per_step, state_.step) {}
+        speed_(images_so_far()) {}
 
   TrainingResult run() {
     catch_up_on_evaluation();
@@ -37,13 +37,17 @@ class Training {
       state_.owed_evaluation = evaluator_.due(*rest);
       write_checkpoint();  // before an evaluation, which takes long
       if (state_.owed_evaluation) evaluate();
+      if (rest->is_last || ended_early_) break;
       pipeline_.resume();
     }
     // A stop within an evaluation leaves the checkpoint before it, which was not meant to be the last.
-    if (state_.step > checkpointer_.last_step() || (task_.stop && !checkpointer_.last_is_for_inference()))
+    const bool ends = task_.stop || ended_early_;
+    if (state_.step > checkpointer_.last_step() || (ends && !checkpointer_.last_is_for_inference()))
       write_checkpoint();
     return {.step = state_.step,
-            .stopped = state_.step < options_.iterations || state_.owed_evaluation.has_value(),
+            .stopped = !(pipeline_.is_over() || ended_early_) || state_.owed_evaluation.has_value(),
+            .lost_patience = ended_early_,
+            .best = state_.best,
             .bad_images = loader_.bad_images()};
   }
 
@@ -86,13 +90,16 @@ class Training {
     state_.step = step.report.step;
     state_.epoch = step.next.epoch;
     state_.sample = step.next.sample;
+    state_.pace = step.pace;
     record_.step(step.report);
     task_.observer.on_step(step.report);
-    if (state_.step % options_.speed_interval != 0 && state_.step != options_.iterations) return;
-    const SpeedReport speed = speed_.report(state_.step, loader_.times().wait);
+    if (state_.step % options_.speed_interval != 0 && !step.is_last) return;
+    const SpeedReport speed = speed_.report(state_.step, images_so_far(), loader_.times().wait);
     record_.speed(speed, loader_.bad_images(), loader_.replaced());
     task_.observer.on_speed(speed);
   }
+
+  std::uint64_t images_so_far() const { return state_.epoch * state_.samples + state_.sample; }
 
   // Each process's losses are of its own images.
   void average(StepReport& report) {
@@ -107,7 +114,7 @@ class Training {
   }
 
   void write_checkpoint() {
-    const bool last = task_.stop || state_.step == options_.iterations;
+    const bool last = task_.stop || pipeline_.is_over() || ended_early_;
     const std::string_view bad =
         checkpointer_.write(state_, pipeline_.program().save(), {.last = last, .hurry = task_.stop});
     if (!bad.empty()) fail_not_finite(bad);
@@ -117,20 +124,41 @@ class Training {
   void evaluate() {
     if (task_.stop) return;
     const std::uint32_t epoch = *state_.owed_evaluation;
-    const TensorMap& weights = inference_.after(state_.step, pipeline_.program().save().weights);
+    const TensorMap& weights = inference_.after(state_.step, pipeline_.program().save());
     if (!not_finite(weights).empty()) fail_not_finite(InferenceWeights::what);
     const auto report = evaluator_.evaluate(
         weights, task_.stop,
         {.on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
          .progress = [this](std::uint64_t done,
                             std::uint64_t of) { task_.observer.on_evaluating(done, of); }});
-    speed_.skip(state_.step, loader_.times().wait);
+    speed_.skip(images_so_far(), loader_.times().wait);
     if (!report) return;
     state_.owed_evaluation.reset();
-    if (!task_.communicator.is_first()) return;
-    record_.evaluation(state_.step, epoch, *report);
-    task_.observer.on_evaluation(state_.step, epoch, *report);
-    checkpointer_.rewrite_state(state_);
+    if (task_.communicator.is_first()) {
+      const bool best = judge(*report, epoch);
+      if (best) checkpointer_.write_best(state_, weights);
+      record_.evaluation(state_.step, epoch, *report);
+      task_.observer.on_evaluation(state_.step, epoch, *report, best);
+      checkpointer_.rewrite_state(state_);
+    }
+    double ends = lost_patience(state_, options_.evaluation) ? 1 : 0;  // rank 0 alone has seen the report
+    task_.communicator.all_reduce({&ends, 1});
+    ended_early_ = ends > 0;
+  }
+
+  // Whether there was no better evaluation before.
+  bool judge(const EvaluationReport& report, std::uint32_t epoch) {
+    const double precision = report.numbers[0];
+    if (state_.best && precision <= state_.best->average_precision) {
+      ++state_.best->evaluations_since;
+      return false;
+    }
+    state_.best = {.average_precision = precision,
+                   .average_precision_50 = report.numbers[1],
+                   .step = state_.step,
+                   .epoch = epoch,
+                   .evaluations_since = 0};
+    return true;
   }
 
   [[noreturn]] void fail_at(const FinishedStep& step) {
@@ -163,9 +191,14 @@ class Training {
   Loader loader_;
   StepPipeline pipeline_;
   SpeedMeter speed_;
+  bool ended_early_ = false;  // patience is lost
 };
 
 }  // namespace
+
+bool lost_patience(const RunState& state, const EvaluationOptions& options) {
+  return options.patience > 0 && state.best && state.best->evaluations_since >= options.patience;
+}
 
 TrainingResult train(const TrainingTask& task, TrainingStart start, const TrainerOptions& options) {
   return Training(task, std::move(start), options).run();

@@ -13,8 +13,8 @@
 #include "model/state.h"
 #include "train/checkpointer.h"
 #include "train/evaluator.h"
+#include "train/pace.h"
 #include "train/run_state.h"
-#include "train/schedule.h"
 #include "train/speed_meter.h"
 #include "train/step_pipeline.h"
 
@@ -40,7 +40,10 @@ struct StepOptions {
 };
 
 struct EvaluationOptions {
-  std::vector<int> epochs;  // counted from 0: evaluated when they are over
+  // Counted from 0: evaluated when they are over. Nothing: by the clock (evaluation_schedule.h).
+  std::optional<std::vector<int>> epochs;
+  std::int64_t batch = 0;  // images of a replica; 0: the step's
+  int patience = 0;        // evaluations in a row without a new best that end the run; 0: none do
   // Training images over which batch-norm statistics are re-estimated for evaluations and for the last
   // checkpoint (batch_norm_statistics.h); 0: the running averages stay.
   std::int64_t batch_norm_images = 64;
@@ -50,8 +53,9 @@ struct TrainerOptions {
   TrainingDataOptions data;
   StepOptions step;
   model::OptimizerOptions optimizer;
-  Schedule schedule;            // steps_per_epoch is filled in
-  std::int64_t iterations = 0;  // steps in all, those before a resume included
+  // Its schedule's steps_per_epoch, and how micro-batches are made up, are filled in.
+  PaceOptions pace;
+  double ema_decay = 0;  // of the average of weights that is evaluated and kept; 0: none
   EvaluationOptions evaluation;
   CheckpointOptions checkpoints;
   std::int64_t speed_interval = 20;  // steps between two reports on speed
@@ -73,7 +77,9 @@ class TrainObserver {
   virtual void on_bad_image(const BadImage&) {}
   virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path& /*folder*/) {}
   virtual void on_evaluating(std::uint64_t /*done*/, std::uint64_t /*of*/) {}  // images
-  virtual void on_evaluation(std::int64_t /*step*/, std::uint32_t /*epoch*/, const EvaluationReport&) {}
+  // `best`: whether there was no better one before.
+  virtual void on_evaluation(std::int64_t /*step*/, std::uint32_t /*epoch*/, const EvaluationReport&,
+                             bool /*best*/) {}
 };
 
 // What a run works with and outlives it.
@@ -89,10 +95,16 @@ struct TrainingTask {
 struct TrainingResult {
   std::int64_t step = 0;  // steps done
   bool stopped = false;   // on request: before the last one, or its evaluation
+  bool lost_patience = false;
+  std::optional<RunState::Best> best;
   std::size_t bad_images = 0;
 };
 
-// Trains until options.iterations or until task.stop is set; both end with a checkpoint. Throws Error when
+// Whether a run of this state has had as many evaluations without a new best as it has patience for.
+bool lost_patience(const RunState& state, const EvaluationOptions& options);
+
+// Trains until options.pace says that the run is over, patience is lost or task.stop is set; all end with a
+// checkpoint. Throws Error when
 // the loss is not finite, naming the step, its images and the last good checkpoint.
 TrainingResult train(const TrainingTask& task, TrainingStart start, const TrainerOptions& options);
 

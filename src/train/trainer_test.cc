@@ -24,8 +24,8 @@ class Trainer : public testing::Test, public TrainObserver {
     dataset_.samples.resize(10);  // of which the fifth step of two ends an epoch
     validation_.dataset.samples.resize(4);
     options_.step.batch = 2;
-    options_.iterations = 8;
-    options_.evaluation = {.epochs = {0}, .batch_norm_images = 0};
+    options_.pace.steps = 8;
+    options_.evaluation = {.epochs = std::vector{0}, .batch_norm_images = 0};
     options_.checkpoints = {.run = folder_.path() / "run", .interval = 3, .keep = 0};
   }
 
@@ -48,7 +48,7 @@ class Trainer : public testing::Test, public TrainObserver {
   void on_checkpoint(std::int64_t step, const std::filesystem::path&) override {
     checkpoints_.push_back(step);
   }
-  void on_evaluation(std::int64_t step, std::uint32_t, const EvaluationReport&) override {
+  void on_evaluation(std::int64_t step, std::uint32_t, const EvaluationReport&, bool) override {
     evaluations_.push_back(step);
   }
   void on_evaluating(std::uint64_t, std::uint64_t) override {
@@ -106,8 +106,37 @@ TEST_F(Trainer, ACheckpointThatDoesNotTellIsJudgedByTheLog) {
   EXPECT_EQ(evaluations_, std::vector<std::int64_t>{5});
 }
 
+// Nothing is learnt: the first evaluation stays the best.
+TEST_F(Trainer, KeepsTheBestAndEndsWhenPatienceIsLost) {
+  options_.evaluation = {.epochs = std::vector{0, 1, 2, 3}, .patience = 2, .batch_norm_images = 0};
+  options_.checkpoints.keep = 1;
+  options_.pace.steps = 30;
+  const TrainingResult result = begin();
+  EXPECT_EQ(evaluations_, (std::vector<std::int64_t>{5, 10, 15}));
+  EXPECT_TRUE(result.lost_patience);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.step, 15);
+  ASSERT_TRUE(result.best.has_value());
+  EXPECT_EQ(result.best->step, 5);
+  const RunState best =
+      parse_run_state(read_checkpoint_state(options_.checkpoints.run / best_folder), "best");
+  EXPECT_EQ(best.step, 5);
+  const RunState last = saved_state(15);
+  ASSERT_TRUE(last.best.has_value());
+  EXPECT_EQ(last.best->evaluations_since, 2);
+  EXPECT_TRUE(lost_patience(last, options_.evaluation));
+}
+
+TEST_F(Trainer, ByTheClockEvaluatesAfterTheFirstEpochAndAtTheEnd) {
+  options_.evaluation = {.epochs = std::nullopt, .batch_norm_images = 0};
+  options_.pace.steps = 7;
+  begin();
+  EXPECT_EQ(evaluations_, (std::vector<std::int64_t>{5, 7}));
+  EXPECT_EQ(saved_state(7).owed_evaluation, std::nullopt);
+}
+
 TEST_F(Trainer, TheLastCheckpointSavesTheProgramOnce) {
-  options_.iterations = 1;
+  options_.pace.steps = 1;
   begin();
   EXPECT_EQ(checkpoints_, std::vector<std::int64_t>{1});
   EXPECT_EQ(device_.state.saves, 1);

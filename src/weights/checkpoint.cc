@@ -63,12 +63,16 @@ fs::path write_checkpoint(const fs::path& run, std::int64_t step, const Checkpoi
   make_folders(folder);
   remove_leftovers(folder);
   const fs::path path = folder / fmt::format("{}{:06}", step_prefix, step);
+  write_checkpoint_folder(path, checkpoint);
+  return path;
+}
+
+void write_checkpoint_folder(const fs::path& path, const Checkpoint& checkpoint) {
   AtomicDirectory directory(path);
   write_safetensors(directory.staging() / model_file, checkpoint.model);
   write_safetensors(directory.staging() / optimizer_file, checkpoint.optimizer);
   write_file_atomically(directory.staging() / state_file, checkpoint.state_json);
   directory.commit();
-  return path;
 }
 
 std::vector<CheckpointEntry> list_checkpoints(const fs::path& run) {

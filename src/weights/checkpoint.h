@@ -21,6 +21,9 @@ struct Checkpoint {
   std::string state_json;  // where the run stands; not looked at here
 };
 
+// Writes such a folder at any path, under a temporary name and renamed; one that exists is replaced.
+void write_checkpoint_folder(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
 struct CheckpointEntry {
   std::int64_t step;
   std::filesystem::path path;

@@ -1,0 +1,30 @@
+// Sets of training options that belong together, for those that the user leaves open.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/config_file.h"
+
+namespace ssd::cli {
+
+struct PresetSetting {
+  Setting setting;
+  std::string reason;  // for people, a few words
+};
+
+struct Preset {
+  std::string name;    // reference, best or quick
+  std::string reason;  // where "auto" chose it
+  std::vector<PresetSetting> settings;
+};
+
+// The names that preset_for() knows.
+inline const std::vector<std::string> preset_names{"auto", "reference", "best", "quick"};
+
+// The preset for a training set of so many images. "auto" is the reference's for sets of COCO's size, and
+// quick for smaller ones.
+Preset preset_for(const std::string& name, std::int64_t images);
+
+}  // namespace ssd::cli
