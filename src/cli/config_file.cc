@@ -122,8 +122,7 @@ std::string resolved_config(const CLI::App& command, std::span<const char* const
       if (option->count() > 0) json[name.substr(2)] = true;
       continue;
     }
-    const std::vector<std::string> values =
-        option->count() > 0 ? option->results() : default_values(*option);
+    const std::vector<std::string> values = option->count() > 0 ? option->results() : default_values(*option);
     if (values.empty()) continue;
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const std::string& value : values) list.push_back(json_of(*option, value));

@@ -62,6 +62,11 @@ struct Outcome {
   std::size_t undrawn = 0;  // detected on, but could not be drawn
 };
 
+void say_if_shortened(const std::string& image, const fs::path& drawing, Progress& progress) {
+  if (drawing.stem().string().size() < fs::path(image).stem().string().size())
+    progress.say(fmt::format("{}: its name is too long for a drawing, which is {}", image, drawing.string()));
+}
+
 Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vector<std::string>& files,
                const Options& options) {
   Outcome outcome;
@@ -78,7 +83,7 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
        .on_image =
            [&](DetectedImage image) {
              try {
-               if (!options.no_drawings) drawings.draw(image);
+               if (!options.no_drawings) say_if_shortened(image.file, drawings.draw(image), progress);
              } catch (const Error& error) {
                ++outcome.undrawn;
                say(image.file, error.what());

@@ -14,11 +14,11 @@ namespace ssd::cli {
 
 struct OptimisationOptions {
   int epochs = 65;
-  std::int64_t iterations = 0;      // 0: as many as the epochs have
-  double learning_rate = 0;         // of a step as it is; 0: rate_per_32 says
-  double rate_per_32 = 0;           // for every 32 images of a step; 0: the optimizer's own
-  std::string lr_rule = "linear";   // how the rate grows with a step's images
-  std::string batch_trace;          // file; empty: all steps are alike
+  std::int64_t iterations = 0;     // 0: as many as the epochs have
+  double learning_rate = 0;        // of a step as it is; 0: rate_per_32 says
+  double rate_per_32 = 0;          // for every 32 images of a step; 0: the optimizer's own
+  std::string lr_rule = "linear";  // how the rate grows with a step's images
+  std::string batch_trace;         // file; empty: all steps are alike
   std::string schedule = "multistep";
   double warmup = 0, warmup_epochs = 0;
   std::vector<double> multistep{43, 54};
@@ -33,7 +33,7 @@ std::vector<InertOptions> inert_optimisation_options(const CLI::App& command,
                                                      const TrainerOptions& trainer);
 
 struct TrainingSize {
-  std::int64_t samples = 0;         // of an epoch
+  std::int64_t samples = 0;  // of an epoch
   std::int64_t images_per_step = 0;
   int replicas = 1;
 };

@@ -33,7 +33,7 @@ void write_text(const std::string& path, const std::string& text) {
   if (path == "-" || path == "/dev/stdout")
     std::fwrite(text.data(), 1, text.size(), stdout);
   else
-    write_file_atomically(path, text);
+    write_output(path, text);
 }
 
 void require_writable(const std::string& path) {

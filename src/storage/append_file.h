@@ -6,9 +6,9 @@
 
 namespace ssd {
 
-// Opened for appending and made if it is missing. A link, a pipe or a device of that name is refused: it would
-// have what it leads to written to. Every piece is written at once, so that what a killed program added stays
-// readable. All functions throw Error with the file's name and the system's reason.
+// Opened for appending and made if it is missing. A link, a pipe or a device of that name is refused: it
+// would have what it leads to written to. Every piece is written at once, so that what a killed program added
+// stays readable. All functions throw Error with the file's name and the system's reason.
 class AppendFile {
  public:
   explicit AppendFile(std::filesystem::path path);

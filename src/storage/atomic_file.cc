@@ -143,7 +143,6 @@ void copy_file_atomically(const fs::path& from, const fs::path& to) {
   struct stat status {};
   if (source.number < 0 || ::fstat(source.number, &status) != 0) fail(from, "open", errno);
   if (!S_ISREG(status.st_mode)) throw Error("{}: this is no regular file", from.string());
-  remove_leftovers_of(to);
   AtomicFile file(to);
   std::vector<std::byte> buffer(std::size_t{1} << 20);
   while (true) {
@@ -152,7 +151,7 @@ void copy_file_atomically(const fs::path& from, const fs::path& to) {
     if (got == 0) break;
     if (got > 0) file.write(std::span(buffer).first(static_cast<std::size_t>(got)));
   }
-  file.commit();
+  file.commit_unsynced();
 }
 
 AtomicDirectory::AtomicDirectory(fs::path path) : path_(without_trailing_slash(std::move(path))) {

@@ -9,8 +9,8 @@
 namespace ssd {
 
 // A file written under a temporary name beside its own (temporary_name.h) and renamed when complete: a reader
-// sees the old content or the new, never a part. A link of that name is replaced, not what it leads to, so that
-// nobody who may plant one can have another file overwritten. What is not committed is removed by the
+// sees the old content or the new, never a part. A link of that name is replaced, not what it leads to, so
+// that nobody who may plant one can have another file overwritten. What is not committed is removed by the
 // destructor, what a killed writer left by the next one that calls remove_leftovers_of(). All functions throw
 // Error with the file's name and the system's reason; a folder, pipe or device of that name is refused.
 class AtomicFile {
@@ -26,8 +26,8 @@ class AtomicFile {
   // Brings the content to the disk (fsync of the file), renames it and brings the name to the disk (fsync of
   // the folder). At most once.
   void commit();
-  // The same without waiting for the disk: whole for every reader, but a power cut may take it. For files that
-  // are many and can be made again.
+  // The same without waiting for the disk: whole for every reader, but a power cut may take it. For files
+  // that are many and can be made again.
   void commit_unsynced();
 
  private:
@@ -45,7 +45,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 // /dev and /proc, as /dev/stdout) is written to directly.
 void write_output(const std::filesystem::path& path, std::string_view content);
 
-// Copies a regular file's content that way, waiting for the disk.
+// Copies a regular file's content that way, without waiting for the disk.
 void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // A folder filled under a temporary name and renamed when complete. A folder that already

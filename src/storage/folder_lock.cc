@@ -41,8 +41,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   const std::string path = folder / "lock";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   struct stat status {};
-  if (descriptor_ < 0 ? errno == ELOOP
-                      : ::fstat(descriptor_, &status) == 0 && !S_ISREG(status.st_mode)) {
+  if (descriptor_ < 0 ? errno == ELOOP : ::fstat(descriptor_, &status) == 0 && !S_ISREG(status.st_mode)) {
     if (descriptor_ >= 0) ::close(descriptor_);
     throw Error("{}: got a link, a pipe or a device, expected a file; remove it or choose another folder",
                 path);

@@ -116,8 +116,7 @@ bool is_temporary_name(std::string_view name) {
 TemporaryFile create_temporary(const fs::path& path) {
   while (true) {
     TemporaryFile file{.path = temporary_name(path)};
-    file.descriptor =
-        ::open(file.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    file.descriptor = ::open(file.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (file.descriptor >= 0) {
       // A file system without locks is taken as it is: such leftovers stay.
       while (::flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EINTR) {

@@ -1,5 +1,5 @@
-// Names that files and folders have until they are complete: '.NAME.tmp-PID-RANDOM', hidden and beside NAME, so
-// that the rename stays in one file system. Nobody can guess one and put a link in its place beforehand.
+// Names that files and folders have until they are complete: '.NAME.tmp-PID-RANDOM', hidden and beside NAME,
+// so that the rename stays in one file system. Nobody can guess one and put a link in its place beforehand.
 #pragma once
 
 #include <cstddef>

@@ -23,7 +23,7 @@ TEST(EvaluationSchedule, OfAListIsDueAfterTheLastOfTheEpochsThatAStepEnds) {
 TEST(EvaluationSchedule, ByTheClockTakesATenthOfTheTime) {
   EvaluationSchedule schedule(std::nullopt, start);
   EXPECT_EQ(schedule.due({1, 0, 0}, start + seconds(500)), std::nullopt);  // within an epoch
-  EXPECT_EQ(schedule.due(end_of(0), start + seconds(20)), 0u);            // what it costs is not known yet
+  EXPECT_EQ(schedule.due(end_of(0), start + seconds(20)), 0u);             // what it costs is not known yet
   schedule.evaluated(start + seconds(20), start + seconds(30));
   EXPECT_EQ(schedule.due(end_of(1), start + seconds(119)), std::nullopt);
   EXPECT_EQ(schedule.due(end_of(2), start + seconds(120)), 2u);

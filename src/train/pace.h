@@ -31,9 +31,9 @@ struct PaceState {
 };
 
 struct PaceOptions {
-  Schedule schedule;        // of progress; schedule.rate is of a step of base_images
-  double end = 0;           // progress at which the run is over; 0: none but `steps`
-  std::int64_t steps = 0;   // at which the run is over at the latest
+  Schedule schedule;       // of progress; schedule.rate is of a step of base_images
+  double end = 0;          // progress at which the run is over; 0: none but `steps`
+  std::int64_t steps = 0;  // at which the run is over at the latest
   RateRule rule = RateRule::fixed;
   std::int64_t base_images = 32;
   std::int64_t micro_images = 32;  // of a micro-batch on all devices

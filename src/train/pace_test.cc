@@ -75,8 +75,8 @@ TEST(AdaScale, EqualsASecondImplementationAndStaysBetweenOneAndTheGradients) {
   }
 }
 
-// 50 elements of mean 0.2 and deviation 0.6: m = 50 * 0.04 = 2, v = 50 * 0.36 = 18; of eight gradients the gain
-// is (18 + 2) / (18 / 8 + 2) = 4.70588.
+// 50 elements of mean 0.2 and deviation 0.6: m = 50 * 0.04 = 2, v = 50 * 0.36 = 18; of eight gradients the
+// gain is (18 + 2) / (18 / 8 + 2) = 4.70588.
 TEST(AdaScale, FindsTheGainOfAKnownVariance) {
   std::mt19937 random(11);
   AdaScale adascale;
@@ -164,11 +164,14 @@ TEST(Pace, WithAdaScaleAdvancesByTheGain) {
 
 TEST(BatchTrace, RefusesWhatMakesNoSense) {
   EXPECT_EQ(parse_batch_trace("0, 32\r\n\n# twice as many\n5,64\n7,64\n", "t", 32).to_text(), "32 x 5, 64");
-  const std::pair<const char*, const char*> bad[] = {
-      {"", "t: got no entry"},          {"1,32\n", "t:1: got step 1, expected 0"},
-      {"0,32\n0,64\n", "t:2: got step 0"}, {"0,33\n", "t:1: got a batch of 33"},
-      {"0,32\nx,y\n", "t:2: expected"},  {"0,0\n", "t:1: got a batch of 0"},
-      {"0,-32\n", "t:1: got a batch of -32"}, {"0,32,1\n", "t:1: expected"}};
+  const std::pair<const char*, const char*> bad[] = {{"", "t: got no entry"},
+                                                     {"1,32\n", "t:1: got step 1, expected 0"},
+                                                     {"0,32\n0,64\n", "t:2: got step 0"},
+                                                     {"0,33\n", "t:1: got a batch of 33"},
+                                                     {"0,32\nx,y\n", "t:2: expected"},
+                                                     {"0,0\n", "t:1: got a batch of 0"},
+                                                     {"0,-32\n", "t:1: got a batch of -32"},
+                                                     {"0,32,1\n", "t:1: expected"}};
   for (const auto& [text, message] : bad) {
     try {
       parse_batch_trace(text, "t", 32);

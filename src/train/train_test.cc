@@ -12,7 +12,6 @@
 #include "model/state.h"
 #include "testing/temporary_folder.h"
 #include "train/batch_norm_statistics.h"
-#include "train/run_log.h"
 #include "train/run_state.h"
 #include "train/schedule.h"
 #include "train/start.h"
@@ -77,25 +76,6 @@ TEST(RunState, OtherTextIsAnErrorThatNamesTheFile) {
       EXPECT_FALSE(std::string(error.what()).empty());
     }
   }
-}
-
-TEST(RunLog, DropsLinesOfStepsThatWillBeDoneAgain) {
-  const TemporaryFolder folder;
-  const std::filesystem::path run = folder.path() / "run";
-  {
-    RunLog log(run, 0);
-    for (const char* line :
-         {R"({"event":"step","step":1})", R"({"event":"step","step":2})", R"({"event":"step","step":3})"})
-      log.write(line);
-  }
-  std::ofstream(run / "log.jsonl", std::ios::app) << R"({"event":"st)";  // cut short by a kill
-  RunLog(run, 2).write(R"({"event":"step","step":3,"again":true})");
-  std::ifstream stream(run / "log.jsonl");
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  ASSERT_EQ(lines.size(), 3u);
-  EXPECT_EQ(lines[1], R"({"event":"step","step":2})");
-  EXPECT_EQ(lines[2], R"({"event":"step","step":3,"again":true})");
 }
 
 TEST(FormulaWeights, AreUniformAndDependOnTheName) {

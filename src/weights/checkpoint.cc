@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "storage/atomic_file.h"
 #include "storage/mapped_file.h"
+#include "storage/temporary_name.h"
 #include "weights/safetensors.h"
 
 namespace ssd {
@@ -48,11 +49,14 @@ void make_folders(const fs::path& path) {
   if (code) throw Error("{}: cannot create the folder: {}; check the path", path.string(), code.message());
 }
 
-void remove_leftovers(const fs::path& folder) {
+// Of writers and prunings of the names that begin like this; a run has one writer.
+void remove_leftovers(const fs::path& folder, const std::string& name) {
   std::vector<fs::path> leftovers;
   std::error_code ignored;  // not to be able to clean is no reason not to write
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string found = entry.path().filename().string();
+    if (found.starts_with("." + name) && is_temporary_name(found)) leftovers.push_back(entry.path());
+  }
   for (const fs::path& leftover : leftovers) fs::remove_all(leftover, ignored);
 }
 
@@ -61,13 +65,14 @@ void remove_leftovers(const fs::path& folder) {
 fs::path write_checkpoint(const fs::path& run, std::int64_t step, const Checkpoint& checkpoint) {
   const fs::path folder = run / checkpoints_folder;
   make_folders(folder);
-  remove_leftovers(folder);
+  remove_leftovers(folder, std::string(step_prefix));
   const fs::path path = folder / fmt::format("{}{:06}", step_prefix, step);
   write_checkpoint_folder(path, checkpoint);
   return path;
 }
 
 void write_checkpoint_folder(const fs::path& path, const Checkpoint& checkpoint) {
+  remove_leftovers(folder_of(path), path.filename().string() + ".");
   AtomicDirectory directory(path);
   write_safetensors(directory.staging() / model_file, checkpoint.model);
   write_safetensors(directory.staging() / optimizer_file, checkpoint.optimizer);
@@ -110,8 +115,15 @@ std::string read_checkpoint_state(const fs::path& directory) {
 
 void prune_checkpoints(const fs::path& run, std::size_t keep) {
   const std::vector<CheckpointEntry> found = list_checkpoints(run);
-  for (std::size_t i = 0; i + std::max<std::size_t>(keep, 1) < found.size(); ++i)
-    remove_directory_atomically(found[i].path);
+  std::optional<Error> failure;
+  for (std::size_t i = 0; i + std::max<std::size_t>(keep, 1) < found.size(); ++i) {
+    try {
+      remove_directory_atomically(found[i].path);
+    } catch (const Error& error) {
+      if (!failure) failure = error;
+    }
+  }
+  if (failure) throw Error(*failure);
 }
 
 }  // namespace ssd

@@ -44,7 +44,8 @@ Checkpoint read_checkpoint(const std::filesystem::path& directory);
 void write_checkpoint_state(const std::filesystem::path& directory, const std::string& state_json);
 std::string read_checkpoint_state(const std::filesystem::path& directory);
 
-// Removes all but the `keep` (>= 1) latest checkpoints.
+// Removes all but the `keep` (>= 1) latest checkpoints. Throws Error for the first that cannot be removed,
+// after trying all.
 void prune_checkpoints(const std::filesystem::path& run, std::size_t keep);
 
 }  // namespace ssd
