@@ -117,11 +117,11 @@ void run(const Options& options, Session& session) {
            .score = options.score, .iou = options.iou, .total = static_cast<std::size_t>(options.top)}});
   predictor.load(model.weights);
   const Outcome outcome = detect(predictor, model, files, options);
-  write_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images) + "\n");
-  fmt::print("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);
-  if (outcome.unread > 0) fmt::print("{} images could not be read\n", outcome.unread);
+  write_json_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images));
+  put("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);
+  if (outcome.unread > 0) put("{} images could not be read\n", outcome.unread);
   if (outcome.undrawn > 0)
-    fmt::print("{} images could not be drawn; their detections are in detections.json\n", outcome.undrawn);
+    put("{} images could not be drawn; their detections are in detections.json\n", outcome.undrawn);
   session.exit_code = outcome.unread + outcome.undrawn == 0 ? 0 : 1;
 }
 

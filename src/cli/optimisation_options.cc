@@ -27,7 +27,8 @@ void add_length_options(CLI::App& command, OptimisationOptions& options, Trainer
   command.add_option("-b,--batch-size,--bs", trainer.step.batch, "Images of a batch on each device")
       ->check(batch_size())
       ->capture_default_str();
-  command.add_option("--accumulation", trainer.step.accumulation, "Batches whose gradients make one step")
+  command
+      .add_option("--accumulation", trainer.step.accumulation, "Batches whose gradients make one step")
       ->check(count_up_to(65536))
       ->capture_default_str();
   command
@@ -139,10 +140,12 @@ std::vector<InertOptions> inert_optimisation_options(const CLI::App& command,
     inert.push_back({"--learning-rate", {"--learning-rate-per-32", "--lr-rule"}});
   if (options.iterations > 0 && options.schedule == "cosine")
     inert.push_back({"--iterations and --schedule cosine", {"--epochs"}});
-  if (!options.batch_trace.empty()) inert.push_back({"--batch-trace", {"--learning-rate", "--accumulation"}});
+  if (!options.batch_trace.empty())
+    inert.push_back({"--batch-trace", {"--learning-rate", "--accumulation"}});
   if (options.warmup_epochs > 0) inert.push_back({"--warmup-epochs", {"--warmup"}});
   if (options.schedule == "cosine") inert.push_back({"--schedule cosine", {"--multistep"}});
-  if (options.lr_rule == "adascale") inert.push_back({"--lr-rule adascale", {"--warmup", "--warmup-epochs"}});
+  if (options.lr_rule == "adascale")
+    inert.push_back({"--lr-rule adascale", {"--warmup", "--warmup-epochs"}});
   return inert;
 }
 
@@ -150,8 +153,9 @@ void complete_pace(const OptimisationOptions& options, const TrainingSize& size,
   if (size.images_per_step > most_images_per_step)
     throw UsageError("--batch-size, --accumulation: got {} images a step, expected at most {}",
                      size.images_per_step, most_images_per_step);
-  const double per_32 = options.rate_per_32 > 0 ? options.rate_per_32
-                                                : model::optimizer_named(trainer.optimizer.name).rate_per_32;
+  const double per_32 = options.rate_per_32 > 0
+                            ? options.rate_per_32
+                            : model::optimizer_named(trainer.optimizer.name).rate_per_32;
   PaceOptions& pace = trainer.pace;
   const std::int64_t micro = size.images_per_step / trainer.step.accumulation;
   if (!options.batch_trace.empty()) pace.trace = read_batch_trace(options.batch_trace, micro);

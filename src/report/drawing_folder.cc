@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/one_line.h"
 #include "report/draw.h"
 #include "storage/temporary_name.h"
 
@@ -46,7 +47,8 @@ std::filesystem::path DrawingFolder::draw(const DetectedImage& image) {
   std::vector<DrawnBox> boxes;
   for (const DetectedObject& object : image.objects)
     boxes.push_back({object.left, object.top, object.right, object.bottom,
-                     fmt::format("{} {:.2f}", object.category.name, object.score), object.label - 1});
+                     fmt::format("{} {:.2f}", one_line(object.category.name, 80), object.score),
+                     object.label - 1});
   const std::filesystem::path path = path_for(image.file);
   draw_boxes(path, {image.pixels.width, image.pixels.height, image.pixels.rgb}, boxes);
   return path;

@@ -34,8 +34,8 @@ std::ptrdiff_t entries_in(const fs::path& folder) {
 TEST(TemporaryName, IsToldFromNamesOfUsers) {
   EXPECT_TRUE(is_temporary_name(".step-000010.tmp-12-0"));
   EXPECT_TRUE(is_temporary_name(temporary_name("a/b").filename().string()));
-  for (const char* name : {"step-000010", ".hidden", "a.tmp-1-0", ".a.tmp-", ".a.tmp-x", ".a.tmp-1-", ".tmp-1-0",
-                           ".a.tmp-12", ".a.tmp-1-xyz", ""})
+  for (const char* name : {"step-000010", ".hidden", "a.tmp-1-0", ".a.tmp-", ".a.tmp-x", ".a.tmp-1-",
+                           ".tmp-1-0", ".a.tmp-12", ".a.tmp-1-xyz", ""})
     EXPECT_FALSE(is_temporary_name(name)) << name;
 }
 

@@ -88,7 +88,13 @@ TEST(Checkpointer, RewritesTheStateAlone) {
   const TemporaryFolder folder;
   NoInference none;
   Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
-  RunState run{.model = {.classes = 1}, .step = 4, .owed_evaluation = 2};
+  RunState run{.model = {.classes = 2},
+               .categories = {{1, "cell"}},
+               .step = 4,
+               .epoch = 3,
+               .images_per_step = 6,
+               .samples = 8,
+               .owed_evaluation = 2};
   checkpointer.write(run, weights_of(1), {});
   run.owed_evaluation.reset();
   checkpointer.rewrite_state(run);

@@ -38,11 +38,22 @@ TEST(RunLog, DropsLinesOfStepsThatWillBeDoneAgain) {
 TEST(RunLog, DropsAndCountsLinesThatNoRunHasWritten) {
   const TemporaryFolder folder;
   const std::filesystem::path log = folder.path() / "log.jsonl";
-  std::ofstream(log) << R"({"event":"step","step":1})" "\n" R"({"event":"step","step":"x"})" "\n"
-                        R"({"event":"step","step":-1})" "\n" R"({"event":"step","step":1e308})" "\n"
-                        R"({"event":7,"step":1})" "\n" "[1]\nnull\n\n" R"({"step":1})" "\n"
+  std::ofstream(log) << R"({"event":"step","step":1})"
+                        "\n"
+                        R"({"event":"step","step":"x"})"
+                        "\n"
+                        R"({"event":"step","step":-1})"
+                        "\n"
+                        R"({"event":"step","step":1e308})"
+                        "\n"
+                        R"({"event":7,"step":1})"
+                        "\n"
+                        "[1]\nnull\n\n"
+                        R"({"step":1})"
+                        "\n"
                      << std::string(std::size_t{17} << 20, '[') << "\n"
-                     << R"({"event":"evaluation","step":2})" "\n";
+                     << R"({"event":"evaluation","step":2})"
+                        "\n";
   std::string warning;
   {
     RunRecord record(folder.path(), 2, [&](const std::string& line) { warning = line; });
@@ -51,7 +62,10 @@ TEST(RunLog, DropsAndCountsLinesThatNoRunHasWritten) {
   EXPECT_NE(warning.find("log.jsonl: 9 lines"), std::string::npos) << warning;
   std::ifstream stream(log);
   std::string all{std::istreambuf_iterator<char>(stream), {}};
-  EXPECT_EQ(all, R"({"event":"step","step":1})" "\n" R"({"event":"evaluation","step":2})" "\n");
+  EXPECT_EQ(all, R"({"event":"step","step":1})"
+                 "\n"
+                 R"({"event":"evaluation","step":2})"
+                 "\n");
 }
 
 TEST(RunLog, RefusesALinkAndLeavesOtherNamesOfAFileAsTheyAre) {

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/one_line.h"
+
 namespace ssd {
 
 RunRecord::RunRecord(const std::filesystem::path& run, std::int64_t step, Warn warn)
@@ -67,7 +69,8 @@ void RunRecord::not_finite(std::int64_t step, const std::string& files) {
 void RunRecord::write(const nlohmann::ordered_json& object) {
   // File names may hold any bytes.
   if (!log_) return;
-  const std::string line = object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const std::string line =
+      visible_json(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   try {
     log_->write(line);
   } catch (const Error& error) {
