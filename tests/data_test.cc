@@ -193,7 +193,7 @@ TEST(DataCache, StoppedLeavesNoPartOfAFile) {
   const TemporaryFolder folder;
   RunningProgram program({"data", "cache", "--data", sample_data(), "--encoding", "jpeg", "--quality", "95",
                           "--threads", "1", "--out", folder / "train.cache"});
-  wait_for_file(folder / "train.cache.partial", program);
+  wait_for_entry(folder.path(), program);
   program.send(SIGTERM);
   const Outcome outcome = program.wait();
   EXPECT_EQ(outcome.exit_status, 1) << outcome.out << outcome.err;

@@ -163,6 +163,14 @@ void wait_for_file(const std::filesystem::path& file, RunningProgram& program) {
   FAIL() << file << " did not appear: " << program.wait().err;
 }
 
+void wait_for_entry(const std::filesystem::path& folder, RunningProgram& program) {
+  for (int tenths = 0; tenths < 600 && program.running(); ++tenths) {
+    if (!std::filesystem::is_empty(folder)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  FAIL() << folder << " stayed empty: " << program.wait().err;
+}
+
 void make_small_data(const std::filesystem::path& folder, int count) {
   namespace fs = std::filesystem;
   fs::create_directories(folder / "annotations");

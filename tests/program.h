@@ -73,6 +73,8 @@ std::filesystem::path checkpoint(const std::string& run, const std::string& step
 std::string lines_of(const std::string& run, const std::string& event);
 // Waits until a checkpoint folder or log shows that steps are being done.
 void wait_for_file(const std::filesystem::path& file, RunningProgram& program);
+// Waits until anything lies in a folder.
+void wait_for_entry(const std::filesystem::path& folder, RunningProgram& program);
 
 // A COCO folder of the first images of each of the sample data's splits.
 void make_small_data(const std::filesystem::path& folder, int count);

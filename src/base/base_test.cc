@@ -165,7 +165,23 @@ TEST(OneLine, LeavesNothingThatSteersATerminal) {
   EXPECT_EQ(printable("a\nb\x1b[2J\x7f"), "a\\x0ab\\x1b[2J\\x7f");
   EXPECT_EQ(printable("caf\u00e9 \u009b2J"), "caf\u00e9 \\x9b2J");
   EXPECT_EQ(printable(std::string(500, 'a')), std::string(500, 'a'));
-  EXPECT_EQ(one_line(std::string(401, 'a')), std::string(400, 'a') + "...");
+  EXPECT_EQ(printable("\u202eabc\u2066\u2029\u061c\u200f"), "\\u202eabc\\u2066\\u2029\\u061c\\u200f");
+  EXPECT_EQ(printable("\xff\xc3(\xe2\x80"), "\\xff\\xc3(\\xe2\\x80") << "no UTF-8";
+  EXPECT_EQ(printable("\u65e5\U0001f600"), "\u65e5\U0001f600");
+}
+
+TEST(OneLine, LeavesOutTheMiddleOfLongText) {
+  EXPECT_EQ(one_line("short\n"), "short\\x0a");
+  EXPECT_EQ(one_line(std::string(longest_line, 'a')), std::string(longest_line, 'a'));
+  EXPECT_EQ(one_line(std::string(1000000, 'a'), 10), "aaaaa[... 999990 bytes left out ...]aaaaa");
+  std::string umlauts;  // two bytes each, so that both cuts fall into one
+  for (int i = 0; i < 10; ++i) umlauts += "\u00e4";
+  EXPECT_EQ(one_line(umlauts, 6), "\u00e4[... 14 bytes left out ...]\u00e4\u00e4");
+}
+
+TEST(OneLine, MakesControlsInJsonVisibleAndKeepsItsMeaning) {
+  EXPECT_EQ(visible_json("{\n \"a\": \"\x7f\u009b\u202e\u00e9\"}"),
+            "{\n \"a\": \"\\u007f\\u009b\\u202e\u00e9\"}");
 }
 
 }  // namespace

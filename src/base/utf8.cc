@@ -43,6 +43,16 @@ std::size_t first_invalid_utf8(std::string_view text) {
   return text.size();
 }
 
+Utf8Character first_character(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  const std::size_t length = sequence_length(first);
+  if (length == 0 || length > text.size() || !is_sequence(text.substr(0, length))) return {};
+  char32_t number = length == 1 ? first : first & (0x7fu >> length);
+  for (std::size_t i = 1; i < length; ++i)
+    number = number << 6u | (static_cast<unsigned char>(text[i]) & 0x3fu);
+  return {true, length, number};
+}
+
 std::string to_utf8(std::string_view text) {
   if (first_invalid_utf8(text) == text.size()) return std::string(text);
   std::string out;

@@ -57,8 +57,8 @@ void add_bench_data(CLI::App& bench) {
                                                           : DataBenchOptions::Output::compact;
     require_writable(options->json);
     const DataBenchResult result = bench_data(options->bench);
-    tell("{}", result.to_text());
-    write_text(options->json.empty() ? "-" : options->json, result.to_json() + "\n");
+    tell_text(result.to_text());
+    write_json_text(options->json.empty() ? "-" : options->json, result.to_json());
   });
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <set>
 
 namespace ssd::cli {
 
 // What a command leaves with: 0 done, 1 failed or problems found.
 struct Session {
   int exit_code = 0;
+  std::set<const CLI::App*> ends_itself = {};  // commands that watch_stop_signals()
 };
 
 void add_train(CLI::App& program, Session& session);

@@ -53,26 +53,24 @@ std::string step_text(const Options& options, const pjrt::StepTarget& target) {
 double mebibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 void print(const pjrt::CompileReport& report) {
-  fmt::print("{} ({}, {} device{}), compiled in {:.0f} s by {}\n", report.target, report.device_kind,
-             report.devices, report.devices == 1 ? "" : "s", report.compile_seconds, report.plugin);
+  put("{} ({}, {} device{}), compiled in {:.0f} s by {}\n", report.target, report.device_kind, report.devices,
+      report.devices == 1 ? "" : "s", report.compile_seconds, report.plugin);
   if (report.flops > 0)
-    fmt::print("the compiler's estimate of a step: {}, {:.1f} GFLOP, {:.1f} GB moved, {:.0f} cycles\n",
-               report.seconds > 0 ? fmt::format("{:.4f} s", report.seconds) : "no time given for this kind",
-               report.flops / 1e9, report.bytes / 1e9, report.module.cycles);
+    put("the compiler's estimate of a step: {}, {:.1f} GFLOP, {:.1f} GB moved, {:.0f} cycles\n",
+        report.seconds > 0 ? fmt::format("{:.4f} s", report.seconds) : "no time given for this kind",
+        report.flops / 1e9, report.bytes / 1e9, report.module.cycles);
   else
-    fmt::print("the compiler gives no estimate of a step for this kind\n");
-  fmt::print(
-      "memory of a device: {:.0f} MiB (arguments {:.0f}, temporaries {:.0f}, code {:.0f}) of {}: {}\n",
+    put("the compiler gives no estimate of a step for this kind\n");
+  put("memory of a device: {:.0f} MiB (arguments {:.0f}, temporaries {:.0f}, code {:.0f}) of {}: {}\n",
       mebibytes(report.memory_bytes), mebibytes(report.argument_bytes), mebibytes(report.temporary_bytes),
       mebibytes(report.code_bytes),
       report.memory_limit > 0 ? fmt::format("{:.0f} MiB", mebibytes(report.memory_limit)) : "an unknown size",
       report.fits ? "fits" : "DOES NOT FIT");
-  if (!report.problem.empty()) fmt::print("{}\n", report.problem);
+  if (!report.problem.empty()) put("{}\n", report.problem);
   for (const pjrt::Collective& collective : report.module.collectives)
-    fmt::print("{} of {} tensors, {:.1f} MiB\n", collective.operation, collective.tensors,
-               mebibytes(collective.bytes));
-  for (const auto& [kind, count] : report.module.convolutions)
-    fmt::print("{} convolutions {}\n", count, kind);
+    put("{} of {} tensors, {:.1f} MiB\n", collective.operation, collective.tensors,
+        mebibytes(collective.bytes));
+  for (const auto& [kind, count] : report.module.convolutions) put("{} convolutions {}\n", count, kind);
 }
 
 std::string json_of(const pjrt::CompileReport& report) {
@@ -105,7 +103,7 @@ std::string json_of(const pjrt::CompileReport& report) {
                                 {"problem", report.problem},
                                 {"collectives", std::move(collectives)},
                                 {"convolutions", std::move(convolutions)}}
-      .dump();
+      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 void run(const Options& options, Session& session) {
@@ -127,7 +125,7 @@ void run(const Options& options, Session& session) {
     write_text(options.save_executable, report.executable);
   }
   if (options.json != "-") print(report);
-  if (!options.json.empty()) write_text(options.json, json_of(report) + "\n");
+  if (!options.json.empty()) write_json_text(options.json, json_of(report));
   session.exit_code = report.fits ? 0 : 1;
 }
 

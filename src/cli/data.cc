@@ -29,8 +29,8 @@ void check(const std::string& path, const std::string& json, const CheckOptions&
     options.progress = [&](std::size_t done, std::size_t of) { progress.show(done, of, "images"); };
     report = check_path(path, options);
   }
-  if (json != "-") fmt::print("{}", report.to_text());
-  if (!json.empty()) write_text(json, report.to_json() + "\n");
+  if (json != "-") put_text(report.to_text());
+  if (!json.empty()) write_json_text(json, report.to_json());
   session.exit_code = report.good() ? 0 : 1;
 }
 
@@ -91,16 +91,17 @@ void make_cache(const CacheCommand& options) {
       return !stop_requested;
     });
   }
-  for (const std::string& message : report.unreadable) tell("left empty: {}\n", printable(message));
-  fmt::print("{}: {} images, {:.1f} MiB, {} unreadable\n", options.out, report.images,
-             static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
+  for (const std::string& message : report.unreadable) tell("left empty: {}\n", message);
+  put("{}: {} images, {:.1f} MiB, {} unreadable\n", options.out, report.images,
+      static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
 }
 
-void add_cache(CLI::App& data) {
+void add_cache(CLI::App& data, Session& session) {
   auto options = std::make_shared<CacheCommand>();
   options->cache.threads = 0;  // all processors
   CLI::App* command =
       data.add_subcommand("cache", "Put a split's images and annotations into one file that trains faster");
+  session.ends_itself.insert(command);
   begin_group(*command, group::input);
   command->add_option("-d,--data", options->data, "COCO folder")->type_name("FOLDER");
   command->add_option("--split", options->split, "Split of the COCO folder")->capture_default_str();
@@ -129,8 +130,8 @@ void add_cache(CLI::App& data) {
 }
 
 void print_import(const ImportReport& report, const std::string& json) {
-  if (json != "-") fmt::print("{}", report.to_text());
-  if (!json.empty()) write_text(json, report.to_json() + "\n");
+  if (json != "-") put_text(report.to_text());
+  if (!json.empty()) write_json_text(json, report.to_json());
 }
 
 struct ImportCommand {
@@ -197,6 +198,7 @@ const char* text_of(DownloadProgress::Stage stage) {
 
 void download(const std::string& folder, CocoDownloadOptions options) {
   CocoDownloadSummary summary;
+  const std::atomic<bool>& stop_requested = watch_stop_signals();
   {
     Progress progress("download");
     options.download.on_retry = [&](const std::string& reason, int failures) {
@@ -205,15 +207,15 @@ void download(const std::string& folder, CocoDownloadOptions options) {
     };
     summary = download_coco2017(folder, options, [&](const DownloadProgress& at) {
       progress.show(at.done, at.total, fmt::format("{} {}", text_of(at.stage), at.file));
-      return true;
+      return !stop_requested;
     });
   }
-  fmt::print("{}: {} files fetched ({:.1f} MiB), {} archives were done before, {} files unpacked\n", folder,
-             summary.download.files_fetched, static_cast<double>(summary.download.bytes_fetched) / (1 << 20),
-             summary.archives_done_before, summary.files_unpacked);
+  put("{}: {} files fetched ({:.1f} MiB), {} archives were done before, {} files unpacked\n", folder,
+      summary.download.files_fetched, static_cast<double>(summary.download.bytes_fetched) / (1 << 20),
+      summary.archives_done_before, summary.files_unpacked);
 }
 
-void add_download(CLI::App& data) {
+void add_download(CLI::App& data, Session& session) {
   CLI::App* command = data.add_subcommand("download", "Fetch a public data set");
   command->require_subcommand(1);
   struct Options {
@@ -223,6 +225,7 @@ void add_download(CLI::App& data) {
   auto options = std::make_shared<Options>();
   CLI::App* coco =
       command->add_subcommand("coco2017", "COCO 2017: 20 GB, as much again to unpack; a second call goes on");
+  session.ends_itself.insert(coco);
   coco->add_option("folder", options->folder, "The COCO folder to make")->required();
   begin_group(*coco, group::input);
   coco->add_option("--splits", options->download.splits, "Splits to fetch")->capture_default_str();
@@ -243,9 +246,9 @@ void add_data(CLI::App& program, Session& session) {
   CLI::App* data = program.add_subcommand("data", "Check, cache, import and download data sets");
   data->require_subcommand(1);
   add_check(*data, session);
-  add_cache(*data);
+  add_cache(*data, session);
   add_import(*data);
-  add_download(*data);
+  add_download(*data, session);
 }
 
 }  // namespace ssd::cli

@@ -62,6 +62,11 @@ struct Outcome {
   std::size_t undrawn = 0;  // detected on, but could not be drawn
 };
 
+void say_if_shortened(const std::string& image, const fs::path& drawing, Progress& progress) {
+  if (drawing.stem().string().size() < fs::path(image).stem().string().size())
+    progress.say(fmt::format("{}: its name is too long for a drawing, which is {}", image, drawing.string()));
+}
+
 Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vector<std::string>& files,
                const Options& options) {
   Outcome outcome;
@@ -78,7 +83,7 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
        .on_image =
            [&](DetectedImage image) {
              try {
-               if (!options.no_drawings) drawings.draw(image);
+               if (!options.no_drawings) say_if_shortened(image.file, drawings.draw(image), progress);
              } catch (const Error& error) {
                ++outcome.undrawn;
                say(image.file, error.what());
@@ -112,11 +117,11 @@ void run(const Options& options, Session& session) {
            .score = options.score, .iou = options.iou, .total = static_cast<std::size_t>(options.top)}});
   predictor.load(model.weights);
   const Outcome outcome = detect(predictor, model, files, options);
-  write_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images) + "\n");
-  fmt::print("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);
-  if (outcome.unread > 0) fmt::print("{} images could not be read\n", outcome.unread);
+  write_json_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images));
+  put("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);
+  if (outcome.unread > 0) put("{} images could not be read\n", outcome.unread);
   if (outcome.undrawn > 0)
-    fmt::print("{} images could not be drawn; their detections are in detections.json\n", outcome.undrawn);
+    put("{} images could not be drawn; their detections are in detections.json\n", outcome.undrawn);
   session.exit_code = outcome.unread + outcome.undrawn == 0 ? 0 : 1;
 }
 

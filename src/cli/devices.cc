@@ -18,15 +18,15 @@ std::string gibibytes(std::int64_t bytes) {
 }
 
 void print_plugin(const pjrt::PluginInfo& plugin) {
-  fmt::print("{}\n  {}\n", plugin.device, plugin.path);
+  put("{}\n  {}\n", plugin.device, plugin.path);
   if (!plugin.problem.empty()) {
-    fmt::print("  cannot be used: {}\n", plugin.problem);
+    put("  cannot be used: {}\n", plugin.problem);
     return;
   }
-  fmt::print("  PJRT API {}, platform {} ({})\n", plugin.api, plugin.platform, plugin.version);
+  put("  PJRT API {}, platform {} ({})\n", plugin.api, plugin.platform, plugin.version);
   for (const pjrt::DeviceInfo& device : plugin.devices)
-    fmt::print("  device {}: {}{}\n", device.id, device.kind,
-               device.memory_limit > 0 ? ", " + gibibytes(device.memory_limit) : "");
+    put("  device {}: {}{}\n", device.id, device.kind,
+        device.memory_limit > 0 ? ", " + gibibytes(device.memory_limit) : "");
 }
 
 nlohmann::ordered_json plugin_json(const pjrt::PluginInfo& plugin) {
@@ -51,11 +51,10 @@ void run(const std::string& json) {
     write_json_line(json, all);
     return;
   }
-  fmt::print("cpu\n  {}\n", cpu);
+  put("cpu\n  {}\n", cpu);
   for (const pjrt::PluginInfo& plugin : plugins) print_plugin(plugin);
   if (plugins.empty())
-    fmt::print(
-        "no PJRT plugin found: scripts/setup installs one for the CPU, --tpu and --cuda those for TPUs and "
+    put("no PJRT plugin found: scripts/setup installs one for the CPU, --tpu and --cuda those for TPUs and "
         "GPUs\n");
 }
 

@@ -44,8 +44,8 @@ void report(const EvalOptions& options, const CocoFile& truth, const std::vector
   ThreadPool pool(available_processors());
   EvaluationReport report = evaluate_detections(truth, detections, &pool);
   report.bad_images = bad_images;
-  if (options.json != "-") fmt::print("{}", to_text(report));
-  if (!options.json.empty()) write_text(options.json, to_json(report) + "\n");
+  if (options.json != "-") put_text(to_text(report));
+  if (!options.json.empty()) write_json_text(options.json, to_json(report));
   if (!options.arrays.empty()) write_arrays(options.arrays, report.arrays);
 }
 

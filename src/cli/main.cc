@@ -12,6 +12,7 @@
 #include "base/one_line.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/stop_signals.h"
 #include "cli/version.h"
 
 namespace {
@@ -70,16 +71,21 @@ void add_commands(CLI::App& program, ssd::cli::Session& session) {
 }
 
 void print_error(const std::exception& error) {
-  std::fprintf(stderr, "singleshot: %s\n", ssd::printable(error.what()).c_str());
+  std::fprintf(stderr, "singleshot: %s\n", ssd::one_line(error.what()).c_str());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  ssd::cli::catch_stop_signals();
   CLI::App program("SSD300 v1.1 object detection: train it, evaluate it, run it.", "singleshot");
   program.require_subcommand(1);
   ssd::cli::Session session;
   add_commands(program, session);
+  // Once it is known which command it is, and before it begins.
+  program.parse_complete_callback([&] {
+    if (!session.ends_itself.contains(named_by(program).back())) ssd::cli::release_stop_signals();
+  });
   try {
     program.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
@@ -87,7 +93,7 @@ int main(int argc, char** argv) {
     return session.exit_code;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
-    std::fprintf(stderr, "%s\n", usage_line(program, error).c_str());
+    std::fprintf(stderr, "%s\n", ssd::one_line(usage_line(program, error)).c_str());
     return 2;
   } catch (const ssd::UsageError& error) {
     print_error(error);

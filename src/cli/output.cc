@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/one_line.h"
 #include "storage/atomic_file.h"
 
 namespace ssd::cli {
@@ -28,12 +27,14 @@ std::string bar(std::uint64_t done, std::uint64_t of) {
 
 void tell_text(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
+void put_text(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
 void write_text(const std::string& path, const std::string& text) {
   // The second is the first, also where it leads to a file that was written to before.
   if (path == "-" || path == "/dev/stdout")
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    put_text(text);
   else
-    write_file_atomically(path, text);
+    write_output(path, text);
 }
 
 void require_writable(const std::string& path) {
@@ -45,8 +46,12 @@ void require_writable(const std::string& path) {
                 std::strerror(errno));
 }
 
+void write_json_text(const std::string& path, const std::string& json) {
+  write_text(path, visible_json(json) + "\n");
+}
+
 void write_json_line(const std::string& path, const nlohmann::ordered_json& json) {
-  write_text(path, json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write_json_text(path, json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 std::string duration_text(double seconds) {
@@ -84,7 +89,8 @@ void Progress::show(std::uint64_t done, std::uint64_t of, const std::string& not
 }
 
 void Progress::say(const std::string& line) {
-  tell("{}{}\n", drawn_ ? "\r\x1b[K" : "", printable(line));
+  if (drawn_) tell("\r\x1b[K");
+  tell("{}\n", line);
   drawn_ = false;
 }
 

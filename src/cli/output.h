@@ -7,20 +7,47 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <utility>
+#include <string_view>
+#include <type_traits>
+
+#include "base/one_line.h"
 
 namespace ssd::cli {
 
-// Tells people something on standard error. Where that cannot be written (a closed pipe, a full disk) it is
-// lost: no work ends for it.
+// A value as it is shown: text, which may be anybody's, on one line and without what steers terminals.
+template <typename Value>
+decltype(auto) shown(const Value& value) {
+  if constexpr (std::is_convertible_v<const Value&, std::string_view>)
+    return one_line(std::string_view(value));
+  else
+    return value;
+}
+
+template <typename... Shown>
+std::string formatted(fmt::string_view format, const Shown&... values) {
+  return fmt::vformat(format, fmt::make_format_args(values...));
+}
+
+// Tells people something on standard error; the values as shown() gives them. Where that cannot be written (a
+// closed pipe, a full disk) it is lost: no work ends for it. Text of several lines, fit for a terminal
+// already, goes to tell_text().
 void tell_text(const std::string& text);
 template <typename... Values>
 void tell(fmt::format_string<Values...> format, Values&&... values) {
-  tell_text(fmt::format(format, std::forward<Values>(values)...));
+  tell_text(formatted(format, shown(values)...));
+}
+
+// The same on standard output, which main() checks at the end.
+void put_text(const std::string& text);
+template <typename... Values>
+void put(fmt::format_string<Values...> format, Values&&... values) {
+  put_text(formatted(format, shown(values)...));
 }
 
 // Writes text to a file, whole or not at all; "-" and "/dev/stdout" are standard output.
 void write_text(const std::string& path, const std::string& text);
+// The same with JSON text and a line end; control characters in its strings stand as "\u009b".
+void write_json_text(const std::string& path, const std::string& json);
 // The same with one line of JSON. Paths need not be UTF-8: what is not is replaced.
 void write_json_line(const std::string& path, const nlohmann::ordered_json& json);
 // Throws Error where write_text() could not write, before any work is done in vain. "" and "-" are fine.

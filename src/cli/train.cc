@@ -212,9 +212,10 @@ void run(CLI::App& command, TrainOptions& options) {
 
 }  // namespace
 
-void add_train(CLI::App& program, Session&) {
+void add_train(CLI::App& program, Session& session) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = program.add_subcommand("train", "Train SSD300 on COCO or on your own images");
+  session.ends_itself.insert(command);
   add_train_options(*command, *options);
   command->footer(
       "Ctrl-C, SIGTERM or a hang-up writes a checkpoint and ends the run; --resume goes on exactly where it\n"

@@ -36,6 +36,8 @@ void TrainConsole::on_checkpoint(std::int64_t, const std::filesystem::path& fold
   progress_.say("checkpoint " + folder.string());
 }
 
+void TrainConsole::on_warning(const std::string& line) { progress_.say("warning: " + line); }
+
 void TrainConsole::on_evaluating(std::uint64_t done, std::uint64_t of) {
   if (!evaluation_) {
     progress_.finish();

@@ -23,6 +23,7 @@ class TrainConsole : public TrainObserver {
   void on_speed(const SpeedReport& speed) override;
   void on_bad_image(const BadImage& image) override;
   void on_checkpoint(std::int64_t step, const std::filesystem::path& folder) override;
+  void on_warning(const std::string& line) override;
   void on_evaluating(std::uint64_t done, std::uint64_t of) override;
   void on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report,
                      bool best) override;

@@ -27,7 +27,7 @@ void run(Options options, Session& session) {
   require_writable(options.json);
   const bool text = options.json != "-";
   const auto device = make_device(options.device);
-  if (text) fmt::print("{} on {}\n", options.prefix, device->description());
+  if (text) put("{} on {}\n", options.prefix, device->description());
   VerifyReport report;
   {
     Progress progress("verify");
@@ -35,11 +35,11 @@ void run(Options options, Session& session) {
                     {.compute = precision_of(options.device),
                      .progress = [&](const std::string& what) { progress.say("checking " + what); }});
   }
-  if (text) fmt::print("{}", to_text(report));
-  if (!options.json.empty()) write_text(options.json, to_json(report) + "\n");
+  if (text) put_text(to_text(report));
+  if (!options.json.empty()) write_json_text(options.json, to_json(report));
   if (text)
-    fmt::print("{} in {} against {} values of PyTorch: {}\n", model::name_of(report.backbone),
-               options.device.precision, report.arithmetic, report.ok() ? "all ok" : "NOT ok");
+    put("{} in {} against {} values of PyTorch: {}\n", model::name_of(report.backbone),
+        options.device.precision, report.arithmetic, report.ok() ? "all ok" : "NOT ok");
   session.exit_code = report.ok() ? 0 : 1;
 }
 

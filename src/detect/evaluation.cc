@@ -168,7 +168,7 @@ std::string to_json(const EvaluationReport& report) {
                                 {"numbers", numbers_json(report.numbers)},
                                 {"numbers_with_boxes", numbers_json(report.numbers_with_boxes)},
                                 {"categories", std::move(categories)}}
-      .dump();
+      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace ssd

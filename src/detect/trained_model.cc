@@ -2,17 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/finite.h"
+#include "detect/json_fields.h"
 #include "model/state.h"
 #include "weights/checkpoint.h"
 #include "weights/weights.h"
 
 namespace ssd {
 namespace {
+
+// Far more than any data set has; a larger number is a damaged one.
+constexpr std::int64_t most_classes = 1'000'000;
 
 // Floating-point tensors as f32, without wrapper prefixes and without counters.
 TensorMap network_weights(const std::filesystem::path& path) {
@@ -37,23 +43,27 @@ std::optional<std::filesystem::path> checkpoint_folder(const std::filesystem::pa
 
 NetworkDescription parse_network(const std::string& state_json, const std::string& name) {
   try {
-    const auto root = nlohmann::json::parse(state_json);
+    const nlohmann::json root = parse_json(state_json);
     NetworkDescription result;
-    const auto& network = root.at("model");
-    result.model.backbone = model::backbone_named(network.at("backbone").get<std::string>());
-    result.model.stride_in = model::stride_in_named(network.at("stride_in").get<std::string>());
-    result.model.classes = network.at("classes");
-    for (const auto& category : root.at("categories"))
-      result.categories.push_back({category.at("id"), category.at("name")});
+    const nlohmann::json& network = object_field(root, "model");
+    result.model.backbone = model::backbone_named(text_field(network, "backbone"));
+    result.model.stride_in = model::stride_in_named(text_field(network, "stride_in"));
+    result.model.classes = whole_field(network, "classes", {2, most_classes});
+    std::set<std::int64_t> ids;
+    for (const nlohmann::json& category : list_field(root, "categories")) {
+      if (!category.is_object()) throw Error("\"categories\": got one that is no object");
+      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+      result.categories.push_back({whole_field(category, "id", any), text_field(category, "name")});
+      if (!ids.insert(result.categories.back().id).second)
+        throw Error("\"categories\": got the id {} twice", result.categories.back().id);
+    }
     if (static_cast<std::int64_t>(result.categories.size()) + 1 != result.model.classes)
       throw Error(
           "got {} categories, expected {}: one for each of the network's {} classes but the background",
           result.categories.size(), result.model.classes - 1, result.model.classes);
     return result;
-  } catch (const nlohmann::json::exception& error) {
-    throw Error("{}: not a checkpoint's state: {}", name, error.what());
   } catch (const Error& error) {
-    throw Error("{}: {}", name, error.what());
+    throw Error("{}: not a checkpoint's state: {}; take another checkpoint", name, error.what());
   }
 }
 

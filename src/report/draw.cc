@@ -226,7 +226,9 @@ void draw_boxes(const std::filesystem::path& png, const RgbImage& image, std::sp
   if (status != CAIRO_STATUS_SUCCESS)
     throw Error("{}: cannot draw: {}; check the labels' text and the memory", png.string(),
                 cairo_status_to_string(status));
-  write_file_atomically(png, bytes);
+  AtomicFile file(png);
+  file.write(bytes);
+  file.commit();
 }
 
 }  // namespace ssd

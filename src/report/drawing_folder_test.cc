@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "storage/atomic_file.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -31,6 +32,32 @@ TEST(DrawingFolder, GivesImagesOfOneNameFilesOfTheirOwn) {
   EXPECT_EQ(names, (std::vector<std::string>{"a.png", "a-2.png", "a-2-2.png", "b.png"}));
   for (const std::string& name : names)
     EXPECT_GT(std::filesystem::file_size(folder.path() / name), 0u) << name;
+}
+
+TEST(DrawingFolder, ShortensNamesThatWouldBeTooLong) {
+  const TemporaryFolder folder;
+  DrawingFolder drawings(folder.path(), {});
+  std::string umlauts;  // two bytes each
+  for (int i = 0; i < 126; ++i) umlauts += "\xc3\xa4";
+  for (const std::string& stem : {std::string(240, 'a'), std::string(253, 'b'), umlauts}) {
+    for (const char* where : {"", "x/"}) {
+      const std::filesystem::path drawing = drawings.draw(gray_image(where + stem + ".j"));
+      EXPECT_LE(drawing.filename().string().size(), 255u);
+      EXPECT_EQ(drawing.extension(), ".png");
+      EXPECT_TRUE(std::filesystem::exists(drawing)) << drawing;
+    }
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 6);
+}
+
+TEST(DrawingFolder, ReplacesALinkAndNotWhatItLeadsTo) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.path() / "other", "kept");
+  std::filesystem::create_symlink(folder.path() / "other", folder.path() / "a.png");
+  DrawingFolder drawings(folder.path(), {});
+  drawings.draw(gray_image("a.jpg"));
+  EXPECT_FALSE(std::filesystem::is_symlink(folder.path() / "a.png"));
+  EXPECT_EQ(std::filesystem::file_size(folder.path() / "other"), 4u);
 }
 
 TEST(DrawingFolder, ReplacesNoImageOfTheUsers) {

@@ -7,31 +7,22 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "storage/temporary_name.h"
 
 namespace ssd {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view temporary_mark = ".tmp-";
-
 [[noreturn]] void fail(const fs::path& path, std::string_view action, int code) {
   throw Error("{}: cannot {}: {}; check the path, its permissions and the free space", path.string(), action,
               std::strerror(code));
-}
-
-fs::path folder_of(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
-
-// The n-th temporary name for `path`, hidden and beside it, so that the rename stays in one file system.
-fs::path temporary_name(const fs::path& path, int attempt) {
-  return folder_of(path) /
-         fmt::format(".{}{}{}-{}", path.filename().string(), temporary_mark, ::getpid(), attempt);
 }
 
 void sync_path(const fs::path& path, int flags) {
@@ -49,80 +40,123 @@ fs::path without_trailing_slash(fs::path path) { return path.has_filename() ? pa
 
 // Renames `path` to a fresh temporary name and returns that name.
 fs::path move_aside(const fs::path& path) {
-  for (int attempt = 0;; ++attempt) {
-    const fs::path aside = temporary_name(path, attempt);
-    if (fs::exists(fs::symlink_status(aside))) continue;
-    if (::rename(path.c_str(), aside.c_str()) != 0) fail(path, "rename", errno);
-    return aside;
+  fs::path aside = temporary_name(path);
+  if (::rename(path.c_str(), aside.c_str()) != 0) fail(path, "rename", errno);
+  return aside;
+}
+
+void write_all(int descriptor, const fs::path& path, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) fail(path, "write", errno);
+    if (written > 0) bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
+}
+
+// A link that the system made, as /dev/stdout and /proc/self/fd/1: nobody else can.
+bool is_link_of_the_system(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_symlink(path, ignored)) return false;
+  const fs::path folder = fs::canonical(folder_of(path), ignored);
+  const std::string first = std::next(folder.begin()) == folder.end() ? "" : *std::next(folder.begin());
+  return first == "dev" || first == "proc";
+}
+
+bool is_stream(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status named = fs::symlink_status(path, ignored);
+  const fs::file_status status = is_link_of_the_system(path) ? fs::status(path, ignored) : named;
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_symlink(status) &&
+         !fs::is_directory(status);
+}
+
+// Closes itself.
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+void write_stream(const fs::path& path, std::string_view content) {
+  const Descriptor stream{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  if (stream.number < 0) fail(path, "open", errno);
+  write_all(stream.number, path, std::as_bytes(std::span(content)));
 }
 
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   std::error_code ignored;
-  const fs::file_status status = fs::status(path_, ignored);
-  const bool direct = fs::exists(status) && !fs::is_regular_file(status);
-  // Through a symbolic link: the file it names is replaced, not the link. Those of /dev/stdout and the like
-  // lead to names that cannot be opened ("pipe:[123]").
-  if (!direct && fs::is_symlink(path_, ignored)) {
-    std::error_code code;
-    path_ = fs::weakly_canonical(path_, code);
-    if (code) fail(path, "follow the link", code.value());
-  }
+  const fs::file_status status = fs::symlink_status(path_, ignored);
   if (fs::is_directory(status)) fail(path_, "write", EISDIR);
-  if (direct) {
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (descriptor_ < 0) fail(path_, "open", errno);
-    return;
-  }
-  for (int attempt = 0; descriptor_ < 0; ++attempt) {
-    staging_ = temporary_name(path_, attempt);
-    descriptor_ = ::open(staging_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno != EEXIST) fail(path_, "create", errno);
-  }
+  if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_symlink(status))
+    throw Error("{}: got a pipe or a device, expected a file; choose another name", path_.string());
+  TemporaryFile file = create_temporary(path_);
+  staging_ = std::move(file.path);
+  descriptor_ = file.descriptor;
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
+  if (descriptor_ >= 0) ::close(descriptor_);
   if (!staging_.empty()) ::unlink(staging_.c_str());
 }
 
-void AtomicFile::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) fail(path_, "write", errno);
-    if (written > 0) bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-}
+void AtomicFile::write(std::span<const std::byte> bytes) { write_all(descriptor_, path_, bytes); }
 
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
+void AtomicFile::rename() {
+  if (::rename(staging_.c_str(), path_.c_str()) != 0) fail(path_, "write", errno);
+  staging_.clear();
+}
+
 void AtomicFile::commit() {
-  if (!staging_.empty() && ::fsync(descriptor_) != 0) fail(path_, "sync", errno);
-  const int code = ::close(std::exchange(descriptor_, -1)) == 0 ? 0 : errno;
-  if (staging_.empty()) {
-    if (code != 0) fail(path_, "close", code);
-    return;
-  }
-  if (code != 0 || ::rename(staging_.c_str(), path_.c_str()) != 0) {
-    const int reason = code != 0 ? code : errno;
-    ::unlink(staging_.c_str());
-    fail(path_, "write", reason);
-  }
+  if (::fsync(descriptor_) != 0) fail(path_, "sync", errno);
+  rename();  // while the file is open: its lock tells others that it is no leftover
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail(path_, "close", errno);
   sync_folder(folder_of(path_));
 }
 
+void AtomicFile::commit_unsynced() {
+  // Network file systems tell of a full disk when the file is closed.
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail(path_, "close", errno);
+  rename();
+}
+
 void write_file_atomically(const fs::path& path, std::string_view content) {
+  remove_leftovers_of(path);
   AtomicFile file(path);
   file.write(content);
   file.commit();
 }
 
+void write_output(const fs::path& path, std::string_view content) {
+  if (is_stream(path))
+    write_stream(path, content);
+  else
+    write_file_atomically(path, content);
+}
+
+void copy_file_atomically(const fs::path& from, const fs::path& to) {
+  const Descriptor source{::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat status {};
+  if (source.number < 0 || ::fstat(source.number, &status) != 0) fail(from, "open", errno);
+  if (!S_ISREG(status.st_mode)) throw Error("{}: this is no regular file", from.string());
+  AtomicFile file(to);
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  while (true) {
+    const ssize_t got = ::read(source.number, buffer.data(), buffer.size());
+    if (got < 0 && errno != EINTR) fail(from, "read", errno);
+    if (got == 0) break;
+    if (got > 0) file.write(std::span(buffer).first(static_cast<std::size_t>(got)));
+  }
+  file.commit_unsynced();
+}
+
 AtomicDirectory::AtomicDirectory(fs::path path) : path_(without_trailing_slash(std::move(path))) {
-  for (int attempt = 0;; ++attempt) {
-    staging_ = temporary_name(path_, attempt);
+  while (true) {
+    staging_ = temporary_name(path_);
     if (::mkdir(staging_.c_str(), 0777) == 0) return;
     if (errno != EEXIST) fail(path_, "create the folder", errno);
   }
@@ -158,14 +192,6 @@ void remove_directory_atomically(const fs::path& path) {
   std::error_code code;
   fs::remove_all(aside, code);
   if (code) fail(aside, "remove", code.value());
-}
-
-bool is_temporary_name(std::string_view name) {
-  if (name.size() < 2 || name.front() != '.') return false;
-  const std::size_t mark = name.rfind(temporary_mark);
-  if (mark == std::string_view::npos || mark < 2) return false;
-  const std::string_view tail = name.substr(mark + temporary_mark.size());  // PID-N
-  return !tail.empty() && tail.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
 }  // namespace ssd

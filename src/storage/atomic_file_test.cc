@@ -1,6 +1,7 @@
 #include "storage/atomic_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "storage/mapped_file.h"
+#include "storage/temporary_name.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -47,31 +49,48 @@ TEST(AtomicFile, LeavesNothingWhenNotCommitted) {
   EXPECT_EQ(entries_in(folder.path()), 0);
 }
 
-TEST(AtomicFile, ReplacesTheFileBehindASymbolicLink) {
+TEST(AtomicFile, ReplacesALinkAndNotWhatItLeadsTo) {
   const TemporaryFolder folder;
   fs::create_directory(folder.path() / "store");
   write_file_atomically(folder.path() / "store" / "real", "old");
-  fs::create_symlink("store/real", folder.path() / "link");
-  write_file_atomically(folder.path() / "link", "new");
-  EXPECT_TRUE(fs::is_symlink(folder.path() / "link"));
-  EXPECT_EQ(content_of(folder.path() / "store" / "real"), "new");
+  for (const char* to : {"store/real", "store/none", "/dev/null"}) {
+    fs::create_symlink(to, folder.path() / "link");
+    write_output(folder.path() / "link", "new");
+    EXPECT_FALSE(fs::is_symlink(folder.path() / "link"));
+    EXPECT_EQ(content_of(folder.path() / "link"), "new");
+    EXPECT_EQ(content_of(folder.path() / "store" / "real"), "old");
+    EXPECT_FALSE(fs::exists(folder.path() / "store" / "none"));
+    fs::remove(folder.path() / "link");
+  }
 }
 
-TEST(AtomicFile, WritesThroughToADevice) {
-  write_file_atomically("/dev/null", "gone");
+TEST(AtomicFile, LeavesOtherNamesOfAFileAsTheyAre) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.path() / "real", "old");
+  fs::create_hard_link(folder.path() / "real", folder.path() / "link");
+  write_file_atomically(folder.path() / "link", "new");
+  EXPECT_EQ(content_of(folder.path() / "real"), "old");
+}
+
+TEST(AtomicFile, RefusesPipesAndDevices) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder.path() / "pipe").c_str(), 0600), 0);
+  EXPECT_THROW(AtomicFile(folder.path() / "pipe"), Error);
+  EXPECT_THROW(AtomicFile("/dev/null"), Error);
+}
+
+TEST(WriteOutput, WritesThroughToADevice) {
+  write_output("/dev/null", "gone");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }
 
-TEST(AtomicFile, WritesThroughALinkToAPipe) {
+TEST(WriteOutput, WritesThroughTheSystemsLinksToAPipe) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
-  const TemporaryFolder folder;
-  fs::create_symlink(fmt::format("/proc/self/fd/{}", ends[1]), folder.path() / "out");
-  write_file_atomically(folder.path() / "out", "text");
+  write_output(fmt::format("/dev/fd/{}", ends[1]), "text");
   std::array<char, 8> read{};
   EXPECT_EQ(::read(ends[0], read.data(), read.size()), 4);
   EXPECT_EQ(std::string(read.data()), "text");
-  EXPECT_TRUE(fs::is_symlink(folder.path() / "out"));
   for (const int end : ends) ::close(end);
 }
 
@@ -109,6 +128,29 @@ TEST(AtomicDirectory, LeavesNothingWhenNotCommitted) {
   EXPECT_EQ(entries_in(folder.path()), 0);
 }
 
+TEST(AtomicDirectory, ReplacesALinkAndNotWhatItLeadsTo) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder.path() / "other");
+  write_file_atomically(folder.path() / "other" / "a", "kept");
+  fs::create_directory_symlink("other", folder.path() / "d");
+  AtomicDirectory directory(folder.path() / "d");
+  write_file_atomically(directory.staging() / "a", "new");
+  directory.commit();
+  EXPECT_FALSE(fs::is_symlink(folder.path() / "d"));
+  EXPECT_EQ(content_of(folder.path() / "other" / "a"), "kept");
+  EXPECT_EQ(entries_in(folder.path()), 2);
+}
+
+TEST(CopyFile, CopiesRegularFilesAlone) {
+  const TemporaryFolder folder;
+  const std::string content(3 << 20, 'x');
+  write_file_atomically(folder.path() / "a", content);
+  copy_file_atomically(folder.path() / "a", folder.path() / "b");
+  EXPECT_EQ(content_of(folder.path() / "b"), content);
+  EXPECT_THROW(copy_file_atomically("/dev/zero", folder.path() / "c"), Error);
+  EXPECT_EQ(entries_in(folder.path()), 2);
+}
+
 TEST(AtomicDirectory, IsRemovedWhole) {
   const TemporaryFolder folder;
   AtomicDirectory directory(folder.path() / "d");
@@ -116,12 +158,6 @@ TEST(AtomicDirectory, IsRemovedWhole) {
   directory.commit();
   remove_directory_atomically(folder.path() / "d");
   EXPECT_EQ(entries_in(folder.path()), 0);
-}
-
-TEST(TemporaryName, IsToldFromNamesOfUsers) {
-  EXPECT_TRUE(is_temporary_name(".step-000010.tmp-12-0"));
-  for (const char* name : {"step-000010", ".hidden", "a.tmp-1-0", ".a.tmp-", ".a.tmp-x", ".tmp-1-0", ""})
-    EXPECT_FALSE(is_temporary_name(name)) << name;
 }
 
 TEST(MappedFile, ShowsTheBytes) {

@@ -1,8 +1,11 @@
 #include "storage/folder_lock.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 
@@ -26,6 +29,22 @@ TEST(FolderLock, IsHeldByOneAtATimeWhoIsNamed) {
   }
   first.reset();
   FolderLock again(run);
+}
+
+TEST(FolderLock, WritesToNoFileOfSomebodyElse) {
+  const TemporaryFolder folder;
+  const std::filesystem::path lock = folder.path() / "lock", other = folder.path() / "other";
+  std::ofstream(other) << "kept";
+  std::filesystem::create_symlink(other, lock);
+  EXPECT_THROW(FolderLock{folder.path()}, Error);
+  std::filesystem::remove(lock);
+  ASSERT_EQ(::mkfifo(lock.c_str(), 0600), 0);
+  EXPECT_THROW(FolderLock{folder.path()}, Error);
+  std::filesystem::remove(lock);
+  std::filesystem::create_hard_link(other, lock);
+  const FolderLock held(folder.path());
+  EXPECT_THROW(FolderLock{folder.path()}, Error);
+  EXPECT_EQ(std::filesystem::file_size(other), 4u);
 }
 
 TEST(FolderLock, OfAPathThatIsNoFolderIsAnError) { EXPECT_THROW(FolderLock("/dev/null/run"), Error); }

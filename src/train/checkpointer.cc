@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/error.h"
 #include "base/finite.h"
 
 namespace ssd {
@@ -33,8 +34,11 @@ void keep_trained(model::State& state) {
 }  // namespace
 
 Checkpointer::Checkpointer(CheckpointOptions options, std::int64_t step, InferenceWeights& inference,
-                           std::function<void(const std::filesystem::path&)> written)
-    : options_(std::move(options)), inference_(inference), written_(std::move(written)), last_step_(step) {}
+                           Callbacks callbacks)
+    : options_(std::move(options)),
+      inference_(inference),
+      callbacks_(std::move(callbacks)),
+      last_step_(step) {}
 
 bool Checkpointer::due(const StepSpan& step, Clock::time_point now) const {
   if (options_.interval > 0) return step.step % options_.interval == 0;
@@ -67,8 +71,19 @@ void Checkpointer::write_files(const RunState& state, const model::State& tensor
   const std::filesystem::path folder =
       write_checkpoint(options_.run, state.step, to_checkpoint(tensors, to_json(state)));
   written_step_ = state.step;
-  if (options_.keep > 0) prune_checkpoints(options_.run, static_cast<std::size_t>(options_.keep));
-  if (written_) written_(folder);
+  prune();
+  if (callbacks_.written) callbacks_.written(folder);
+}
+
+// One that stays only takes room, and the next pruning tries again.
+void Checkpointer::prune() {
+  if (options_.keep <= 0) return;
+  try {
+    prune_checkpoints(options_.run, static_cast<std::size_t>(options_.keep));
+  } catch (const Error& error) {
+    if (!warned_ && callbacks_.warning) callbacks_.warning(error.what());
+    warned_ = true;
+  }
 }
 
 void Checkpointer::write_best(const RunState& state, const TensorMap& weights) const {

@@ -30,10 +30,16 @@ class Checkpointer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `step`: what the run goes on from, as if a checkpoint had been written there now. `written` is told of
-  // each checkpoint's folder. `inference` outlives this.
+  struct Callbacks {
+    std::function<void(const std::filesystem::path& folder)> written;  // of each checkpoint
+    // The first older checkpoint that cannot be removed; training goes on.
+    std::function<void(const std::string& line)> warning;
+  };
+
+  // `step`: what the run goes on from, as if a checkpoint had been written there now. `inference` outlives
+  // this.
   Checkpointer(CheckpointOptions options, std::int64_t step, InferenceWeights& inference,
-               std::function<void(const std::filesystem::path& folder)> written = {});
+               Callbacks callbacks = {});
 
   // Whether a checkpoint is to be written after this step.
   bool due(const StepSpan& step, Clock::time_point now = Clock::now()) const;
@@ -63,11 +69,13 @@ class Checkpointer {
   std::string last_good() const;
 
  private:
+  void prune();
   void write_files(const RunState& state, const model::State& tensors);
 
   CheckpointOptions options_;
   InferenceWeights& inference_;
-  std::function<void(const std::filesystem::path&)> written_;
+  Callbacks callbacks_;
+  bool warned_ = false;
   std::int64_t last_step_, written_step_ = -1;
   bool last_is_for_inference_ = true;
   Clock::time_point last_time_ = Clock::now();

@@ -62,10 +62,10 @@ TEST(Checkpointer, WritesKeepsAndTells) {
   NoInference none;
   int told = 0;
   Checkpointer checkpointer({.run = folder.path(), .keep = 2}, 0, none.weights,
-                            [&](const std::filesystem::path& path) {
+                            {.written = [&](const std::filesystem::path& path) {
                               ++told;
                               EXPECT_TRUE(std::filesystem::exists(path / "state.json"));
-                            });
+                            }});
   RunState run;
   for (run.step = 1; run.step <= 3; ++run.step) EXPECT_EQ(checkpointer.write(run, weights_of(1), {}), "");
   EXPECT_EQ(told, 3);
@@ -88,7 +88,13 @@ TEST(Checkpointer, RewritesTheStateAlone) {
   const TemporaryFolder folder;
   NoInference none;
   Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
-  RunState run{.model = {.classes = 1}, .step = 4, .owed_evaluation = 2};
+  RunState run{.model = {.classes = 2},
+               .categories = {{1, "cell"}},
+               .step = 4,
+               .epoch = 3,
+               .images_per_step = 6,
+               .samples = 8,
+               .owed_evaluation = 2};
   checkpointer.write(run, weights_of(1), {});
   run.owed_evaluation.reset();
   checkpointer.rewrite_state(run);
@@ -116,7 +122,7 @@ TEST(Checkpointer, TheLastOneIsForInference) {
   InferenceWeights inference(device, model, dataset, {.images = 2, .batch = 2});
   int told = 0;
   Checkpointer checkpointer({.run = folder.path()}, 0, inference,
-                            [&](const std::filesystem::path&) { ++told; });
+                            {.written = [&](const std::filesystem::path&) { ++told; }});
   const auto trained = [&] { return model::State{model::initial_weights(model, 1), {}, {}}; };
   const std::string name = "feature_extractor.feature_extractor.1.running_var";
   RunState run{.step = 1};

@@ -1,12 +1,9 @@
 #include "train/event_file.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <protozero/pbf_writer.hpp>
 #include <system_error>
 
@@ -57,29 +54,28 @@ std::string framed(const std::string& data) {
   return size + little_endian(masked_crc(size)) + data + little_endian(masked_crc(data));
 }
 
-}  // namespace
-
-EventFile::EventFile(const fs::path& folder) {
+// A name that no file has.
+fs::path new_file(const fs::path& folder) {
   std::error_code code;
   fs::create_directories(folder, code);
   if (code) throw Error("{}: cannot create the folder: {}; check the path", folder.string(), code.message());
   const auto seconds = static_cast<std::int64_t>(seconds_since_1970());
-  for (int attempt = 0; descriptor_ < 0; ++attempt) {
-    path_ = folder /
-            fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds, host_name(), ::getpid(), attempt);
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno != EEXIST)
-      throw Error("{}: cannot create: {}; check the folder's permissions", path_.string(),
-                  std::strerror(errno));
+  for (int attempt = 0;; ++attempt) {
+    const fs::path path = folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds, host_name(),
+                                               ::getpid(), attempt);
+    if (!fs::exists(fs::symlink_status(path, code))) return path;
   }
+}
+
+}  // namespace
+
+EventFile::EventFile(const fs::path& folder) : file_(new_file(folder)) {
   std::string event;
   protozero::pbf_writer writer(event);
   writer.add_double(wall_time_field, seconds_since_1970());
   writer.add_string(file_version_field, "brain.Event:2");
-  append(event);
+  file_.append(framed(event));
 }
-
-EventFile::~EventFile() { ::close(descriptor_); }
 
 void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
   std::string event;
@@ -93,7 +89,7 @@ void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
     value.add_float(simple_value_field, scalar.value);
   }
   summary.commit();
-  append(event);
+  file_.append(framed(event));
 }
 
 void EventFile::begin_at(std::int64_t step) {
@@ -104,22 +100,7 @@ void EventFile::begin_at(std::int64_t step) {
   protozero::pbf_writer session(writer, session_log_field);
   session.add_enum(status_field, session_start);
   session.commit();
-  append(event);
-}
-
-void EventFile::flush() {
-  if (::fsync(descriptor_) != 0)
-    throw Error("{}: cannot sync: {}; check the free space", path_.string(), std::strerror(errno));
-}
-
-void EventFile::append(const std::string& event) {
-  const std::string record = framed(event);
-  for (std::size_t done = 0; done < record.size();) {
-    const ssize_t written = ::write(descriptor_, record.data() + done, record.size() - done);
-    if (written < 0 && errno != EINTR)
-      throw Error("{}: cannot write: {}; check the free space", path_.string(), std::strerror(errno));
-    if (written > 0) done += static_cast<std::size_t>(written);
-  }
+  file_.append(framed(event));
 }
 
 }  // namespace ssd

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "storage/append_file.h"
+
 namespace ssd {
 
 struct Scalar {
@@ -27,9 +29,6 @@ class EventFile {
   // TensorBoard reads all such files of a folder as one run, so a resumed run simply starts another, and says
   // where it begins.
   explicit EventFile(const std::filesystem::path& folder);
-  ~EventFile();
-  EventFile(const EventFile&) = delete;
-  EventFile& operator=(const EventFile&) = delete;
 
   // One event with all the scalars, at this moment. Throws Error if it cannot be written.
   void add(std::int64_t step, std::span<const Scalar> scalars);
@@ -39,15 +38,12 @@ class EventFile {
   void begin_at(std::int64_t step);
 
   // Brings everything to the disk.
-  void flush();
+  void flush() { file_.flush(); }
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
-  void append(const std::string& event);
-
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  AppendFile file_;
 };
 
 }  // namespace ssd

@@ -9,34 +9,40 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
+
+#include "storage/append_file.h"
 
 namespace ssd {
 
 class RunLog {
  public:
   // Opens the log for appending. Lines of steps after `step` (written by a run that was stopped after its
-  // last checkpoint) are dropped. Throws Error when the file cannot be written.
+  // last checkpoint) are dropped, and those that no run has written. Throws Error when the file cannot be
+  // written, and where it is a link.
   RunLog(const std::filesystem::path& run, std::int64_t step);
 
-  // One JSON object, without the line's end.
+  // One JSON object, without the line's end. Throws Error where it cannot be written; the log then ends as
+  // before, and the next line can be tried.
   void write(const std::string& object);
 
   // The step after which the last evaluation was made that the log held when it was opened; -1: none.
-  std::int64_t last_evaluation() const { return last_evaluation_; }
+  std::int64_t last_evaluation() const { return found_.last_evaluation; }
+  // Lines that were dropped since they were no JSON object with an event and a step.
+  std::int64_t foreign_lines() const { return found_.foreign_lines; }
+
+  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
+  struct Found {
+    std::int64_t last_evaluation = -1;
+    std::int64_t foreign_lines = 0;
   };
-  void drop_later_lines(std::int64_t step);
+  static Found keep_lines(const std::filesystem::path& path, std::int64_t step);
 
-  std::filesystem::path path_;
-  std::int64_t last_evaluation_ = -1;
-  std::unique_ptr<std::FILE, Close> file_;
+  Found found_;
+  AppendFile file_;
 };
 
 }  // namespace ssd

@@ -3,11 +3,17 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/one_line.h"
+
 namespace ssd {
 
-RunRecord::RunRecord(const std::filesystem::path& run, std::int64_t step) {
+RunRecord::RunRecord(const std::filesystem::path& run, std::int64_t step, Warn warn)
+    : warn_(std::move(warn)) {
   if (run.empty()) return;
   log_.emplace(run, step);
+  if (log_->foreign_lines() > 0 && warn_)
+    warn_(fmt::format("{}: {} lines were none of a run's and have been dropped", log_->path().string(),
+                      log_->foreign_lines()));
   events_.emplace(run);
   events_->begin_at(step + 1);
 }
@@ -62,14 +68,31 @@ void RunRecord::not_finite(std::int64_t step, const std::string& files) {
 
 void RunRecord::write(const nlohmann::ordered_json& object) {
   // File names may hold any bytes.
-  if (log_) log_->write(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  if (!log_) return;
+  const std::string line =
+      visible_json(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  try {
+    log_->write(line);
+  } catch (const Error& error) {
+    warn_once(warned_of_log_, error);
+  }
+}
+
+void RunRecord::warn_once(bool& warned, const Error& error) {
+  if (!warned && warn_)
+    warn_(fmt::format("{}; training goes on without what cannot be written", error.what()));
+  warned = true;
 }
 
 void RunRecord::chart(std::int64_t step, std::initializer_list<std::pair<const char*, double>> values) {
   if (!events_) return;
   std::vector<Scalar> scalars;
   for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
-  events_->add(step, scalars);
+  try {
+    events_->add(step, scalars);
+  } catch (const Error& error) {
+    warn_once(warned_of_events_, error);
+  }
 }
 
 }  // namespace ssd

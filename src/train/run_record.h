@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/error.h"
 #include "detect/evaluation.h"
 #include "train/event_file.h"
 #include "train/run_log.h"
@@ -20,9 +22,12 @@ namespace ssd {
 
 class RunRecord {
  public:
-  // Of the run in a folder, from after `step` on; an empty folder name: nothing is written. Throws Error, as
-  // all members do, when a file cannot be written.
-  RunRecord(const std::filesystem::path& run, std::int64_t step);
+  using Warn = std::function<void(const std::string& line)>;
+
+  // Of the run in a folder, from after `step` on; an empty folder name: nothing is written. Throws Error when
+  // a file cannot be opened. Later a line or a point of a curve that cannot be written is lost: `warn` is
+  // told of the first one of each file, and training goes on.
+  RunRecord(const std::filesystem::path& run, std::int64_t step, Warn warn = {});
 
   void step(const StepReport& report);
   // `bad_images`, `replaced`: the loader's counts so far.
@@ -40,8 +45,12 @@ class RunRecord {
   void write(const nlohmann::ordered_json& object);
   void chart(std::int64_t step, std::initializer_list<std::pair<const char*, double>> values);
 
+  void warn_once(bool& warned, const Error& error);
+
   std::optional<RunLog> log_;
   std::optional<EventFile> events_;
+  Warn warn_;
+  bool warned_of_log_ = false, warned_of_events_ = false;
 };
 
 }  // namespace ssd

@@ -1,8 +1,11 @@
 #include "train/run_state.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/one_line.h"
+#include "detect/json_fields.h"
 #include "detect/trained_model.h"
 
 namespace ssd {
@@ -13,16 +16,45 @@ constexpr int format_version = 1;
 // Of a run whose steps are all alike.
 PaceState steady(std::int64_t step) { return {static_cast<double>(step), {}}; }
 
+// Wider than any run, so that sums and products of what is read stay numbers.
+constexpr std::int64_t most_steps = 1'000'000'000'000, most_epochs = 1'000'000'000;
+constexpr std::int64_t most_images = 1'000'000'000;  // of a data set, and of a step
+constexpr double most_progress = 1e15;
+constexpr NumberRange finite{std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max()};
+
 PaceState pace_of(const nlohmann::json& json) {
-  return {json.at("progress"), {json.at("variance"), json.at("mean_square")}};
+  return {number_field(json, "progress", {0, most_progress}),
+          {number_field(json, "variance", finite), number_field(json, "mean_square", finite)}};
 }
 
-RunState::Best best_of(const nlohmann::json& json) {
-  return {.average_precision = json.at("AP"),
-          .average_precision_50 = json.at("AP50"),
-          .step = json.at("step"),
-          .epoch = json.at("epoch"),
-          .evaluations_since = json.at("evaluations_since")};
+// Of evaluations up to the state's step.
+RunState::Best best_of(const nlohmann::json& json, const RunState& state) {
+  return {.average_precision = number_field(json, "AP", {-1, 1}),
+          .average_precision_50 = number_field(json, "AP50", {-1, 1}),
+          .step = whole_field(json, "step", {0, state.step}),
+          .epoch = static_cast<std::uint32_t>(whole_field(json, "epoch", {0, state.epoch})),
+          .evaluations_since = static_cast<int>(whole_field(json, "evaluations_since", {0, most_epochs}))};
+}
+
+RunState::Options options_of(const nlohmann::json& json) {
+  RunState::Options options;
+  for (const auto& [option, value] : json.items()) options.emplace(option, text_field(json, option.c_str()));
+  return options;
+}
+
+// Where the run stands: every number in its range, and in that of those before it.
+void read_position(const nlohmann::json& root, RunState& state) {
+  state.samples = static_cast<std::uint64_t>(whole_field(root, "samples", {1, most_images}));
+  state.images_per_step = whole_field(root, "images_per_step", {1, most_images});
+  state.step = whole_field(root, "step", {0, most_steps});
+  state.epoch = static_cast<std::uint32_t>(whole_field(root, "epoch", {0, most_epochs}));
+  state.sample = static_cast<std::uint64_t>(
+      whole_field(root, "sample", {0, static_cast<std::int64_t>(state.samples) - 1}));
+  state.seed = unsigned_field(root, "seed");
+  const std::uint64_t images = state.epoch * state.samples + state.sample;
+  if (images < static_cast<std::uint64_t>(state.step) || (state.step == 0 && images > 0))
+    throw Error("\"step\": got {} after {} images, expected no more steps than images and none without",
+                state.step, images);
 }
 
 }  // namespace
@@ -57,40 +89,35 @@ std::string to_json(const RunState& state) {
                     {"step", state.best->step},
                     {"epoch", state.best->epoch},
                     {"evaluations_since", state.best->evaluations_since}};
-  return json.dump(1) + "\n";
+  return visible_json(json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
 }
 
 RunState parse_run_state(const std::string& json, const std::string& name) {
+  RunState state;
+  NetworkDescription network = parse_network(json, name);
+  state.model = network.model;
+  state.categories = std::move(network.categories);
   try {
-    const auto root = nlohmann::json::parse(json);
-    if (const int version = root.at("format"); version != format_version)
-      throw Error("{}: got format {}, expected {}; this checkpoint is of another version", name, version,
-                  format_version);
-    RunState state;
-    NetworkDescription network = parse_network(json, name);
-    state.model = network.model;
-    state.categories = std::move(network.categories);
-    root.at("step").get_to(state.step);
-    root.at("epoch").get_to(state.epoch);
-    root.at("sample").get_to(state.sample);
-    root.at("seed").get_to(state.seed);
-    root.at("images_per_step").get_to(state.images_per_step);
-    root.at("samples").get_to(state.samples);
+    const nlohmann::json root = parse_json(json);
+    if (const std::int64_t version = whole_field(root, "format", {0, most_steps}); version != format_version)
+      throw Error("got format {}, expected {}: it is of another version", version, format_version);
+    read_position(root, state);
     if (root.contains("data")) {
-      const auto& data = root.at("data");
-      data.at("samples").get_to(state.data.samples);
-      data.at(data.contains("images") ? "images" : "pictures").get_to(state.data.images);  // its older name
+      const nlohmann::json& data = object_field(root, "data");
+      state.data.samples = text_field(data, "samples");
+      state.data.images = text_field(data, data.contains("images") ? "images" : "pictures");  // its older name
     }
     state.tells_owed_evaluation = root.contains("owed_evaluation");
     if (state.tells_owed_evaluation && !root.at("owed_evaluation").is_null())
-      state.owed_evaluation = root.at("owed_evaluation").get<std::uint32_t>();
+      state.owed_evaluation =
+          static_cast<std::uint32_t>(whole_field(root, "owed_evaluation", {0, state.epoch}));
     state.pace = steady(state.step);
-    if (root.contains("pace")) state.pace = pace_of(root.at("pace"));
-    if (root.contains("best")) state.best = best_of(root.at("best"));
-    if (root.contains("options")) root.at("options").get_to(state.options);
+    if (root.contains("pace")) state.pace = pace_of(object_field(root, "pace"));
+    if (root.contains("best")) state.best = best_of(object_field(root, "best"), state);
+    if (root.contains("options")) state.options = options_of(object_field(root, "options"));
     return state;
-  } catch (const nlohmann::json::exception& error) {
-    throw Error("{}: not a checkpoint's state: {}", name, error.what());
+  } catch (const Error& error) {
+    throw Error("{}: not a checkpoint's state: {}; take another checkpoint", name, error.what());
   }
 }
 

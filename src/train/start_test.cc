@@ -19,6 +19,8 @@ RunState state_of(const Dataset& dataset) {
                     .classes = static_cast<std::int64_t>(dataset.categories.size()) + 1},
           .categories = dataset.categories,
           .step = 3,
+          .epoch = static_cast<std::uint32_t>(24 / dataset.samples.size()),
+          .sample = 24 % dataset.samples.size(),
           .images_per_step = 8,
           .samples = dataset.samples.size(),
           .data = identity_of(dataset),

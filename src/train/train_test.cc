@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "backend/cpu/cpu_device.h"
 #include "base/error.h"
@@ -12,7 +13,6 @@
 #include "model/state.h"
 #include "testing/temporary_folder.h"
 #include "train/batch_norm_statistics.h"
-#include "train/run_log.h"
 #include "train/run_state.h"
 #include "train/schedule.h"
 #include "train/start.h"
@@ -68,6 +68,59 @@ TEST(RunState, OfAnOlderCheckpointTellsWhereItsImagesCameFrom) {
   EXPECT_EQ(parse_run_state(to_json(state), "state.json").data.images, state.data.images);
 }
 
+// One field after the other of a right state is replaced by what no run writes.
+TEST(RunState, RefusesEveryFieldThatCannotBe) {
+  const char* right = R"({"format": 1, "model": {"backbone": "resnet18", "stride_in": "3x3", "classes": 3},
+    "step": 12, "epoch": 3, "sample": 45, "seed": 1, "images_per_step": 8, "samples": 292,
+    "data": {"samples": "0123", "images": "files"}, "owed_evaluation": 2, "options": {"augment": "flip"},
+    "pace": {"progress": 12, "variance": 0.5, "mean_square": 2}, "categories": [{"id": 7, "name": "a"},
+    {"id": 8, "name": "b"}], "best": {"AP": 0.5, "AP50": 0.7, "step": 9, "epoch": 2, "evaluations_since": 1}})";
+  EXPECT_EQ(parse_run_state(right, "state.json").step, 12);
+  const std::vector<std::pair<const char*, std::vector<const char*>>> wrong{
+      {"/format", {"2", "-1", "\"1\"", "1.5"}},
+      {"/model/classes", {"-1", "0", "1", "4", "1e308", "99999999999"}},
+      {"/model/backbone", {"7", "\"vgg16\""}},
+      {"/model/stride_in", {"null", "\"5x5\""}},
+      {"/step", {"-1", "1e308", "1.5", "\"12\"", "null", "922", "0", "18446744073709551615"}},
+      {"/epoch", {"-1", "1e308", "4294967296", "2000000000", "[]"}},
+      {"/sample", {"-1", "292", "1e20", "{}"}},
+      {"/seed", {"-1", "0.5", "\"1\"", "1e30"}},
+      {"/images_per_step", {"0", "-8", "9223372036854775807"}},
+      {"/samples", {"0", "-1", "45", "1e300"}},
+      {"/owed_evaluation", {"-1", "4", "\"2\"", "2.5"}},
+      {"/options", {"[]", "{\"augment\": 1}"}},
+      {"/data", {"[]", "{\"samples\": 1, \"images\": \"files\"}"}},
+      {"/pace/progress", {"-1", "1e300", "\"1\""}},
+      {"/pace/variance", {"null", "\"nan\""}},
+      {"/best/AP", {"2", "-2", "null"}},
+      {"/best/step", {"13", "-1"}},
+      {"/best/epoch", {"4"}},
+      {"/best/evaluations_since", {"-1", "4294967296"}},
+      {"/categories", {"{}", "[]", "[{\"id\": 7, \"name\": \"a\"}]", "[7, 8]"}},
+      {"/categories/1/id", {"7", "\"8\"", "1.5"}},
+      {"/categories/1/name", {"7", "null"}},
+  };
+  for (const auto& [path, values] : wrong)
+    for (const char* value : values) {
+      nlohmann::json json = nlohmann::json::parse(right);
+      json[nlohmann::json::json_pointer(path)] = nlohmann::json::parse(value);
+      try {
+        parse_run_state(json.dump(), "here/state.json");
+        FAIL() << path << " " << value;
+      } catch (const Error& error) {
+        const std::string text = error.what();
+        EXPECT_TRUE(text.starts_with("here/state.json: not a checkpoint's state: ")) << text;
+        EXPECT_EQ(text.find("json.exception"), std::string::npos) << text;
+      }
+    }
+  for (const char* key : {"format", "model", "step", "epoch", "sample", "seed", "images_per_step", "samples",
+                          "categories"}) {
+    nlohmann::json json = nlohmann::json::parse(right);
+    json.erase(key);
+    EXPECT_THROW(parse_run_state(json.dump(), "state.json"), Error) << key;
+  }
+}
+
 TEST(RunState, OtherTextIsAnErrorThatNamesTheFile) {
   for (const char* text :
        {"", "{", "[]", R"({"format":99})", R"({"format":1,"model":{"backbone":"vgg16"}})"}) {
@@ -78,25 +131,6 @@ TEST(RunState, OtherTextIsAnErrorThatNamesTheFile) {
       EXPECT_FALSE(std::string(error.what()).empty());
     }
   }
-}
-
-TEST(RunLog, DropsLinesOfStepsThatWillBeDoneAgain) {
-  const TemporaryFolder folder;
-  const std::filesystem::path run = folder.path() / "run";
-  {
-    RunLog log(run, 0);
-    for (const char* line :
-         {R"({"event":"step","step":1})", R"({"event":"step","step":2})", R"({"event":"step","step":3})"})
-      log.write(line);
-  }
-  std::ofstream(run / "log.jsonl", std::ios::app) << R"({"event":"st)";  // cut short by a kill
-  RunLog(run, 2).write(R"({"event":"step","step":3,"again":true})");
-  std::ifstream stream(run / "log.jsonl");
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  ASSERT_EQ(lines.size(), 3u);
-  EXPECT_EQ(lines[1], R"({"event":"step","step":2})");
-  EXPECT_EQ(lines[2], R"({"event":"step","step":3,"again":true})");
 }
 
 TEST(FormulaWeights, AreUniformAndDependOnTheName) {

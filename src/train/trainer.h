@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "base/communicator.h"
 #include "data/dataset/dataset.h"
@@ -76,6 +77,8 @@ class TrainObserver {
   virtual void on_speed(const SpeedReport&) {}
   virtual void on_bad_image(const BadImage&) {}
   virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path& /*folder*/) {}
+  // Something that cannot be written or removed, and without which training goes on.
+  virtual void on_warning(const std::string& /*line*/) {}
   virtual void on_evaluating(std::uint64_t /*done*/, std::uint64_t /*of*/) {}  // images
   // `best`: whether there was no better one before.
   virtual void on_evaluation(std::int64_t /*step*/, std::uint32_t /*epoch*/, const EvaluationReport&,

@@ -347,7 +347,7 @@ std::string to_json(const VerifyReport& report) {
                     {"where", row.where}});
   return nlohmann::ordered_json{
       {"backbone", model::name_of(report.backbone)}, {"ok", report.ok()}, {"rows", std::move(rows)}}
-      .dump();
+      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace ssd

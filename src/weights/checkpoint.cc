@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "storage/atomic_file.h"
+#include "storage/checksum.h"
 #include "storage/mapped_file.h"
+#include "storage/temporary_name.h"
 #include "weights/safetensors.h"
 
 namespace ssd {
@@ -34,6 +38,35 @@ std::optional<std::int64_t> step_of(std::string_view name) {
   return step;
 }
 
+// What state.json says of the tensor files that it belongs to: {"parts": {"model.safetensors": "XXH64 in hex"}}.
+constexpr const char* parts_key = "parts";
+
+std::string checksum_of(const fs::path& file) { return fmt::format("{:016x}", xxh64(MappedFile(file).bytes())); }
+
+// The state with its files' checksums. A state that is no object, of somebody else's, stays as it is.
+std::string with_parts(const std::string& state_json, const nlohmann::ordered_json& parts) {
+  nlohmann::ordered_json state = nlohmann::ordered_json::parse(state_json, nullptr, false);
+  if (!state.is_object() || !parts.is_object()) return state_json;
+  state[parts_key] = parts;
+  return visible_json(state.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
+}
+
+// Nothing where there are none, as in checkpoints of versions before 0.3.
+nlohmann::ordered_json parts_of(const std::string& state_json) {
+  const auto state = nlohmann::ordered_json::parse(state_json, nullptr, false);
+  return state.is_object() && state.contains(parts_key) ? state.at(parts_key) : nlohmann::ordered_json();
+}
+
+// Files of two steps, and damaged ones.
+void check_part(const fs::path& directory, const char* name, const nlohmann::ordered_json& parts) {
+  if (!parts.is_object() || !parts.contains(name)) return;
+  if (const std::string checksum = checksum_of(directory / name); parts.at(name) != checksum)
+    throw Error(
+        "{}: its checksum is {}, and {} says otherwise: the file was damaged, or is another checkpoint's; "
+        "take another checkpoint",
+        (directory / name).string(), checksum, state_file);
+}
+
 bool has_all_files(const fs::path& directory) {
   return std::ranges::all_of(std::initializer_list<const char*>{model_file, optimizer_file, state_file},
                              [&](const char* name) {
@@ -48,11 +81,14 @@ void make_folders(const fs::path& path) {
   if (code) throw Error("{}: cannot create the folder: {}; check the path", path.string(), code.message());
 }
 
-void remove_leftovers(const fs::path& folder) {
+// Of writers and prunings of the names that begin like this; a run has one writer.
+void remove_leftovers(const fs::path& folder, const std::string& name) {
   std::vector<fs::path> leftovers;
   std::error_code ignored;  // not to be able to clean is no reason not to write
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string found = entry.path().filename().string();
+    if (found.starts_with("." + name) && is_temporary_name(found)) leftovers.push_back(entry.path());
+  }
   for (const fs::path& leftover : leftovers) fs::remove_all(leftover, ignored);
 }
 
@@ -61,17 +97,20 @@ void remove_leftovers(const fs::path& folder) {
 fs::path write_checkpoint(const fs::path& run, std::int64_t step, const Checkpoint& checkpoint) {
   const fs::path folder = run / checkpoints_folder;
   make_folders(folder);
-  remove_leftovers(folder);
+  remove_leftovers(folder, std::string(step_prefix));
   const fs::path path = folder / fmt::format("{}{:06}", step_prefix, step);
   write_checkpoint_folder(path, checkpoint);
   return path;
 }
 
 void write_checkpoint_folder(const fs::path& path, const Checkpoint& checkpoint) {
+  remove_leftovers(folder_of(path), path.filename().string() + ".");
   AtomicDirectory directory(path);
   write_safetensors(directory.staging() / model_file, checkpoint.model);
   write_safetensors(directory.staging() / optimizer_file, checkpoint.optimizer);
-  write_file_atomically(directory.staging() / state_file, checkpoint.state_json);
+  const nlohmann::ordered_json parts{{model_file, checksum_of(directory.staging() / model_file)},
+                                     {optimizer_file, checksum_of(directory.staging() / optimizer_file)}};
+  write_file_atomically(directory.staging() / state_file, with_parts(checkpoint.state_json, parts));
   directory.commit();
 }
 
@@ -93,13 +132,18 @@ std::optional<CheckpointEntry> latest_checkpoint(const fs::path& run) {
 }
 
 Checkpoint read_checkpoint(const fs::path& directory) {
-  return {.model = read_safetensors(directory / model_file),
-          .optimizer = read_safetensors(directory / optimizer_file),
-          .state_json = read_checkpoint_state(directory)};
+  std::string state_json = read_checkpoint_state(directory);
+  Checkpoint checkpoint{.model = read_safetensors(directory / model_file),
+                        .optimizer = read_safetensors(directory / optimizer_file),
+                        .state_json = std::move(state_json)};
+  const nlohmann::ordered_json parts = parts_of(checkpoint.state_json);
+  for (const char* name : {model_file, optimizer_file}) check_part(directory, name, parts);
+  return checkpoint;
 }
 
 void write_checkpoint_state(const fs::path& directory, const std::string& state_json) {
-  write_file_atomically(directory / state_file, state_json);
+  write_file_atomically(directory / state_file,
+                        with_parts(state_json, parts_of(read_checkpoint_state(directory))));
 }
 
 std::string read_checkpoint_state(const fs::path& directory) {
@@ -110,8 +154,15 @@ std::string read_checkpoint_state(const fs::path& directory) {
 
 void prune_checkpoints(const fs::path& run, std::size_t keep) {
   const std::vector<CheckpointEntry> found = list_checkpoints(run);
-  for (std::size_t i = 0; i + std::max<std::size_t>(keep, 1) < found.size(); ++i)
-    remove_directory_atomically(found[i].path);
+  std::optional<Error> failure;
+  for (std::size_t i = 0; i + std::max<std::size_t>(keep, 1) < found.size(); ++i) {
+    try {
+      remove_directory_atomically(found[i].path);
+    } catch (const Error& error) {
+      if (!failure) failure = error;
+    }
+  }
+  if (failure) throw Error(*failure);
 }
 
 }  // namespace ssd

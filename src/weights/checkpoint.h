@@ -1,6 +1,7 @@
 // Checkpoints: what a run needs to go on where it stopped, one folder a step:
 //   RUN/checkpoints/step-000300/{model.safetensors, optimizer.safetensors, state.json}
-// A folder of that name is complete: it is filled under a temporary name, brought to the disk and renamed. A
+// state.json holds the checksums of the other two (XXH64, in "parts"), so that files of two steps, and damaged
+// ones, are told. A folder of that name is complete: it is filled under a temporary name, brought to the disk and renamed. A
 // run has one writer.
 #pragma once
 
@@ -18,7 +19,7 @@ namespace ssd {
 struct Checkpoint {
   TensorMap model;         // by state_dict names
   TensorMap optimizer;     // by the names its owner chose
-  std::string state_json;  // where the run stands; not looked at here
+  std::string state_json;  // where the run stands; nothing but "parts" is looked at here
 };
 
 // Writes such a folder at any path, under a temporary name and renamed; one that exists is replaced.
@@ -38,13 +39,15 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& run, std::in
 std::vector<CheckpointEntry> list_checkpoints(const std::filesystem::path& run);
 std::optional<CheckpointEntry> latest_checkpoint(const std::filesystem::path& run);
 
-// Reads a checkpoint's folder. Throws Error for a missing or broken file.
+// Reads a checkpoint's folder. Throws Error for a missing or broken file, and where the checksum of one is not
+// the state's.
 Checkpoint read_checkpoint(const std::filesystem::path& directory);
 // Its state alone, read or replaced in one go.
 void write_checkpoint_state(const std::filesystem::path& directory, const std::string& state_json);
 std::string read_checkpoint_state(const std::filesystem::path& directory);
 
-// Removes all but the `keep` (>= 1) latest checkpoints.
+// Removes all but the `keep` (>= 1) latest checkpoints. Throws Error for the first that cannot be removed,
+// after trying all.
 void prune_checkpoints(const std::filesystem::path& run, std::size_t keep);
 
 }  // namespace ssd

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -32,7 +33,7 @@ bool is_checkpoint_of(const Checkpoint& checkpoint, std::int64_t step) {
   for (const TensorMap* const map : {&checkpoint.model, &checkpoint.optimizer})
     for (const std::int64_t element : map->at("t").as<std::int64_t>())
       if (element != step) return false;
-  return checkpoint.state_json == "{\"step\": " + std::to_string(step) + "}\n";
+  return nlohmann::json::parse(checkpoint.state_json).at("step") == step;
 }
 
 std::vector<std::int64_t> steps_of(const fs::path& run) {
@@ -46,7 +47,36 @@ TEST(Checkpoint, RoundTrips) {
   const fs::path path = write_checkpoint(run.path(), 300, checkpoint_of(300, 5));
   EXPECT_EQ(path, run.path() / "checkpoints" / "step-000300");
   EXPECT_TRUE(is_checkpoint_of(read_checkpoint(path), 300));
-  EXPECT_EQ(read_checkpoint_state(path), "{\"step\": 300}\n");
+  EXPECT_EQ(nlohmann::json::parse(read_checkpoint_state(path)).at("step"), 300);
+  write_checkpoint(run.path(), 301, {{}, {}, "no JSON"});
+  EXPECT_EQ(read_checkpoint_state(latest_checkpoint(run.path())->path), "no JSON");
+}
+
+TEST(Checkpoint, RefusesFilesOfAnotherStep) {
+  const TemporaryFolder run;
+  const fs::path one = write_checkpoint(run.path(), 1, checkpoint_of(1, 5));
+  const fs::path two = write_checkpoint(run.path(), 2, checkpoint_of(2, 5));
+  write_checkpoint_state(two, "{\"step\": 2, \"evaluated\": true}");
+  EXPECT_TRUE(is_checkpoint_of(read_checkpoint(two), 2)) << "a state that is replaced keeps the checksums";
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "state.json"}) {
+    const fs::path mixed = run.path() / "mixed";
+    fs::copy(two, mixed);
+    fs::copy_file(one / name, mixed / name, fs::copy_options::overwrite_existing);
+    try {
+      read_checkpoint(mixed);
+      FAIL() << name;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("its checksum is"), std::string::npos) << error.what();
+    }
+    fs::remove_all(mixed);
+  }
+}
+
+TEST(Checkpoint, OfAnOlderVersionHasNoChecksums) {
+  const TemporaryFolder run;
+  const fs::path path = write_checkpoint(run.path(), 1, checkpoint_of(1, 5));
+  std::ofstream(path / "state.json") << "{\"step\": 1}";
+  EXPECT_TRUE(is_checkpoint_of(read_checkpoint(path), 1));
 }
 
 TEST(Checkpoint, OfTheSameStepIsReplaced) {

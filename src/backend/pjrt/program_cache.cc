@@ -10,9 +10,14 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <vector>
+
+#include "base/error.h"
+#include "storage/atomic_file.h"
+#include "storage/temporary_name.h"
 
 namespace ssd::pjrt {
 namespace {
@@ -99,18 +104,21 @@ void ProgramCache::store(const std::string& key, const std::string& bytes) const
   std::error_code failed;
   fs::create_directories(folder_, failed);
   const std::string path = path_of(key);
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
   Header header{};
   std::memcpy(header.magic, magic, sizeof magic);
   header.key_length = key.size();
   header.length = bytes.size();
   header.checksum = hash(bytes);
-  std::ofstream file(temporary, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(&header), sizeof header);
-  file << key << bytes;
-  file.close();
-  if (file.good()) fs::rename(temporary, path, failed);
-  if (!file.good() || failed) fs::remove(temporary, failed);
+  try {
+    remove_leftovers_of(path);
+    AtomicFile file(path);
+    file.write(std::as_bytes(std::span(&header, 1)));
+    file.write(key);
+    file.write(bytes);
+    file.commit_unsynced();  // a torn one is told by its checksum, and compiled again
+  } catch (const Error&) {
+    // A folder that cannot be written to: the next run compiles again.
+  }
   prune();
 }
 

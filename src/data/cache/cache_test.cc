@@ -15,6 +15,7 @@
 #include "data/cache/cache_writer.h"
 #include "data/dataset/dataset.h"
 #include "storage/checksum.h"
+#include "storage/temporary_name.h"
 
 namespace ssd {
 namespace {
@@ -24,6 +25,13 @@ class CacheTest : public testing::Test {
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
   std::filesystem::path scratch(const std::string& name) const { return folder_ / name; }
+  // Files under temporary names.
+  std::vector<std::filesystem::path> leftovers() const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      if (is_temporary_name(entry.path().filename().string())) found.push_back(entry.path());
+    return found;
+  }
 
  private:
   std::filesystem::path folder_ =
@@ -113,7 +121,7 @@ TEST_F(CacheTest, GivesBackRecordsAndAnnotations) {
   }
   EXPECT_THROW(cache.record(1), Error);
   EXPECT_EQ(cache.verify().size(), 1u);
-  EXPECT_FALSE(std::filesystem::exists(file.string() + ".partial"));
+  EXPECT_TRUE(leftovers().empty());
 }
 
 TEST_F(CacheTest, FindsEveryChangedByteAndEveryCut) {
@@ -194,8 +202,20 @@ TEST_F(CacheTest, WriterThatGivesUpLeavesNothing) {
     EXPECT_THROW(CacheWriter(file, {}), Error) << "two writers of one file";
   }
   EXPECT_FALSE(std::filesystem::exists(file));
-  EXPECT_FALSE(std::filesystem::exists(file.string() + ".partial"));
+  EXPECT_TRUE(leftovers().empty());
   EXPECT_THROW(CacheWriter(scratch("no/such/folder/x.cache"), {}), Error);
+}
+
+TEST_F(CacheTest, WriterReplacesALinkAndNotWhatItLeadsTo) {
+  const std::filesystem::path other = scratch("other.cache"), file = scratch("link.cache");
+  write_small(other);
+  const std::vector<char> before = contents(other);
+  std::filesystem::create_symlink(other, file);
+  std::filesystem::create_symlink(other, file.string() + ".partial");
+  CocoFile none;
+  CacheWriter(file, {}).finish(none);
+  EXPECT_FALSE(std::filesystem::is_symlink(file));
+  EXPECT_EQ(contents(other), before);
 }
 
 TEST_F(CacheTest, ReplacesNothingButRecordCaches) {
@@ -214,14 +234,13 @@ TEST_F(CacheTest, ReplacesNothingButRecordCaches) {
   overwrite(file, {'t', 'e', 'x', 't'});
   EXPECT_TRUE(refused(file));
   EXPECT_EQ(contents(file).size(), 4u);
-  EXPECT_FALSE(std::filesystem::exists(file.string() + ".partial"));
+  EXPECT_TRUE(leftovers().empty());
 }
 
 // Kills writers at moments spread over a whole writing: what is found under the name afterwards is nothing or
 // a whole cache, and what lies beside it never opens.
 TEST_F(CacheTest, KilledWriterLeavesNoFileThatOpensDamaged) {
   const std::filesystem::path file = scratch("killed.cache");
-  const std::string partial = file.string() + ".partial";
   int killed = 0;
   for (int moment = 0; moment < 40; ++moment) {
     std::filesystem::remove(file);
@@ -237,7 +256,7 @@ TEST_F(CacheTest, KilledWriterLeavesNoFileThatOpensDamaged) {
     if (std::filesystem::exists(file)) {
       EXPECT_TRUE(opens_whole(file));
     }
-    if (std::filesystem::exists(partial)) {
+    for (const std::filesystem::path& partial : leftovers()) {
       // Only a writer killed between its last write and the renaming leaves a whole one.
       try {
         EXPECT_EQ(RecordCache(partial).verify().size(), 1u);
@@ -248,7 +267,7 @@ TEST_F(CacheTest, KilledWriterLeavesNoFileThatOpensDamaged) {
   EXPECT_EQ(killed, 40);
   write_small(file);
   EXPECT_TRUE(opens_whole(file));
-  EXPECT_FALSE(std::filesystem::exists(partial));
+  EXPECT_TRUE(leftovers().empty());
 }
 
 }  // namespace

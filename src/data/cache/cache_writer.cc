@@ -1,8 +1,6 @@
 #include "data/cache/cache_writer.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,11 +10,12 @@
 
 #include "base/error.h"
 #include "storage/checksum.h"
+#include "storage/temporary_name.h"
 
 namespace ssd {
 
 CacheWriter::CacheWriter(std::filesystem::path file, const CacheKind& kind)
-    : file_(std::move(file)), partial_(file_.string() + ".partial"), kind_(kind) {
+    : file_(std::move(file)), kind_(kind) {
   open();
   offset_ = sizeof(CacheHeader);
   pad();
@@ -35,26 +34,19 @@ void CacheWriter::open() {
   if (std::filesystem::exists(status) && !(std::filesystem::is_regular_file(status) && is_cache_file(file_)))
     throw Error("{}: is there already, and no record cache; choose another name or remove it",
                 file_.string());
-  descriptor_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0)
-    throw Error("{}: {}; choose a folder that can be written to", partial_.string(), std::strerror(errno));
-  // The name may have passed to the finished file between opening and locking; that one is not to be touched.
-  struct stat opened {
-  }, named{};
-  const bool ours = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 && ::fstat(descriptor_, &opened) == 0 &&
-                    ::stat(partial_.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-                    opened.st_dev == named.st_dev;
-  if (ours && ::ftruncate(descriptor_, 0) == 0) return;
-  ::close(descriptor_);
-  descriptor_ = -1;
-  throw Error("{}: another process is writing it; wait for it or choose another name", partial_.string());
+  if (remove_leftovers_of(file_).live > 0)
+    throw Error("{}: another process is writing it; wait for it or choose another name", file_.string());
+  TemporaryFile temporary = create_temporary(file_);
+  partial_ = std::move(temporary.path);
+  descriptor_ = temporary.descriptor;
 }
 
 void CacheWriter::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t wrote = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset_));
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) throw Error("{}: {} at byte {}", partial_.string(), std::strerror(errno), offset_);
+    if (wrote < 0)
+      throw Error("{}: {} at byte {}; is the disk full?", file_.string(), std::strerror(errno), offset_);
     offset_ += static_cast<std::uint64_t>(wrote);
     bytes = bytes.subspan(static_cast<std::size_t>(wrote));
   }
@@ -102,21 +94,21 @@ void CacheWriter::finish(const CocoFile& annotations) {
 void CacheWriter::write_header(CacheHeader header) {
   // With no index at all, the file would end before its last padding.
   if (::ftruncate(descriptor_, static_cast<off_t>(header.file_bytes)) != 0 || ::fsync(descriptor_) != 0)
-    throw Error("{}: {}", partial_.string(), std::strerror(errno));
+    throw Error("{}: {}; is the disk full?", file_.string(), std::strerror(errno));
   const auto bytes = std::as_bytes(std::span(&header, 1));
   header.header_hash = xxh64(bytes.first(offsetof(CacheHeader, header_hash)));
   offset_ = 0;
   write(bytes);
   offset_ = header.file_bytes;
-  if (::fsync(descriptor_) != 0) throw Error("{}: {}", partial_.string(), std::strerror(errno));
+  if (::fsync(descriptor_) != 0)
+    throw Error("{}: {}; is the disk full?", file_.string(), std::strerror(errno));
 }
 
 void CacheWriter::publish() {
   if (::rename(partial_.c_str(), file_.c_str()) != 0)
     throw Error("{}: cannot be renamed to {}: {}", partial_.string(), file_.string(), std::strerror(errno));
   finished_ = true;
-  const std::filesystem::path folder = file_.has_parent_path() ? file_.parent_path() : ".";
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = ::open(folder_of(file_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;  // the name is given; only its survival of a power cut is left to the system
   ::fsync(descriptor);
   ::close(descriptor);

@@ -19,10 +19,11 @@ struct CacheKind {
   int quality = 0;
 };
 
-// Writes FILE.partial, record by record, and gives it its name when it is complete and on the disk. A writer
-// that is destroyed earlier removes it; one that is killed leaves a FILE.partial that does not open and that
-// the next writer replaces. Throws Error where the disk fails or is full, and where another process is
-// writing the same file, and where FILE is there and no record cache.
+// Writes a file under a temporary name (temporary_name.h), record by record, and gives it its own when it is
+// complete and on the disk; a link of that name is replaced. A writer that is destroyed earlier removes it;
+// one that is killed leaves a file that does not open and that the next writer removes. Throws Error where
+// the disk fails or is full, and where another process is writing the same file, and where FILE is there and
+// no record cache.
 class CacheWriter {
  public:
   CacheWriter(std::filesystem::path file, const CacheKind& kind);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/error.h"
 #include "prepare/download/download_zip.h"
+#include "storage/atomic_file.h"
 
 namespace ssd {
 namespace {
@@ -76,14 +76,9 @@ bool keep_entry(const std::string& name) {
 
 void write_marker(const Planned& planned, std::size_t files) {
   fs::create_directories(planned.marker.parent_path());
-  fs::path fresh = planned.marker;
-  fresh += ".new";
   const nlohmann::json marker = {{"url", planned.item.url}, {"files", files}};
-  std::ofstream stream(fresh);
-  stream << marker.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  stream.close();
-  if (!stream) throw Error("{}: cannot be written; is the disk full?", fresh.string());
-  fs::rename(fresh, planned.marker);
+  write_file_atomically(planned.marker,
+                        marker.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace

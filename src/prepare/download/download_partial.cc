@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "storage/atomic_file.h"
+#include "storage/temporary_name.h"
 
 namespace ssd {
 namespace {
@@ -36,8 +38,6 @@ std::uint64_t size_of(const fs::path& path) {
   const auto size = fs::file_size(path, error);
   return error ? 0 : size;
 }
-
-fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : "."; }
 
 std::uint64_t segments_of(std::uint64_t bytes, std::uint64_t segment_bytes) {
   return bytes / segment_bytes + (bytes % segment_bytes != 0);
@@ -89,14 +89,23 @@ PartialFile::PartialFile(fs::path file, const RemoteFile& remote, std::uint64_t 
 }
 
 void PartialFile::open() {
-  descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+  struct stat opened {
+  }, named{};
+  // Written to in place and taken up again, so its name is known: it must be nobody else's file.
+  const bool foreign = descriptor_ < 0 ? errno == ELOOP
+                                       : ::fstat(descriptor_, &opened) == 0 &&
+                                             (!S_ISREG(opened.st_mode) || opened.st_nlink > 1);
+  if (foreign) {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    throw Error("{}: got a link, a pipe or a device, expected a file of an earlier download; remove it",
+                part_.string());
+  }
   if (descriptor_ < 0)
     throw Error("{}: cannot be written ({}); check the folder", part_.string(), std::strerror(errno));
   const bool locked = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
   // Between opening and locking another process may have given the file its final name: it is complete then,
   // and not to be touched.
-  struct stat opened {
-  }, named{};
   const bool ours = locked && ::fstat(descriptor_, &opened) == 0 && ::stat(part_.c_str(), &named) == 0 &&
                     opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
   if (ours) return;
@@ -168,12 +177,7 @@ void PartialFile::save_locked() {
     throw Error("{}: cannot be written ({})", part_.string(), std::strerror(errno));
   const nlohmann::json note = {
       {"bytes", remote_.bytes}, {"etag", remote_.etag}, {"segment_bytes", segment_bytes_}, {"done", done_}};
-  const fs::path fresh = with_suffix(note_, ".new");
-  std::ofstream stream(fresh);
-  stream << note.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  stream.close();
-  if (!stream) throw Error("{}: cannot be written; is the disk full?", fresh.string());
-  fs::rename(fresh, note_);
+  write_file_atomically(note_, note.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   saved_ = std::chrono::steady_clock::now();
 }
 

@@ -4,14 +4,16 @@
 #include <zip.h>
 
 #include <atomic>
-#include <fstream>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "storage/atomic_file.h"
+#include "storage/temporary_name.h"
 
 namespace ssd {
 namespace {
@@ -83,10 +85,9 @@ std::vector<Entry> list_entries(const fs::path& path, const UnzipOptions& option
 }
 
 // Reads to the end, so that libzip compares the CRC-32.
-void write_entry(zip_t* archive, const Entry& entry, const fs::path& temporary, std::vector<char>& buffer) {
+void write_entry(zip_t* archive, const Entry& entry, AtomicFile& out, std::vector<char>& buffer) {
   const std::unique_ptr<zip_file_t, Close> file(zip_fopen_index(archive, entry.index, 0));
   if (!file) throw Error("{}: cannot be unpacked ({})", entry.name, zip_strerror(archive));
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
   std::uint64_t written = 0;
   for (;;) {
     const auto count = zip_fread(file.get(), buffer.data(), buffer.size());
@@ -94,14 +95,12 @@ void write_entry(zip_t* archive, const Entry& entry, const fs::path& temporary, 
     if (count == 0) break;
     written += static_cast<std::uint64_t>(count);
     if (written > entry.bytes) break;
-    out.write(buffer.data(), count);
+    out.write(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
   }
-  out.close();
   if (written != entry.bytes) {
     throw Error("{}: got {} or more bytes, expected {}; the archive is broken", entry.name, written,
                 entry.bytes);
   }
-  if (!out) throw Error("{}: cannot be written; is the disk full?", temporary.string());
 }
 
 void unpack(zip_t* archive, const Entry& entry, const fs::path& folder, std::vector<char>& buffer) {
@@ -110,16 +109,9 @@ void unpack(zip_t* archive, const Entry& entry, const fs::path& folder, std::vec
   const auto present = fs::file_size(target, missing);
   if (!missing && present == entry.bytes) return;
   fs::create_directories(target.parent_path());
-  fs::path temporary = target;
-  temporary += ".part";
-  try {
-    write_entry(archive, entry, temporary, buffer);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw;
-  }
-  fs::rename(temporary, target);
+  AtomicFile file(target);
+  write_entry(archive, entry, file, buffer);
+  file.commit_unsynced();
 }
 
 void check_room(const fs::path& folder, const std::vector<Entry>& entries) {
@@ -138,12 +130,20 @@ void check_room(const fs::path& folder, const std::vector<Entry>& entries) {
   }
 }
 
+// What an unpacking that was killed has left.
+void remove_leftovers(const fs::path& folder, const std::vector<Entry>& entries) {
+  std::set<fs::path> folders;
+  for (const Entry& entry : entries) folders.insert(folder_of(folder / entry.name));
+  for (const fs::path& place : folders) remove_leftovers_in(place);
+}
+
 }  // namespace
 
 std::size_t unzip(const fs::path& archive, const fs::path& folder, const UnzipOptions& options,
                   const DownloadCallback& progress) {
   const std::vector<Entry> entries = list_entries(archive, options);
   fs::create_directories(folder);
+  remove_leftovers(folder, entries);
   check_room(folder, entries);
   std::mutex mutex;
   std::uint64_t done = 0;

@@ -1,11 +1,6 @@
 #include "prepare/import/import.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -17,6 +12,8 @@
 #include "base/utf8.h"
 #include "data/dataset/coco.h"
 #include "image/format.h"
+#include "storage/atomic_file.h"
+#include "storage/temporary_name.h"
 
 namespace ssd {
 namespace {
@@ -30,23 +27,13 @@ fs::path annotation_file(const fs::path& folder, ImportSplit split) {
   return folder / "annotations" / fmt::format("instances_{}.json", name_of(split));
 }
 
-// The file is there whole or not at all, also after a power cut.
-void write_whole(const fs::path& file, std::string_view text) {
-  fs::path fresh = file;
-  fresh += ".new";
-  const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) throw Error("{}: cannot be written ({})", fresh.string(), std::strerror(errno));
-  bool good = true;
-  while (good && !text.empty()) {
-    const auto count = ::write(descriptor, text.data(), text.size());
-    good = count > 0 || (count < 0 && errno == EINTR);
-    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  good = good && ::fsync(descriptor) == 0;
-  const std::string reason = good ? "" : std::strerror(errno);
-  ::close(descriptor);
-  if (!good) throw Error("{}: cannot be written ({})", fresh.string(), reason);
-  fs::rename(fresh, file);
+// There from before the first annotation file is written until after the last: an import that was ended
+// between them can be made again.
+fs::path unfinished_mark(const fs::path& folder) { return folder / "annotations" / ".unfinished-import"; }
+
+void make_split_folder(const fs::path& folder, ImportSplit split) {
+  fs::create_directories(folder / name_of(split));
+  remove_leftovers_in(folder / name_of(split));
 }
 
 // JSON holds UTF-8 only; older systems wrote Latin-1.
@@ -100,7 +87,7 @@ void place_image(const fs::path& source, const fs::path& target, ImportReport& r
     ++report.linked;
     return;
   }
-  fs::copy_file(real, target);
+  copy_file_atomically(real, target);  // the next import must not find half a file
   ++report.copied;
 }
 
@@ -302,6 +289,7 @@ std::string_view trimmed(std::string_view text) {
 void check_import_target(const fs::path& folder, const fs::path& source) {
   if (std::error_code absent; !source.empty() && fs::equivalent(folder, source, absent))
     throw Error("{}: the target is the source, expected another folder; name a new one", folder.string());
+  if (fs::exists(unfinished_mark(folder))) return;
   for (const ImportSplit split : {ImportSplit::train, ImportSplit::val}) {
     const fs::path file = annotation_file(folder, split);
     if (fs::exists(file)) {
@@ -334,15 +322,16 @@ void write_coco_folder(const std::vector<ImportedImage>& images, const std::vect
   if (report.train.images == 0) report.note(ImportNote::split_empty, name_of(ImportSplit::train));
   builder.number_annotations();
   fs::create_directories(folder / "annotations");
-  for (const ImportSplit split : {ImportSplit::train, ImportSplit::val})
-    fs::create_directories(folder / name_of(split));
+  for (const ImportSplit split : {ImportSplit::train, ImportSplit::val}) make_split_folder(folder, split);
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (images[i].split != ImportSplit::none) {
       place_image(images[i].file, folder / name_of(images[i].split) / names[i], report);
     }
   }
-  write_whole(annotation_file(folder, ImportSplit::train), write_coco(builder.train));
-  write_whole(annotation_file(folder, ImportSplit::val), write_coco(builder.val));
+  write_file_atomically(unfinished_mark(folder), "");
+  write_file_atomically(annotation_file(folder, ImportSplit::train), write_coco(builder.train));
+  write_file_atomically(annotation_file(folder, ImportSplit::val), write_coco(builder.val));
+  fs::remove(unfinished_mark(folder));
 }
 
 }  // namespace ssd

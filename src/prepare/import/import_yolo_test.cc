@@ -343,6 +343,19 @@ TEST_F(YoloTest, ClassesThatOccurTwiceAreRefused) {
   EXPECT_FALSE(fs::exists(root_ / "dst/annotations"));
 }
 
+TEST_F(YoloTest, EndedBetweenItsTwoAnnotationFilesCanBeMadeAgain) {
+  write_two();
+  write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
+  import();
+  const fs::path annotations = root_ / "dst/annotations";
+  EXPECT_FALSE(error_of([&] { import(); }).empty()) << "a finished one is kept";
+  fs::remove(annotations / "instances_val2017.json");
+  write("dst/annotations/.unfinished-import", "");
+  import();
+  EXPECT_TRUE(fs::exists(annotations / "instances_val2017.json"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(annotations), {}), 2);
+}
+
 TEST_F(YoloTest, RefusesItsOwnSourceAsTarget) {
   write_two();
   write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
