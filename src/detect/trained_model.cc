@@ -82,7 +82,7 @@ TrainedModel read_model(const std::filesystem::path& path) {
     const NetworkDescription network =
         parse_network(checkpoint.state_json, (*folder / "state.json").string());
     result.model = network.model;
-    result.knows_stride = true;
+    result.knows_stride = result.knows_names = true;
     result.categories = network.categories;
     for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
     model::check_weights(result.model, result.weights);
