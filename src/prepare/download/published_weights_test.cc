@@ -129,8 +129,7 @@ TEST(PublishedWeightsNames, AreUniqueAndCarryTheirChecksum) {
 TEST(PublishedWeightsFolders, FollowTheEnvironment) {
   const Variable home("HOME", "/h"), cache("XDG_CACHE_HOME", ""), torch("TORCH_HOME", "");
   using Folders = std::vector<fs::path>;
-  EXPECT_EQ(weights_folders(),
-            (Folders{"/h/.cache/singleshot/weights", "/h/.cache/torch/hub/checkpoints"}));
+  EXPECT_EQ(weights_folders(), (Folders{"/h/.cache/singleshot/weights", "/h/.cache/torch/hub/checkpoints"}));
   const Variable other_cache("XDG_CACHE_HOME", "/c");
   EXPECT_EQ(weights_folders(), (Folders{"/c/singleshot/weights", "/c/torch/hub/checkpoints"}));
   const Variable other_torch("TORCH_HOME", "/t");
