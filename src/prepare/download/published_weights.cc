@@ -92,10 +92,8 @@ fs::path obtain_weights(const PublishedWeights& weights, const WeightsSource& so
   try {
     download_files({&item, 1}, source.download, progress);
   } catch (const Error& error) {
-    throw Error(
-        "the weights {} are not on this machine and cannot be fetched ({}); get {} by other means and put it "
-        "at {}",
-        weights.name, error.what(), item.url, file.string());
+    throw Error("weights {}: not on this machine, and {}; put that file at {}", weights.name, error.what(),
+                file.string());
   }
   return file;
 }
