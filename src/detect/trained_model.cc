@@ -52,7 +52,8 @@ NetworkDescription parse_network(const std::string& state_json, const std::strin
     std::set<std::int64_t> ids;
     for (const nlohmann::json& category : list_field(root, "categories")) {
       if (!category.is_object()) throw Error("\"categories\": got one that is no object");
-      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max()};
       result.categories.push_back({whole_field(category, "id", any), text_field(category, "name")});
       if (!ids.insert(result.categories.back().id).second)
         throw Error("\"categories\": got the id {} twice", result.categories.back().id);
@@ -92,7 +93,7 @@ TrainedModel read_model(const std::filesystem::path& path) {
     const NetworkDescription network =
         parse_network(checkpoint.state_json, (*folder / "state.json").string());
     result.model = network.model;
-    result.knows_stride = true;
+    result.knows_stride = result.knows_names = true;
     result.categories = network.categories;
     for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
     model::check_weights(result.model, result.weights);
