@@ -14,16 +14,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Steps of two images; statistics re-estimated from two more where `more` does not say otherwise.
+bool has(const std::vector<std::string>& arguments, const char* option) {
+  return std::find(arguments.begin(), arguments.end(), option) != arguments.end();
+}
+
+// Steps of two images by the reference's numbers, without evaluations, statistics re-estimated from two more
+// images; where `more` does not say otherwise.
 std::vector<std::string> training(const std::string& run, int iterations,
                                   std::vector<std::string> more = {}) {
-  if (std::find(more.begin(), more.end(), "--batch-norm-images") == more.end())
-    more.insert(more.end(), {"--batch-norm-images", "2"});
+  if (!has(more, "--batch-norm-images")) more.insert(more.end(), {"--batch-norm-images", "2"});
+  if (!has(more, "--evaluation")) more.insert(more.end(), {"--evaluation", "-1"});
   std::vector<std::string> arguments = {"train",
                                         "--data",
                                         sample_data(),
                                         "--backbone",
                                         "resnet18",
+                                        "--preset",
+                                        "reference",
                                         "--seed",
                                         "7",
                                         "--batch-size",
@@ -89,6 +96,8 @@ std::vector<std::string> small_training(const TemporaryFolder& folder, std::size
                                         folder / "val.json",
                                         "--backbone",
                                         "resnet18",
+                                        "--preset",
+                                        "reference",
                                         "--batch-norm-images",
                                         "2",
                                         "--save",

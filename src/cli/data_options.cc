@@ -1,16 +1,21 @@
 #include "cli/data_options.h"
 
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "cli/help.h"
+#include "cli/output.h"
 #include "data/cache/open_dataset.h"
+#include "data/dataset/layout.h"
+#include "data/dataset/locate_images.h"
 
 namespace ssd::cli {
 namespace {
 
 // What the user says about one split.
 struct SplitOptions {
+  bool is_training;
   const char* split;
   const char* advice;  // what to pass
   std::string data;    // COCO folder or record cache
@@ -31,24 +36,58 @@ std::string cache_of(const SplitOptions& options) {
   return options.annotations.empty() && options.images.empty() && is_cache(options.data) ? options.data : "";
 }
 
-// The usual places of a split, each replaced where the user says so.
+// The files of a split: explicit paths, and for what they leave open what is found in the folder.
 CocoPaths paths_of(const SplitOptions& options) {
-  const bool complete = !options.annotations.empty() && !options.images.empty();
-  if (!complete && (options.data.empty() || is_cache(options.data)))
+  CocoPaths paths{options.annotations, options.images};
+  if (!paths.annotations.empty() && !paths.images.empty()) return paths;
+  if (options.data.empty() || is_cache(options.data))
     throw UsageError("{}: its annotations and images are not known, {}", options.split, options.advice);
-  CocoPaths paths = coco_paths(options.data, options.split);
-  if (!options.annotations.empty()) paths.annotations = options.annotations;
-  if (!options.images.empty()) paths.images = options.images;
+  const CocoLayout layout = find_coco_layout(options.data);
+  const auto& found = options.is_training ? layout.train : layout.val;
+  if (paths.annotations.empty() && !found) {
+    const std::string seen = layout.to_text(options.data);
+    throw UsageError("{}: no annotations of the {} split are there, {}{}", options.data, options.split,
+                     options.advice, seen.empty() ? "" : "; seen: " + seen);
+  }
+  if (paths.annotations.empty()) paths.annotations = found->paths.annotations;
+  if (paths.images.empty())
+    paths.images = found ? found->paths.images : coco_paths(options.data, options.split).images;
   return paths;
 }
 
+// Once for a folder: what it was taken for, unless it is as COCO is published.
+void tell_layout(const std::string& data) {
+  static std::set<std::string> told;
+  if (data.empty() || !std::filesystem::is_directory(data) || !told.insert(data).second) return;
+  const CocoLayout layout = find_coco_layout(data);
+  const bool plain = layout.train && layout.train->name == "train2017" && layout.val &&
+                     layout.val->name == "val2017" && layout.unused.empty();
+  if (!plain) tell("{}: {}\n", data, layout.to_text(data));
+}
+
+// Corrects the samples' paths, and says so.
+void find_images(Dataset& dataset, const std::filesystem::path& folder, const std::string& name,
+                 const char* advice) {
+  const LocatedImages located = locate_images(dataset, folder);
+  if (located.helped > 0)
+    tell("{}: {} images were found by the last part of their names: {}\n", name, located.helped,
+         located.example);
+  if (located.missing == dataset.samples.size())
+    throw Error("{}: none of its {} images is there, the first is {}; {}", name, located.missing,
+                located.first_missing, advice);
+  if (located.missing > 0)
+    tell("{}: {} of {} images are not there, the first is {}\n", name, located.missing,
+         dataset.samples.size(), located.first_missing);
+}
+
 SplitOptions train_split(const DataOptions& options) {
-  return {"train2017", train_advice, options.data, options.train_annotations, options.train_images};
+  return {true, "train2017", train_advice, options.data, options.train_annotations, options.train_images};
 }
 
 // A record cache as --data holds training images: they do not tell how good a network is.
 SplitOptions val_split(const DataOptions& options) {
-  SplitOptions split{"val2017", val_advice, options.val_data, options.val_annotations, options.val_images};
+  SplitOptions split{
+      false, "val2017", val_advice, options.val_data, options.val_annotations, options.val_images};
   if (split.data.empty() && !is_cache(options.data)) split.data = options.data;
   return split;
 }
@@ -57,11 +96,9 @@ SplitOptions val_split(const DataOptions& options) {
 
 void add_train_data_options(CLI::App& command, DataOptions& options) {
   begin_group(command, group::input);
-  command
-      .add_option("--train-annotations", options.train_annotations,
-                  "Annotation file [DATA/annotations/instances_train2017.json]")
+  command.add_option("--train-annotations", options.train_annotations, "Annotation file [found in DATA]")
       ->type_name("FILE");
-  command.add_option("--train-images", options.train_images, "Image folder [DATA/train2017]")
+  command.add_option("--train-images", options.train_images, "Image folder [found in DATA]")
       ->type_name("FOLDER");
 }
 
@@ -69,23 +106,25 @@ void add_val_data_options(CLI::App& command, DataOptions& options) {
   begin_group(command, group::input);
   command
       .add_option("-d,--data", options.data,
-                  "COCO folder (annotations/, train2017/, val2017/) or record cache")
+                  "Folder with COCO annotations and images, as it is, or record cache")
       ->type_name("PATH");
   command
       .add_option("--val-data", options.val_data,
                   "The same for the validation split [--data, where it is a folder]")
       ->type_name("PATH");
-  command
-      .add_option("--val-annotations", options.val_annotations,
-                  "Annotation file [DATA/annotations/instances_val2017.json]")
+  command.add_option("--val-annotations", options.val_annotations, "Annotation file [found in DATA]")
       ->type_name("FILE");
-  command.add_option("--val-images", options.val_images, "Image folder [DATA/val2017]")->type_name("FOLDER");
+  command.add_option("--val-images", options.val_images, "Image folder [found in DATA]")->type_name("FOLDER");
 }
 
 Dataset training_set(const DataOptions& options) {
   const SplitOptions split = train_split(options);
-  const std::string cache = cache_of(split);
-  return cache.empty() ? read_dataset(paths_of(split)) : open_dataset(cache, split.split);
+  if (const std::string cache = cache_of(split); !cache.empty()) return open_dataset(cache, split.split);
+  const CocoPaths paths = paths_of(split);
+  tell_layout(split.data);
+  Dataset dataset = read_dataset(paths);
+  find_images(dataset, paths.images, paths.annotations.string(), "check --data or --train-images");
+  return dataset;
 }
 
 ValidationSet validation_set(const DataOptions& options) {
@@ -96,8 +135,10 @@ ValidationSet validation_set(const DataOptions& options) {
     return {records->annotations(), cached_dataset(records, all)};
   }
   const CocoPaths paths = paths_of(split);
+  tell_layout(split.data);
   CocoFile truth = read_coco(paths.annotations);
   Dataset dataset = make_dataset(truth, paths.images, all, paths.annotations.string());
+  find_images(dataset, paths.images, paths.annotations.string(), "check --val-data or --val-images");
   return {std::move(truth), std::move(dataset)};
 }
 

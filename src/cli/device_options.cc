@@ -61,6 +61,8 @@ void add_precision_options(CLI::App& command, DeviceOptions& options) {
       ->capture_default_str();
   command.add_flag_callback(
       "--amp", [&options] { options.precision = "bf16"; }, "The same as --precision bf16");
+  command.add_flag_callback(
+      "--no-amp", [&options] { options.precision = "f32"; }, "The same as --precision f32");
 }
 
 DType precision_of(const DeviceOptions& options) {

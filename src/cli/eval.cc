@@ -1,4 +1,6 @@
-// singleshot eval: COCO's numbers, of a checkpoint or of detections in a file.
+// singleshot eval.
+#include "cli/eval.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -9,8 +11,6 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "cli/data_options.h"
-#include "cli/device_options.h"
 #include "cli/help.h"
 #include "cli/network_options.h"
 #include "cli/output.h"
@@ -22,14 +22,6 @@
 
 namespace ssd::cli {
 namespace {
-
-struct Options {
-  DataOptions data;
-  DeviceOptions device;
-  std::string checkpoint, stride_in, ground_truth, detections, save_detections, json, arrays;
-  std::int64_t batch = 8;
-  int workers = 0;
-};
 
 // The file's arrays as pycocotools shapes them.
 void write_arrays(const std::string& path, const CocoEvalResult& result) {
@@ -47,7 +39,7 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
   write_safetensors(path, arrays);
 }
 
-void report(const Options& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
+void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
             std::size_t bad_images) {
   ThreadPool pool(available_processors());
   EvaluationReport report = evaluate_detections(truth, detections, &pool);
@@ -58,7 +50,7 @@ void report(const Options& options, const CocoFile& truth, const std::vector<Det
 }
 
 // Labels are places in the list of categories. A weights file says only how many there are.
-void fit_classes(const Options& options, const TrainedModel& model, Dataset& dataset) {
+void fit_classes(const EvalOptions& options, const TrainedModel& model, Dataset& dataset) {
   const std::string name = validation_name(options.data);
   if (std::filesystem::is_directory(options.checkpoint))
     order_classes(dataset, model.categories, name);
@@ -67,7 +59,7 @@ void fit_classes(const Options& options, const TrainedModel& model, Dataset& dat
                 dataset.categories.size(), model.categories.size(), options.checkpoint);
 }
 
-void evaluate_checkpoint(const Options& options) {
+void evaluate_checkpoint(const EvalOptions& options) {
   TrainedModel trained = read_model(options.checkpoint);
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
   trained.model.compute = precision_of(options.device);
@@ -94,7 +86,7 @@ void evaluate_checkpoint(const Options& options) {
   if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
 }
 
-void evaluate_files(const Options& options) {
+void evaluate_files(const EvalOptions& options) {
   const CocoFile truth = read_coco(options.ground_truth, CocoFields::ids);
   const std::vector<DetectedBox> detections = read_detections(options.detections);
   std::vector<std::int64_t> images;
@@ -109,7 +101,7 @@ bool same_file(const std::string& a, const std::string& b) {
 }
 
 // Each output needs a place of its own; the arrays are no text for standard output.
-void check_outputs(const Options& options) {
+void check_outputs(const EvalOptions& options) {
   if (options.arrays == "-") throw UsageError("--arrays: got -, expected a file (it is not text); name one");
   const std::array<std::pair<const char*, const std::string*>, 3> outputs{
       {{"--save-detections", &options.save_detections},
@@ -124,7 +116,9 @@ void check_outputs(const Options& options) {
   }
 }
 
-void run(const Options& options) {
+}  // namespace
+
+void run_eval(const EvalOptions& options) {
   const bool from_files = !options.ground_truth.empty() || !options.detections.empty();
   if (from_files == !options.checkpoint.empty())
     throw UsageError("eval: expected either --checkpoint with --data, or --ground-truth with --detections");
@@ -137,10 +131,8 @@ void run(const Options& options) {
   evaluate_files(options);
 }
 
-}  // namespace
-
 void add_eval(CLI::App& program, Session&) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalOptions>();
   CLI::App* command = program.add_subcommand(
       "eval", "COCO's numbers: of a checkpoint on a data set, or of a detections file");
   add_val_data_options(*command, options->data);
@@ -175,7 +167,7 @@ void add_eval(CLI::App& program, Session&) {
   command->callback([options] {
     // Without a training split, a record cache given as --data can only be the one to evaluate on.
     if (options->data.val_data.empty()) options->data.val_data = options->data.data;
-    run(*options);
+    run_eval(*options);
   });
 }
 

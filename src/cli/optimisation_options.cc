@@ -27,8 +27,7 @@ void add_length_options(CLI::App& command, OptimisationOptions& options, Trainer
   command.add_option("-b,--batch-size,--bs", trainer.step.batch, "Images of a batch on each device")
       ->check(batch_size())
       ->capture_default_str();
-  command
-      .add_option("--accumulation", trainer.step.accumulation, "Batches whose gradients make one step")
+  command.add_option("--accumulation", trainer.step.accumulation, "Batches whose gradients make one step")
       ->check(count_up_to(65536))
       ->capture_default_str();
   command
@@ -53,7 +52,7 @@ void add_schedule_options(CLI::App& command, OptimisationOptions& options) {
       ->check(positive_number());
   command
       .add_option("--lr-rule", options.lr_rule,
-                  "How the rate grows with a step's images: linear, root, adascale (by its gain)")
+                  "Growth of the rate with a step's images: linear, root, adascale")
       ->check(CLI::IsMember({"linear", "root", "adascale"}))
       ->capture_default_str();
   command.add_option("--schedule", options.schedule, "How the rate falls: multistep, or cosine to 0")
@@ -123,7 +122,7 @@ void add_optimisation_options(CLI::App& command, OptimisationOptions& options, T
   add_optimizer_options(command, trainer.optimizer);
   command
       .add_option("--ema", trainer.ema_decay,
-                  "Decay of the moving average of the weights, which is evaluated and kept (0: none)")
+                  "Decay of the weights' moving average, which is evaluated (0: none)")
       ->check(number_check("0 or more and under 1", [](double value) { return value >= 0 && value < 1; }))
       ->capture_default_str();
 }
@@ -140,12 +139,10 @@ std::vector<InertOptions> inert_optimisation_options(const CLI::App& command,
     inert.push_back({"--learning-rate", {"--learning-rate-per-32", "--lr-rule"}});
   if (options.iterations > 0 && options.schedule == "cosine")
     inert.push_back({"--iterations and --schedule cosine", {"--epochs"}});
-  if (!options.batch_trace.empty())
-    inert.push_back({"--batch-trace", {"--learning-rate", "--accumulation"}});
+  if (!options.batch_trace.empty()) inert.push_back({"--batch-trace", {"--learning-rate", "--accumulation"}});
   if (options.warmup_epochs > 0) inert.push_back({"--warmup-epochs", {"--warmup"}});
   if (options.schedule == "cosine") inert.push_back({"--schedule cosine", {"--multistep"}});
-  if (options.lr_rule == "adascale")
-    inert.push_back({"--lr-rule adascale", {"--warmup", "--warmup-epochs"}});
+  if (options.lr_rule == "adascale") inert.push_back({"--lr-rule adascale", {"--warmup", "--warmup-epochs"}});
   return inert;
 }
 
@@ -153,9 +150,8 @@ void complete_pace(const OptimisationOptions& options, const TrainingSize& size,
   if (size.images_per_step > most_images_per_step)
     throw UsageError("--batch-size, --accumulation: got {} images a step, expected at most {}",
                      size.images_per_step, most_images_per_step);
-  const double per_32 = options.rate_per_32 > 0
-                            ? options.rate_per_32
-                            : model::optimizer_named(trainer.optimizer.name).rate_per_32;
+  const double per_32 = options.rate_per_32 > 0 ? options.rate_per_32
+                                                : model::optimizer_named(trainer.optimizer.name).rate_per_32;
   PaceOptions& pace = trainer.pace;
   const std::int64_t micro = size.images_per_step / trainer.step.accumulation;
   if (!options.batch_trace.empty()) pace.trace = read_batch_trace(options.batch_trace, micro);

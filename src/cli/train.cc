@@ -12,9 +12,9 @@
 #include "cli/output.h"
 #include "cli/stop_signals.h"
 #include "cli/train_console.h"
+#include "cli/train_mode.h"
 #include "cli/train_options.h"
 #include "data/dataset/class_order.h"
-#include "data/dataset/missing_images.h"
 #include "storage/atomic_file.h"
 #include "storage/folder_lock.h"
 #include "train/trainer.h"
@@ -82,7 +82,7 @@ void write_summary(const TrainOptions& options, const TrainingResult& result, co
                     {"step", result.best->step}};
   if (console.last().step > 0) json["loss"] = console.last().loss;
   if (console.speed().step > 0) {
-    json["images_per_s"] = console.speed().images_per_s;
+    json["images_per_s"] = console.images_per_s();
     json["data_wait"] = console.speed().data_wait;
   }
   write_json_line(options.json_summary, json);
@@ -116,24 +116,7 @@ ValidationSet validation_to_train_with(const DataOptions& options, const Dataset
   if (set.ground_truth.annotations.empty())
     throw Error("{}: got no object in {} validation images, expected some to evaluate on; {}", name,
                 set.ground_truth.images.size(), advice);
-  const MissingImages missing = missing_images(set.dataset);
-  if (missing.count == set.dataset.samples.size())
-    throw Error("{}: none of its {} images is there, the first is {}; {}", name, missing.count, missing.first,
-                advice);
-  if (missing.count > 0)
-    tell("{}: {} of {} validation images are not there, the first is {}\n", name, missing.count,
-         set.dataset.samples.size(), missing.first);
   return set;
-}
-
-void require_training_images(const Dataset& dataset) {
-  const MissingImages missing = missing_images(dataset);
-  if (missing.count == dataset.samples.size())
-    throw Error("none of the {} training images is there, the first is {}; check --data or --train-images",
-                missing.count, missing.first);
-  if (missing.count > 0)
-    tell("{} of {} training images are not there, the first is {}\n", missing.count, dataset.samples.size(),
-         missing.first);
 }
 
 bool evaluates(const TrainOptions& options, const Dataset& dataset) {
@@ -179,11 +162,13 @@ void run(CLI::App& command, TrainOptions& options) {
     return run_fake(options);
   }
   settle_from_files(command, options);
+  if (options.mode == "evaluation") return run_evaluation_mode(options);
+  if (options.mode == "benchmark-inference") return run_inference_mode(options);
+  if (options.mode == "benchmark-training") shorten_to_benchmark(options);
   ignore_closed_pipes();
   require_writable(options.json_summary);
   const Dataset dataset = training_set(options.data);
   print_data(dataset);
-  require_training_images(dataset);
   if (!goes_on(options)) apply_preset(command, options, static_cast<std::int64_t>(dataset.samples.size()));
   const std::string config = train_config(command, options);
   read_rate_as_the_reference(options);
@@ -196,9 +181,9 @@ void run(CLI::App& command, TrainOptions& options) {
   if (std::filesystem::exists(folder)) lock.emplace(folder);
   TrainingStart start = start_of(options, dataset, images);
   const std::int64_t steps = steps_in_all(options.trainer.pace);
-  if (folder.empty())
+  if (folder.empty() && options.mode == "training")
     tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
-  else {
+  if (!folder.empty()) {
     if (!lock) lock.emplace(folder);
     write_file_atomically(folder / config_name, config);
   }
@@ -213,11 +198,15 @@ void run(CLI::App& command, TrainOptions& options) {
 
   const std::atomic<bool>& stop_requested = watch_stop_signals();
   TrainConsole console(start.state.step, steps, options.log_interval);
+  if (options.mode == "benchmark-training") console.measure_after(options.benchmark.warmup, images);
   SingleProcess alone;
   const TrainingTask task{*device, dataset, validation ? &*validation : nullptr,
                           alone,   console, stop_requested};
   const TrainingResult result = train(task, std::move(start), options.trainer);
   tell_outcome(options, result);
+  if (options.mode == "benchmark-training")
+    tell("{:.2f} images/s over {} steps after {}\n", console.images_per_s(), options.benchmark.iterations,
+         options.benchmark.warmup);
   if (!options.json_summary.empty()) write_summary(options, result, console);
 }
 

@@ -13,6 +13,10 @@ void TrainConsole::on_step(const StepReport& step) {
   // An average over about ten steps: single batches differ too much to read.
   smooth_ = std::isnan(smooth_) ? step.loss : 0.9 * smooth_ + 0.1 * step.loss;
   last_ = step;
+  if (measured_) {
+    measured_->to = std::chrono::steady_clock::now();
+    if (step.step <= measured_->after) measured_->from = measured_->to;
+  }
   evaluation_.reset();
   progress_.show(static_cast<std::uint64_t>(step.step), static_cast<std::uint64_t>(steps_), note());
 }
@@ -47,6 +51,17 @@ void TrainConsole::on_evaluation(std::int64_t step, std::uint32_t epoch, const E
   evaluation_.reset();
   progress_.say(fmt::format("evaluation after epoch {}, step {}: AP {:.4f}, AP50 {:.4f}{}", epoch, step,
                             report.numbers[0], report.numbers[1], best ? ", the best so far" : ""));
+}
+
+void TrainConsole::measure_after(std::int64_t step, std::int64_t images_per_step) {
+  const auto now = std::chrono::steady_clock::now();
+  measured_ = Measured{step, images_per_step, now, now};
+}
+
+double TrainConsole::images_per_s() const {
+  if (!measured_) return speed_.images_per_s;
+  const auto images = static_cast<double>((last_.step - measured_->after) * measured_->images_per_step);
+  return images / std::chrono::duration<double>(measured_->to - measured_->from).count();
 }
 
 // The speed is known only after the first report.

@@ -1,6 +1,7 @@
 // What a training run shows on the console.
 #pragma once
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -27,6 +28,10 @@ class TrainConsole : public TrainObserver {
   void on_evaluation(std::int64_t step, std::uint32_t epoch, const EvaluationReport& report,
                      bool best) override;
 
+  // Over the steps of so many images after this one, not since the last report.
+  void measure_after(std::int64_t step, std::int64_t images_per_step);
+  double images_per_s() const;
+
   // The last ones; step 0 where there was none.
   const SpeedReport& speed() const { return speed_; }
   const StepReport& last() const { return last_; }
@@ -40,6 +45,12 @@ class TrainConsole : public TrainObserver {
   StepReport last_;
   SpeedReport speed_;
   double smooth_ = NAN;  // the loss
+
+  struct Measured {
+    std::int64_t after, images_per_step;
+    std::chrono::steady_clock::time_point from, to;
+  };
+  std::optional<Measured> measured_;
 };
 
 }  // namespace ssd::cli

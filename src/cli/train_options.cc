@@ -14,17 +14,84 @@
 #include "cli/network_options.h"
 #include "cli/output.h"
 #include "cli/preset.h"
+#include "cli/train_mode.h"
 #include "cli/validators.h"
 
 namespace ssd::cli {
 namespace {
 
 // What shapes the device's work, and so does something beside --fake-data.
-constexpr std::array useful_with_fake_data = {
-    "--fake-data", "--benchmark-warmup", "--benchmark-iterations", "--batch-size",     "--sync-batch-norm",
-    "--backbone",  "--stride-in",        "--json-summary",         "--device",         "--threads",
-    "--replicas",  "--cpu-devices",      "--memory-fraction",      "--no-preallocate", "--precision",
-    "--amp"};
+constexpr std::array useful_with_fake_data = {"--fake-data",
+                                              "--benchmark-warmup",
+                                              "--benchmark-iterations",
+                                              "--batch-size",
+                                              "--sync-batch-norm",
+                                              "--backbone",
+                                              "--stride-in",
+                                              "--json-summary",
+                                              "--device",
+                                              "--threads",
+                                              "--replicas",
+                                              "--cpu-devices",
+                                              "--memory-fraction",
+                                              "--no-preallocate",
+                                              "--precision",
+                                              "--amp",
+                                              "--no-amp",
+                                              "--mode"};
+
+// The same for --mode evaluation and benchmark-inference.
+constexpr std::array useful_for_evaluation = {"--mode",
+                                              "--config",
+                                              "--preset",
+                                              "--data",
+                                              "--val-data",
+                                              "--val-annotations",
+                                              "--val-images",
+                                              "--num-workers",
+                                              "--backbone",
+                                              "--backbone-path",
+                                              "--checkpoint",
+                                              "--batch-size",
+                                              "--eval-batch-size",
+                                              "--json-summary",
+                                              "--device",
+                                              "--threads",
+                                              "--replicas",
+                                              "--cpu-devices",
+                                              "--memory-fraction",
+                                              "--no-preallocate",
+                                              "--precision",
+                                              "--amp",
+                                              "--no-amp",
+                                              "--seed",
+                                              "--stride-in"};
+constexpr std::array useful_for_inference = {"--mode",
+                                             "--config",
+                                             "--preset",
+                                             "--data",
+                                             "--val-data",
+                                             "--val-annotations",
+                                             "--val-images",
+                                             "--num-workers",
+                                             "--backbone",
+                                             "--checkpoint",
+                                             "--batch-size",
+                                             "--eval-batch-size",
+                                             "--json-summary",
+                                             "--device",
+                                             "--benchmark-warmup",
+                                             "--benchmark-iterations",
+                                             "--threads",
+                                             "--replicas",
+                                             "--cpu-devices",
+                                             "--memory-fraction",
+                                             "--no-preallocate",
+                                             "--precision",
+                                             "--amp",
+                                             "--no-amp",
+                                             "--seed",
+                                             "--stride-in"};
 
 AugmentOptions augment_options(const std::string& name) {
   if (name == "none") return {false, false, false};
@@ -49,8 +116,13 @@ void add_recipe_options(CLI::App& command, TrainOptions& options) {
   begin_group(command, group::recipe);
   command
       .add_option("--preset", options.preset,
-                  "For what is not given: reference, best, quick, or auto by the number of images")
+                  "For what is not given: reference, best, quick, auto (by the images)")
       ->check(CLI::IsMember(preset_names))
+      ->capture_default_str();
+  command
+      .add_option("--mode", options.mode,
+                  "training, evaluation (of --checkpoint), benchmark-training, benchmark-inference")
+      ->check(CLI::IsMember(train_modes))
       ->capture_default_str();
   command
       .add_option("--config", options.config, "Options in YAML or JSON; the command line goes before them")
@@ -102,9 +174,8 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
 
 void add_evaluation_options(CLI::App& command, TrainOptions& options) {
   begin_group(command, group::evaluation);
-  command.add_option(
-      "--evaluation", options.evaluation,
-      "Epochs after which to evaluate, from 0 on (-1: never) [a tenth of the time, and the end]");
+  command.add_option("--evaluation", options.evaluation,
+                     "Epochs after which to evaluate, from 0 on (-1: never) [by the clock]");
   command
       .add_option("--eval-batch-size,--ebs", options.trainer.evaluation.batch,
                   "Images of a batch of an evaluation, on each device [--batch-size]")
@@ -169,8 +240,19 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
 
 void check_train_options(const CLI::App& command, const TrainOptions& options) {
   if (options.fake_data) return refuse_all_beside(command, "--fake-data", useful_with_fake_data);
+  const bool measures = options.mode.starts_with("benchmark");
   for (const char* option : {"--benchmark-warmup", "--benchmark-iterations"})
-    if (is_given(command, option)) throw UsageError("{}: expected --fake-data beside it", option);
+    if (is_given(command, option) && !measures)
+      throw UsageError("{}: expected --fake-data or a --mode benchmark-... beside it", option);
+  if (options.mode == "evaluation")
+    return refuse_all_beside(command, "--mode evaluation", useful_for_evaluation);
+  if (options.mode == "benchmark-inference")
+    return refuse_all_beside(command, "--mode benchmark-inference", useful_for_inference);
+  if (measures) {
+    constexpr std::array without = {"--save",     "--resume",     "--evaluation",
+                                    "--patience", "--iterations", "--epochs"};
+    refuse_beside(command, "--mode " + options.mode, without);
+  }
   for (const InertOptions& inert : inert_optimisation_options(command, options.optimisation, options.trainer))
     refuse_beside(command, inert.beside, inert.options);
   if (options.resume && options.trainer.checkpoints.run.empty())
@@ -220,6 +302,7 @@ std::string train_config(const CLI::App& command, const TrainOptions& options) {
                                    "--fake-data",
                                    "--benchmark-warmup",
                                    "--benchmark-iterations",
+                                   "--mode",
                                    "--help"};
   for (const InertOptions& inert : inert_optimisation_options(command, options.optimisation, options.trainer))
     without.insert(without.end(), inert.options.begin(), inert.options.end());

@@ -26,7 +26,7 @@ struct TrainOptions {
   FreshOptions fresh;
   std::string backbone = "resnet50", stride_in = "3x3";
   OptimisationOptions optimisation;
-  std::string preset = "auto", config;
+  std::string preset = "auto", config, mode = "training";
   std::vector<int> evaluation;  // empty: by the clock
   int workers = 0;              // 0: what suits the device
   std::string on_bad_image = "replace", augment = "all", order = "shuffled", json_summary;

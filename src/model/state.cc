@@ -162,6 +162,12 @@ TensorMap training_parameters(const ModelOptions& model, const State& state, con
   return parameters;
 }
 
+void add_average(TensorMap& parameters, const ModelOptions& model, const State& state) {
+  const auto kept = state.averages.find(ema);
+  add_parameters(parameters, only_trained(state_tensors(model)),
+                 kept == state.averages.end() ? state.weights : kept->second, ema_prefix);
+}
+
 TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter) {
   return under_state_names(state_tensors(model), by_parameter, "");
 }
@@ -171,6 +177,8 @@ State state_of(const ModelOptions& model, const TensorMap& parameters, const Opt
   State state{.weights = under_state_names(tensors, parameters, ""), .slots = {}, .averages = {}};
   for (const std::string_view slot : optimizer.slots)
     state.slots[std::string(slot)] = under_state_names(tensors, parameters, fmt::format("{}/", slot));
+  if (TensorMap average = under_state_names(tensors, parameters, ema_prefix); !average.empty())
+    state.averages[ema] = std::move(average);
   return state;
 }
 

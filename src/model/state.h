@@ -28,13 +28,17 @@ std::vector<StateTensor> state_tensors(const ModelOptions& model);
 // Whether the tensor of this name is a running average: running_mean, running_var.
 bool is_statistic(const std::string& name);
 
+// The exponential moving average of the trained tensors: its name in State::averages, and what stands before
+// the names of its parameters.
+inline constexpr const char *ema = "ema", *ema_prefix = "average/ema/";
+
 // What training has come to.
 struct State {
   TensorMap weights;  // the state_dict
   // The optimizer's, by the slot's name (optimizers.h): of the trained tensors, under the same names.
   std::map<std::string, TensorMap> slots;
-  // By name, of some or all of the weights' tensors. "running": the running statistics, where those among the
-  // weights have been re-estimated.
+  // By name, of some or all of the weights' tensors. "ema": the moving average of the trained ones.
+  // "running": the running statistics, where those among the weights have been re-estimated.
   std::map<std::string, TensorMap> averages;
 };
 
@@ -42,6 +46,8 @@ struct State {
 // none of that name). default_boxes is for the caller to add. Throws Error when a tensor is missing or has
 // another shape.
 TensorMap training_parameters(const ModelOptions& model, const State& state, const Optimizer& optimizer);
+// Adds the parameters of the moving average; where `state` has none it begins with the weights.
+void add_average(TensorMap& parameters, const ModelOptions& model, const State& state);
 // Tensors by graph parameter (weights, gradients, ...) under their state_dict names: heads.K is split into
 // loc.K and conf.K, other names stay.
 TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter);

@@ -8,6 +8,7 @@
 #include "graph/gradient.h"
 #include "model/layers.h"
 #include "model/ssd300.h"
+#include "model/state.h"
 
 namespace ssd::model {
 namespace {
@@ -40,8 +41,24 @@ void accumulate(Graph& graph, const std::vector<Value>& trained, std::vector<Val
 // What a step is told beside images and boxes.
 struct Scalars {
   Value learning_rate;
-  std::optional<Value> step;  // its number, where the optimizer uses it
+  std::optional<Value> step;       // its number, where the optimizer uses it
+  std::optional<Value> ema_decay;  // where there is an average
 };
+
+// An average is updated as a weight is: its "gradient" is the new weight, its "rate" the decay.
+graph::UpdateRule average_rule() {
+  graph::UpdateFormula f;
+  const auto average = f.weight(), weight = f.gradient(), decay = f.learning_rate();
+  return f.rule(average + (f.constant(1) - decay) * (weight - average), {});
+}
+
+void append_average(Graph& graph, Value weight, Value updated, Value decay) {
+  const std::string name = graph.node(weight).name;
+  const Value average = graph.parameter(std::string(ema_prefix) + name, graph.type(weight));
+  const int node = graph.append(Kind::update, name + "/average", {average, updated, decay},
+                                graph::UpdateAttributes{average_rule()});
+  graph.update(average, {node, 0});
+}
 
 void append_update(Graph& graph, const std::vector<Value>& trained, const std::vector<Value>& gradients,
                    const Scalars& scalars, const OptimizerOptions& options) {
@@ -60,6 +77,7 @@ void append_update(Graph& graph, const std::vector<Value>& trained, const std::v
     graph.update(weight, {node, 0});
     for (int slot = 0; slot < static_cast<int>(optimizer.slots.size()); ++slot)
       graph.update(inputs[2 + slot], {node, 1 + slot});
+    if (scalars.ema_decay) append_average(graph, weight, {node, 0}, *scalars.ema_decay);
   }
 }
 
@@ -77,9 +95,10 @@ Graph training_graph(const ModelOptions& model, const TrainingOptions& options) 
   const Value match = graph.input("match", {DType::i32, {n, default_box_count}});
   const Value boxes = graph.input("boxes", {DType::f32, {n, g, 4}});
   const Value labels = graph.input("labels", {DType::i32, {n, g}});
-  Scalars scalars{graph.input("learning_rate", {DType::f32, {}}, false), std::nullopt};
+  Scalars scalars{graph.input("learning_rate", {DType::f32, {}}, false), std::nullopt, std::nullopt};
   const Value loss_scale = graph.input("loss_scale", {DType::f32, {}}, false);
   if (uses_step(options.optimizer)) scalars.step = graph.input("step", {DType::f32, {}}, false);
+  if (options.ema) scalars.ema_decay = graph.input("ema_decay", {DType::f32, {}}, false);
   const Value defaults = graph.parameter("default_boxes", {DType::f32, {default_box_count, 4}});
 
   LayerBuilder layers(

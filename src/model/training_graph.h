@@ -18,12 +18,14 @@ struct TrainingOptions {
   int replicas = 1;
   int batch_norm_group = 1;  // replicas that share batch-norm statistics
   Accumulation accumulation = Accumulation::none;
+  bool ema = false;      // also keep the exponential moving average of the trained tensors
   bool inspect = false;  // also output "loc", "conf" and every "gradient/NAME"
 };
 
 // Inputs and outputs: those of TrainingInputs and TrainingOutputs (training_program.h), by these names.
-// Parameters: weights NAME, "SLOT/NAME" for each of the optimizer's slots, running statistics, default_boxes
-// f32 (D,4) cxcywh.
+// Parameters: weights NAME, "SLOT/NAME" for each of the optimizer's slots, "average/ema/NAME", running
+// statistics, default_boxes f32 (D,4) cxcywh. The average takes each step's new weights in: average' = d *
+// average + (1 - d) * weight', with d the input "ema_decay".
 graph::Graph training_graph(const ModelOptions& model, const TrainingOptions& options);
 
 }  // namespace ssd::model

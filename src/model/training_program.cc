@@ -9,7 +9,7 @@
 namespace ssd::model {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, TensorView TrainingInputs::*>, 7> input_names{{
+constexpr std::array<std::pair<std::string_view, TensorView TrainingInputs::*>, 8> input_names{{
     {"images", &TrainingInputs::images},
     {"match", &TrainingInputs::match},
     {"boxes", &TrainingInputs::boxes},
@@ -17,6 +17,7 @@ constexpr std::array<std::pair<std::string_view, TensorView TrainingInputs::*>, 
     {"learning_rate", &TrainingInputs::learning_rate},
     {"loss_scale", &TrainingInputs::loss_scale},
     {"step", &TrainingInputs::step},
+    {"ema_decay", &TrainingInputs::ema_decay},
 }};
 
 constexpr std::array<std::pair<std::string_view, Tensor TrainingOutputs::*>, 4> output_names{{
@@ -41,7 +42,10 @@ int graph_of(int micro, int accumulation) {
 
 TrainingProgram::TrainingProgram(graph::Device& device, const ModelOptions& model,
                                  const TrainingOptions& options, int accumulation)
-    : model_(model), optimizer_(optimizer_named(options.optimizer.name)), accumulation_(accumulation) {
+    : model_(model),
+      optimizer_(optimizer_named(options.optimizer.name)),
+      accumulation_(accumulation),
+      ema_(options.ema) {
   std::vector<graph::Graph> graphs;
   TrainingOptions part = options;
   for (const Accumulation kind : parts_of(accumulation)) {
@@ -61,6 +65,7 @@ TrainingProgram::TrainingProgram(graph::Device& device, const ModelOptions& mode
 
 void TrainingProgram::load(const State& state) {
   TensorMap parameters = program_parameters(model_, state, optimizer_);
+  if (ema_) add_average(parameters, model_, state);
   for (const auto& [name, zeros] : sums_) parameters.emplace(name, zeros.clone());
   program_->load(parameters);
 }

@@ -23,6 +23,7 @@ struct TrainingInputs {
   TensorView learning_rate;  // f32 ()
   TensorView loss_scale;     // f32 (): multiplies the gradients (1 / number of micro-batches)
   TensorView step;           // f32 (): number of the step, counted from 1
+  TensorView ema_decay;      // f32 (): how much of the weights' average stays
 };
 
 struct TrainingOutputs {
@@ -40,7 +41,8 @@ class TrainingProgram {
   TrainingProgram(graph::Device& device, const ModelOptions& model, const TrainingOptions& options,
                   int accumulation = 1);
 
-  // Slots that `state` lacks start from zero. Throws Error where a tensor is missing or has another shape.
+  // Slots that `state` lacks start from zero, an average of the weights from the weights. Throws Error where
+  // a tensor is missing or has another shape.
   void load(const State& state);
   // Waits for what is in flight.
   State save();
@@ -56,6 +58,7 @@ class TrainingProgram {
   ModelOptions model_;
   const Optimizer& optimizer_;
   int accumulation_;
+  bool ema_;
   std::vector<std::string> inputs_, outputs_;  // names, in the graphs' order
   TensorMap sums_;                             // zeros for the parameters that carry gradients
   std::unique_ptr<graph::Program> program_;

@@ -23,7 +23,7 @@ std::pair<std::string, std::string> split_at_slash(const std::string& name) {
 
 // Among the averages, what of training's weights inference weights do not have.
 void keep_trained(model::State& state) {
-  const bool averaged = state.averages.contains(InferenceWeights::average);
+  const bool averaged = state.averages.contains(model::ema);
   for (const auto& [name, tensor] : state.weights) {
     const bool statistic = model::is_statistic(name);
     if (!statistic && !averaged) continue;

@@ -16,17 +16,15 @@ class InferenceWeights {
   // What is wrong where they are not finite and training's weights are.
   static constexpr std::string_view what = "re-estimated batch-norm statistics";
 
-  // The average of training's weights (model::State::averages) that they are made of, where there is one.
-  static constexpr const char* average = "ema";
-
-  // options.images of 0: the running averages stay as they are. All outlive this.
+  // Where training keeps a moving average of its weights they are made of that. options.images of 0: the
+  // running averages stay as they are. All outlive this.
   InferenceWeights(graph::Device& device, const model::ModelOptions& model, const Dataset& dataset,
                    const StatisticsOptions& options)
       : device_(device), model_(model), dataset_(dataset), options_(options) {}
 
   // Whether they differ from training's weights.
   bool differ(const model::State& state) const {
-    return options_.images > 0 || state.averages.contains(average);
+    return options_.images > 0 || state.averages.contains(model::ema);
   }
 
   // Those of what training has come to after `step`.

@@ -72,7 +72,8 @@ std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, c
                                     .max_boxes = max_boxes,
                                     .optimizer = options.optimizer,
                                     .replicas = task.device.replicas(),
-                                    .batch_norm_group = options.step.batch_norm_group};
+                                    .batch_norm_group = options.step.batch_norm_group,
+                                    .ema = options.ema_decay > 0};
   auto program =
       std::make_unique<model::TrainingProgram>(task.device, state.model, step, options.step.accumulation);
   program->load(tensors);

@@ -63,7 +63,7 @@ void StepPipeline::start_micro_batch() {
   const Batch& batch = *micro.batch;
   if (next_micro_ == 0) first_epoch_ = batch.begin.epoch;
   program_->start(next_micro_, {batch.images, batch.match, batch.boxes, batch.labels, micro.learning_rate,
-                                micro.loss_scale, micro.number});
+                                micro.loss_scale, micro.number, micro.ema_decay});
   if (++next_micro_ == micro_batches) {
     next_micro_ = 0;
     micro.pace = pace_.advance();

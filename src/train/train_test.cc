@@ -16,6 +16,7 @@
 #include "train/run_state.h"
 #include "train/schedule.h"
 #include "train/start.h"
+#include "train/step_pipeline.h"
 #include "weights/checkpoint.h"
 
 namespace ssd {
@@ -155,6 +156,48 @@ TEST(RecogniseModel, TellsBackboneAndClassesFromTheTensors) {
     EXPECT_EQ(got.classes, 4);
   }
   EXPECT_THROW(recognise_model({}, "weights.pt"), Error);
+}
+
+// Steps on the CPU, of two images.
+class CpuTraining : public testing::Test {
+ protected:
+  CpuTraining()
+      : dataset_(open_dataset(std::string(SSD_SOURCE_DIR) + "/samples/blood-cells", "train2017")),
+        loader_(dataset_, {.batch_size = 2, .buffers = 8}) {}
+
+  StepPipeline pipeline(const model::TrainingOptions& options, int accumulation,
+                        StepPipeline::Options pipeline) {
+    auto program = std::make_unique<model::TrainingProgram>(*device_, model_, options, accumulation);
+    program->load({.weights = model::initial_weights(model_, 1), .slots = {}, .averages = {}});
+    return StepPipeline(std::move(program), loader_, stop_, std::move(pipeline));
+  }
+
+  const std::unique_ptr<graph::Device> device_ = cpu::make_device();
+  const model::ModelOptions model_{.backbone = model::Backbone::resnet18, .classes = 4};
+  Dataset dataset_;
+  Loader loader_;
+  std::atomic<bool> stop_ = false;
+};
+
+// average' = d average + (1 - d) weight'; d = min(0.2, (1 + step) / (10 + step)), steps counted from 1.
+TEST_F(CpuTraining, AveragesTheWeights) {
+  StepPipeline steps = pipeline({.batch = 2, .max_boxes = loader_.max_boxes(), .ema = true}, 1,
+                                {.pace = {.schedule = {.rate = 0.01}, .steps = 2}, .ema_decay = 0.2});
+  TensorMap average = model::initial_weights(model_, 1);
+  for (const double decay : {2.0 / 11, 0.2}) {
+    ASSERT_TRUE(steps.next().has_value());
+    const model::State state = steps.program().save();
+    const TensorMap& got = state.averages.at(model::ema);
+    EXPECT_FALSE(got.contains("feature_extractor.feature_extractor.1.running_mean"));
+    for (const auto& [name, tensor] : got) {
+      const auto ours = tensor.as<float>(), weight = state.weights.at(name).as<float>();
+      auto expected = average.at(name).as<float>();
+      for (std::size_t i = 0; i < ours.size(); ++i) {
+        expected[i] = static_cast<float>(decay * expected[i] + (1 - decay) * weight[i]);
+        ASSERT_NEAR(ours[i], expected[i], 1e-6 * (1 + std::abs(expected[i]))) << name;
+      }
+    }
+  }
 }
 
 TEST(BatchNormStatistics, DependOnTheWeightsAloneAndNotOnTheOldAverages) {

@@ -1,0 +1,85 @@
+#include "data/dataset/locate_images.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "storage/folder_walk.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string small_letters(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+// The components of a name, the last one first.
+std::vector<std::string_view> components(std::string_view name) {
+  std::vector<std::string_view> parts;
+  while (!name.empty()) {
+    const std::size_t slash = name.find_last_of("/\\");
+    const std::string_view last = slash == std::string_view::npos ? name : name.substr(slash + 1);
+    if (!last.empty()) parts.push_back(last);
+    name = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+  }
+  return parts;
+}
+
+// How well a file fits: the last components that it shares, in the same capitals before in others.
+std::pair<bool, std::size_t> fit(const fs::path& file, const std::vector<std::string_view>& wanted) {
+  const std::string path = file.string();
+  const std::vector<std::string_view> own = components(path);
+  std::size_t shared = 0;
+  while (shared < std::min(own.size(), wanted.size()) &&
+         small_letters(own[shared]) == small_letters(wanted[shared]))
+    ++shared;
+  return {own.front() == wanted.front(), shared};
+}
+
+}  // namespace
+
+std::optional<fs::path> ImageIndex::find(std::string_view name) {
+  if (!made_) {
+    FolderWalk walk;
+    walk.add(folder_);
+    for (const fs::path& file : walk.files()) files_.emplace(small_letters(file.filename().string()), file);
+    made_ = true;
+  }
+  const std::vector<std::string_view> wanted = components(name);
+  if (wanted.empty()) return std::nullopt;
+  const auto [begin, end] = files_.equal_range(small_letters(wanted.front()));
+  const fs::path* best = nullptr;
+  std::pair<bool, std::size_t> best_fit;
+  bool tie = false;
+  for (auto one = begin; one != end; ++one) {
+    const auto how = fit(one->second, wanted);
+    tie = best && how == best_fit;
+    if (best && how <= best_fit) continue;
+    best = &one->second, best_fit = how;
+  }
+  return best && !tie ? std::optional(*best) : std::nullopt;
+}
+
+LocatedImages locate_images(Dataset& dataset, const fs::path& folder) {
+  LocatedImages located;
+  ImageIndex index(folder);
+  for (Sample& sample : dataset.samples) {
+    if (dataset.images->has(sample)) continue;
+    const std::string name = fs::path(sample.file).lexically_relative(folder).string();
+    const auto found = folder.empty() ? std::nullopt : index.find(name.empty() ? sample.file : name);
+    if (found) {
+      if (located.helped++ == 0) located.example = fmt::format("{} is {}", name, found->string());
+      sample.file = found->string();
+    } else if (located.missing++ == 0) {
+      located.first_missing = sample.file;
+    }
+  }
+  return located;
+}
+
+}  // namespace ssd
