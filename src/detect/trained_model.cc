@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "base/budgets.h"
 #include "base/error.h"
 #include "base/finite.h"
 #include "detect/json_fields.h"
@@ -20,8 +21,7 @@
 namespace ssd {
 namespace {
 
-// Far more than any data set has; a larger number is a damaged one.
-constexpr std::int64_t most_classes = 1'000'000;
+constexpr std::int64_t most_classes = budget::classes + 1;  // and the background
 
 // Floating-point tensors as f32, without wrapper prefixes and without counters.
 TensorMap network_weights(const std::filesystem::path& path) {
