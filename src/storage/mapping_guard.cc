@@ -25,6 +25,7 @@ struct sigaction before {};
 void replace_page(int signal, siginfo_t* info, void* context) {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   for (Region& region : regions) {
+    if (info->si_code <= 0) break;
     const std::uintptr_t end = region.end.load(std::memory_order_acquire);
     if (end == 0 || address < region.begin.load(std::memory_order_relaxed) || address >= end) continue;
     void* const page = reinterpret_cast<void*>(address / page_bytes * page_bytes);
@@ -32,7 +33,10 @@ void replace_page(int signal, siginfo_t* info, void* context) {
     region.broken.store(true, std::memory_order_release);
     return;
   }
-  if ((before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction != nullptr)
+  if (info->si_code <= 0) {  // sent by a process: no instruction is made again
+    ::sigaction(SIGBUS, &before, nullptr);
+    ::raise(signal);
+  } else if ((before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction != nullptr)
     before.sa_sigaction(signal, info, context);
   else
     ::sigaction(SIGBUS, &before, nullptr);  // the instruction is made again, and ends the program
