@@ -80,7 +80,8 @@ TEST(ForeignText, OfDataIsTamedInReports) {
 TEST(ForeignText, OfNamesIsTamedInImports) {
   const TemporaryFolder folder;
   for (const char* split : {"train", "val"}) {
-    const fs::path images = folder.path() / "yolo/images" / split, labels = folder.path() / "yolo/labels" / split;
+    const fs::path images = folder.path() / "yolo/images" / split,
+                   labels = folder.path() / "yolo/labels" / split;
     fs::create_directories(images);
     fs::create_directories(labels);
     for (const std::string& name : {hostile, hostile + "\xff"}) {

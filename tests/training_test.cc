@@ -25,6 +25,8 @@ std::vector<std::string> training(const std::string& run, int iterations,
   if (!has(more, "--batch-norm-images")) more.insert(more.end(), {"--batch-norm-images", "2"});
   if (!has(more, "--evaluation")) more.insert(more.end(), {"--evaluation", "-1"});
   std::vector<std::string> arguments = {"train",
+                                        "--pretrained",
+                                        "none",
                                         "--data",
                                         sample_data(),
                                         "--backbone",
@@ -88,6 +90,8 @@ std::vector<std::string> small_training(const TemporaryFolder& folder, std::size
   write_first_images("train2017", train, folder / "train.json");
   write_first_images("val2017", val, folder / "val.json");
   std::vector<std::string> arguments = {"train",
+                                        "--pretrained",
+                                        "none",
                                         "--data",
                                         sample_data(),
                                         "--train-annotations",
@@ -183,8 +187,9 @@ TEST(Train, ResumeRefusesOtherDataButNotAMovedFolder) {
   const TemporaryFolder folder;
   make_small_data(folder / "data", 2);
   const auto train_on = [&](const std::string& data, const char* iterations) {
-    return run_program({"train", "--data", data, "--backbone", "resnet18", "--batch-size", "2", "--save",
-                        folder / "run", "--iterations", iterations, "--batch-norm-images", "0", "--resume"});
+    return run_program({"train", "--pretrained", "none", "--data", data, "--backbone", "resnet18",
+                        "--batch-size", "2", "--save", folder / "run", "--iterations", iterations,
+                        "--batch-norm-images", "0", "--resume"});
   };
   ASSERT_EQ(train_on(folder / "data", "1").exit_status, 0);
   fs::rename(folder / "data", folder / "moved");
@@ -360,9 +365,19 @@ TEST(Train, ABrokenImageIsNamedAndReplaced) {
   for (const auto& entry : fs::directory_iterator(folder / "data/train2017")) {
     if (++broken % 2 == 0) write_file(entry.path(), "not an image");
   }
-  const std::vector<std::string> common = {
-      "train",        "--data", folder / "data",       "--backbone", "resnet18", "--batch-size", "2",
-      "--iterations", "4",      "--batch-norm-images", "2"};
+  const std::vector<std::string> common = {"train",
+                                           "--pretrained",
+                                           "none",
+                                           "--data",
+                                           folder / "data",
+                                           "--backbone",
+                                           "resnet18",
+                                           "--batch-size",
+                                           "2",
+                                           "--iterations",
+                                           "4",
+                                           "--batch-norm-images",
+                                           "2"};
   std::vector<std::string> arguments = common;
   arguments.insert(arguments.end(), {"--save", folder / "run"});
   const Outcome outcome = run_program(arguments);

@@ -60,7 +60,11 @@ std::optional<CheckpointFolder> checkpoint_folder(const std::filesystem::path& p
 TrainedModel read_checkpoint_model(const std::filesystem::path& folder) {
   const Checkpoint checkpoint = read_checkpoint(folder);
   const NetworkDescription network = parse_network(checkpoint.state_json, (folder / "state.json").string());
-  TrainedModel result{.model = network.model, .knows_stride = true, .categories = network.categories};
+  TrainedModel result{.model = network.model,
+                      .knows_stride = true,
+                      .knows_names = true,
+                      .categories = network.categories,
+                      .weights = {}};
   for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
   model::check_weights(result.model, result.weights);
   check_finite(result.weights, (folder / "model.safetensors").string());
@@ -99,7 +103,8 @@ NetworkDescription parse_network(const std::string& state_json, const std::strin
     std::set<std::int64_t> ids;
     for (const nlohmann::json& category : list_field(root, "categories")) {
       if (!category.is_object()) throw Error("\"categories\": got one that is no object");
-      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max()};
       result.categories.push_back({whole_field(category, "id", any), text_field(category, "name")});
       if (!ids.insert(result.categories.back().id).second)
         throw Error("\"categories\": got the id {} twice", result.categories.back().id);

@@ -26,6 +26,7 @@ struct TrainedModel {
   model::ModelOptions model;
   bool knows_stride = false;  // whether model.stride_in was recorded; tensors do not tell
   std::vector<CocoCategory> categories;
+  bool knows_names = false;  // whether the categories were recorded; they are numbered where not
   TensorMap weights;
 };
 

@@ -113,8 +113,8 @@ TEST(RunState, RefusesEveryFieldThatCannotBe) {
         EXPECT_EQ(text.find("json.exception"), std::string::npos) << text;
       }
     }
-  for (const char* key : {"format", "model", "step", "epoch", "sample", "seed", "images_per_step", "samples",
-                          "categories"}) {
+  for (const char* key :
+       {"format", "model", "step", "epoch", "sample", "seed", "images_per_step", "samples", "categories"}) {
     nlohmann::json json = nlohmann::json::parse(right);
     json.erase(key);
     EXPECT_THROW(parse_run_state(json.dump(), "state.json"), Error) << key;

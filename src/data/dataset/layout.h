@@ -19,9 +19,9 @@ struct CocoLayout {
     std::string name;  // "train2017", "test"
     CocoPaths paths;
   };
-  std::optional<Split> train, val;             // a test split serves as val where there is no other
+  std::optional<Split> train, val;            // a test split serves as val where there is no other
   std::vector<std::filesystem::path> unused;  // other annotation files
-  bool ambiguous = false;                      // several files that name no split: none was taken
+  bool ambiguous = false;                     // several files that name no split: none was taken
 
   // For people, a line: what was taken, and what lies there unused. `folder` is cut off in front of paths.
   std::string to_text(const std::filesystem::path& folder) const;
