@@ -28,6 +28,8 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   void send(int signal);
+  // Waits until the program catches the signal, which it does from its first instruction.
+  void wait_until_it_catches(int signal);
   // True until the program ends by itself or by a signal.
   bool running();
   Outcome wait();

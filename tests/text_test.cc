@@ -86,7 +86,7 @@ TEST(ForeignText, OfNamesIsTamedInImports) {
     fs::create_directories(labels);
     for (const std::string& name : {hostile, hostile + "\xff"}) {
       write_jpeg(images / (name + ".jpg"), 40, 30);
-      write_file(labels / (name + ".txt"), "0 0.5 0.5 2.5 0.2\n");
+      write_file(labels / (name + ".txt"), "0 0.5 0.5 0.5 0.2\n");
     }
   }
   write_file(folder.path() / "yolo/data.yaml",

@@ -261,6 +261,19 @@ TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
   }
 }
 
+TEST(Train, AStopRightAfterTheStartIsAStopLikeAnyOther) {
+  const TemporaryFolder folder;
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    RunningProgram program(small_training(folder, 2, 2, {"--batch-size", "2", "--iterations", "500"}));
+    program.wait_until_it_catches(signal);
+    program.send(signal);
+    const Outcome stopped = program.wait();
+    EXPECT_EQ(stopped.exit_status, 0) << signal << ": " << stopped.err;
+    EXPECT_NE(stopped.err.find("stopped after step"), std::string::npos) << stopped.err;
+    fs::remove_all(folder / "run");
+  }
+}
+
 TEST(Train, AStopWithinAnEvaluationLeavesStatisticsForUse) {
   const TemporaryFolder folder;
   RunningProgram program(

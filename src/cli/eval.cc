@@ -43,11 +43,12 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
 void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
             std::size_t bad_images) {
   ThreadPool pool(available_processors());
-  EvaluationReport report = evaluate_detections(truth, detections, &pool);
+  CocoEvalResult arrays;
+  EvaluationReport report = evaluate_detections(truth, detections, &pool, options.arrays.empty() ? nullptr : &arrays);
   report.bad_images = bad_images;
   if (options.json != "-") put_text(to_text(report));
   if (!options.json.empty()) write_json_text(options.json, to_json(report));
-  if (!options.arrays.empty()) write_arrays(options.arrays, report.arrays);
+  if (!options.arrays.empty()) write_arrays(options.arrays, arrays);
 }
 
 // Labels are places in the list of categories. A weights file says only how many there are.

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/one_line.h"
+#include "base/text_file.h"
 #include "storage/atomic_file.h"
 #include "storage/checksum.h"
 #include "storage/mapped_file.h"
@@ -150,9 +151,7 @@ void write_checkpoint_state(const fs::path& directory, const std::string& state_
 }
 
 std::string read_checkpoint_state(const fs::path& directory) {
-  const MappedFile file(directory / state_file);
-  const std::span<const std::byte> bytes = file.bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return read_text_file(directory / state_file, budget::state);
 }
 
 void prune_checkpoints(const fs::path& run, std::size_t keep) {

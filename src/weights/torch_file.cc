@@ -61,7 +61,9 @@ TensorMap parse_torch(std::span<const std::byte> bytes, const std::string& name,
 
 TensorMap read_torch(const std::filesystem::path& path, const TorchOptions& options) {
   const MappedFile file(path);
-  return parse_torch(file.bytes(), file.name(), options);
+  TensorMap tensors = parse_torch(file.bytes(), file.name(), options);
+  file.check_unchanged();
+  return tensors;
 }
 
 }  // namespace ssd

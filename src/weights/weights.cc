@@ -43,7 +43,11 @@ TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& 
   std::error_code ignored;  // what cannot be looked at fails below, with its reason
   if (std::filesystem::is_directory(path, ignored)) return read_weights(path / "model.safetensors", options);
   const MappedFile file(path);
-  if (is_torch(file.bytes())) return parse_torch(file.bytes(), file.name(), {.key = options.key});
+  if (is_torch(file.bytes())) {
+    TensorMap tensors = parse_torch(file.bytes(), file.name(), {.key = options.key});
+    file.check_unchanged();
+    return tensors;
+  }
   if (!is_safetensors(file.bytes()))
     throw Error("{}: got an unknown format, expected safetensors or a torch.save file; convert it",
                 file.name());

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/budgets.h"
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/json_text.h"
@@ -62,6 +63,9 @@ class CocoReader {
       } else if (key == "categories") {
         categories = true;
         read_list(member.value(), "category", coco_.categories, &CocoReader::read_category);
+        if (coco_.categories.size() > budget::classes)
+          throw Error("{}: got {} categories, expected at most {}; give a set with fewer classes", name_,
+                      coco_.categories.size(), budget::classes);
       }
     }
     const char* rest = nullptr;

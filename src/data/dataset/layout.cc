@@ -75,6 +75,8 @@ std::vector<std::string> file_names_in(std::string_view json) {
 
 // The beginning of a regular file.
 std::string begin_of(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) return {};
   std::ifstream stream(file, std::ios::binary);
   std::string text(beginning, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -85,10 +85,17 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
   order_.reserve(samples);
   for (int i = 0; i < options.threads; ++i)
     workers_.push_back(std::make_unique<Worker>(options.augment, max_boxes_));
-  for (const auto& worker : workers_) pool_.submit([this, &memory = *worker] { run(memory); });
+  try {
+    for (const auto& worker : workers_) pool_.submit([this, &memory = *worker] { run(memory); });
+  } catch (...) {
+    stop();  // those that run already
+    throw;
+  }
 }
 
-Loader::~Loader() {
+Loader::~Loader() { stop(); }
+
+void Loader::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
@@ -285,6 +292,7 @@ void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint
       worker.augmenter.evaluate(source, image_of(batch, slot));
       break;
   }
+  dataset_.images->check_used(dataset_.samples[sample]);
   batch.image_ids[slot] = dataset_.samples[sample].image_id;
   batch.sample_indices[slot] = sample;
   if (options_.after_sample) {

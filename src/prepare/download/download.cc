@@ -7,10 +7,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "prepare/download/download_http.h"
 #include "prepare/download/download_partial.h"
 #include "prepare/download/sha256.h"
@@ -79,9 +79,8 @@ DownloadSummary Downloader::run(std::span<const DownloadItem> items) {
   check_room();
   for (Job& job : jobs_) open(job);
   const auto count = std::min(queue_.size(), static_cast<std::size_t>(std::max(1, options_.connections)));
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
-  for (std::thread& thread : threads) thread.join();
+  if (count > 0)
+    ThreadPool(static_cast<int>(count)).parallel_for(count, [this](std::size_t) { work(); });
   summary_.bytes_fetched = fetched_;
   if (failure_) {
     keep_what_is_there();
