@@ -89,7 +89,7 @@ void evaluate_checkpoint(const EvalOptions& options) {
 }
 
 void evaluate_files(const EvalOptions& options) {
-  const CocoFile truth = read_coco(options.ground_truth, CocoFields::ids);
+  const CocoFile truth = read_coco(options.ground_truth, {.fields = CocoReadOptions::Fields::ids});
   const std::vector<DetectedBox> detections = read_detections(options.detections);
   std::vector<std::int64_t> images;
   for (const CocoImage& image : truth.images) images.push_back(image.id);

@@ -111,7 +111,8 @@ void RecordCache::check_header() {
   encoding_ = static_cast<RecordEncoding>(header.encoding);
   max_side_ = static_cast<int>(header.max_side);
   quality_ = static_cast<int>(header.quality);
-  annotations_ = parse_coco({reinterpret_cast<const char*>(annotations.data()), annotations.size()}, name);
+  annotations_ = parse_coco({reinterpret_cast<const char*>(annotations.data()), annotations.size()}, name,
+                            {.faults = CocoReadOptions::Faults::refuse});
   check_index();
   verified_ = std::vector<std::atomic<bool>>(index_.size());
 }
