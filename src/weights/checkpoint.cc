@@ -38,10 +38,13 @@ std::optional<std::int64_t> step_of(std::string_view name) {
   return step;
 }
 
-// What state.json says of the tensor files that it belongs to: {"parts": {"model.safetensors": "XXH64 in hex"}}.
+// What state.json says of the tensor files that it belongs to: {"parts": {"model.safetensors": "XXH64 in
+// hex"}}.
 constexpr const char* parts_key = "parts";
 
-std::string checksum_of(const fs::path& file) { return fmt::format("{:016x}", xxh64(MappedFile(file).bytes())); }
+std::string checksum_of(const fs::path& file) {
+  return fmt::format("{:016x}", xxh64(MappedFile(file).bytes()));
+}
 
 // The state with its files' checksums. A state that is no object, of somebody else's, stays as it is.
 std::string with_parts(const std::string& state_json, const nlohmann::ordered_json& parts) {
