@@ -31,8 +31,8 @@ TensorMap network_weights(const std::filesystem::path& path) {
   return weights;
 }
 
-// The folder of a checkpoint, `path` itself or the latest of a run, and the file system's number for it, which
-// another folder of its name does not have.
+// The folder of a checkpoint, `path` itself or the latest of a run, and the file system's number for it,
+// which another folder of its name does not have.
 struct CheckpointFolder {
   std::filesystem::path path;
   ino_t number = 0;
@@ -47,7 +47,8 @@ std::optional<CheckpointFolder> checkpoint_folder(const std::filesystem::path& p
     const auto latest = latest_checkpoint(path);
     if (!latest)
       throw Error(
-          "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
+          "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a "
+          "weights "
           "file",
           path.string());
     folder.path = latest->path;
