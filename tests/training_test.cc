@@ -127,6 +127,32 @@ TEST(Train, AResumedRunEqualsAnUninterruptedOne) {
   EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "cut"));
 }
 
+// With what a step keeps beside its weights: their average, and AdaScale's estimates.
+TEST(Train, AResumedRunGoesOnWithItsAverageAndItsEstimates) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> each = {"--ema",
+                                         "0.9",
+                                         "--lr-rule",
+                                         "adascale",
+                                         "--accumulation",
+                                         "2",
+                                         "--clip-norm",
+                                         "5",
+                                         "--checkpoint-interval",
+                                         "1"};
+  std::vector<std::string> again = each;
+  again.emplace_back("--resume");
+  ASSERT_EQ(run_program(training(folder / "whole", 3, each)).exit_status, 0);
+  ASSERT_EQ(run_program(training(folder / "parts", 1, each)).exit_status, 0);
+  const Outcome resumed = run_program(training(folder / "parts", 3, again));
+  ASSERT_EQ(resumed.exit_status, 0) << resumed.err;
+  for (const char* step : {"000002", "000003"})
+    expect_equal_checkpoints(checkpoint(folder / "whole", step), checkpoint(folder / "parts", step));
+  EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "parts"));
+  const auto state = nlohmann::json::parse(read_file(checkpoint(folder / "parts", "000003") / "state.json"));
+  EXPECT_GT(state.at("pace").at("variance").get<double>(), 0);
+}
+
 // The last checkpoint has re-estimated statistics, but a longer run goes on with its running averages.
 TEST(Train, AFinishedRunGoesOnAsIfItHadNotEnded) {
   const TemporaryFolder folder;

@@ -104,7 +104,7 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
 
 void run(const Options& options, Session& session) {
   const std::vector<std::string> files = expand(options.images);
-  TrainedModel model = read_model(checkpoint_path(options.checkpoint, options.weights_url));
+  TrainedModel model = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) model.model.stride_in = model::stride_in_named(options.stride_in);
   model.model.compute = precision_of(options.device);
   std::error_code failure;

@@ -63,7 +63,7 @@ void fit_classes(const EvalOptions& options, const TrainedModel& model, Dataset&
 }
 
 void evaluate_checkpoint(const EvalOptions& options) {
-  TrainedModel trained = read_model(checkpoint_path(options.checkpoint, options.weights_url));
+  TrainedModel trained = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
   trained.model.compute = precision_of(options.device);
   ValidationSet set = validation_set(options.data);

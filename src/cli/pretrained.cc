@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/one_line.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "prepare/download/published_weights.h"
@@ -101,6 +102,13 @@ std::filesystem::path published_file(const std::string& name, const std::string&
 std::filesystem::path checkpoint_path(const std::string& checkpoint, const std::string& weights_url) {
   if (checkpoint == coco) return published_file(coco, weights_url, "");
   return checkpoint;
+}
+
+TrainedModel trained_model(const std::string& checkpoint, const std::string& weights_url) {
+  const std::filesystem::path path = checkpoint_path(checkpoint, weights_url);
+  TrainedModel model = read_model(path);
+  if (!model.note.empty()) tell("{}: {}\n", path.string(), printable(model.note));
+  return model;
 }
 
 void settle_start(const PretrainedOptions& options, FreshOptions& fresh) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "detect/trained_model.h"
 #include "model/options.h"
 #include "train/start.h"
 
@@ -31,6 +32,9 @@ std::filesystem::path published_file(const std::string& name, const std::string&
 
 // What --checkpoint names: "coco" is the published detector, all else a path.
 std::filesystem::path checkpoint_path(const std::string& checkpoint, const std::string& weights_url);
+
+// Read, with a line on what was done to find its weights.
+TrainedModel trained_model(const std::string& checkpoint, const std::string& weights_url);
 
 // Fills in the files to begin from and tells what they are, or that the weights are random.
 void settle_start(const PretrainedOptions& options, FreshOptions& fresh);

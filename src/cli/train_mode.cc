@@ -23,7 +23,7 @@ std::int64_t evaluation_batch(const TrainOptions& options) {
 
 TrainedModel model_to_measure(const TrainOptions& options, const Dataset& dataset) {
   if (!options.fresh.checkpoint.empty())
-    return read_model(checkpoint_path(options.fresh.checkpoint.string(), options.pretrained.weights_url));
+    return trained_model(options.fresh.checkpoint.string(), options.pretrained.weights_url);
   TrainedModel fresh;
   fresh.model.backbone = model::backbone_named(options.backbone);
   fresh.model.stride_in = model::stride_in_named(options.stride_in);

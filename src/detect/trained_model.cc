@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 #include "base/budgets.h"
 #include "base/error.h"
 #include "base/finite.h"
+#include "data/dataset/coco_classes.h"
 #include "detect/json_fields.h"
 #include "model/state.h"
 #include "weights/checkpoint.h"
@@ -23,12 +25,26 @@ namespace {
 
 constexpr std::int64_t most_classes = budget::classes + 1;  // and the background
 
-// Floating-point tensors as f32, without wrapper prefixes and without counters.
-TensorMap network_weights(const std::filesystem::path& path) {
+// Floating-point tensors as f32, without counters.
+TensorMap network_weights(TensorMap tensors) {
   TensorMap weights;
-  for (auto& [name, tensor] : strip_wrapper_prefixes(read_weights(path)))
+  for (auto& [name, tensor] : tensors)
     if (!name.ends_with("num_batches_tracked")) weights.emplace(name, to_f32(tensor));
   return weights;
+}
+
+// The classes that a label_map names, in the order of their labels; none where it does not name each of the
+// network's.
+std::vector<CocoCategory> named_classes(const std::map<std::int64_t, std::string>& labels,
+                                        std::int64_t classes) {
+  std::vector<std::string> names;
+  for (std::int64_t label = 1; label < classes; ++label) {
+    const auto found = labels.find(label);
+    if (found == labels.end()) return {};
+    names.push_back(found->second);
+  }
+  const bool more = !labels.empty() && labels.rbegin()->first >= classes;
+  return more ? std::vector<CocoCategory>{} : categories_of(names);
 }
 
 // The folder of a checkpoint, `path` itself or the latest of a run, and the file system's number for it,
@@ -141,9 +157,17 @@ model::ModelOptions recognise_model(const TensorMap& weights, const std::string&
 TrainedModel read_model(const std::filesystem::path& path) {
   if (auto found = read_from_folder(path)) return std::move(*found);
   TrainedModel result;
-  result.weights = network_weights(path);
+  NetworkWeights file = read_network_weights(path);
+  result.weights = network_weights(std::move(file.tensors));
   result.model = recognise_model(result.weights, path.string());
   check_finite(result.weights, path.string());
+  if (!file.note.empty()) result.note = "found " + file.note;
+  result.categories = named_classes(file.labels, result.model.classes);
+  result.knows_names = !result.categories.empty();
+  if (result.knows_names) return result;
+  if (!file.labels.empty())
+    result.note += fmt::format("{}its label_map does not name each of {} classes, so they are numbered",
+                               result.note.empty() ? "" : "; ", result.model.classes - 1);
   for (std::int64_t label = 1; label < result.model.classes; ++label)
     result.categories.push_back({label, fmt::format("class {}", label)});
   return result;

@@ -67,13 +67,15 @@ void check_options(const RunState& state, const ResumeOptions& asked, const std:
 
 std::string adopt_backbone(const std::filesystem::path& file, TensorMap& weights) {
   try {
-    model::adopt_backbone(weights, strip_wrapper_prefixes(read_weights(file)));
+    const NetworkWeights given = read_network_weights(file);
+    model::adopt_backbone(weights, given.tensors);
+    check_finite(weights, file.string());
+    return fmt::format("the backbone of {}{}", file.string(),
+                       given.note.empty() ? "" : " (found " + given.note + ")");
   } catch (const Error& error) {
     const std::string reason = error.what();
     throw Error("{}", reason.starts_with(file.string()) ? reason : file.string() + ": " + reason);
   }
-  check_finite(weights, file.string());
-  return fmt::format("the backbone of {}", file.string());
 }
 
 // By names alone: their ids are the data set's affair.
@@ -104,9 +106,11 @@ std::string adopt_checkpoint(const FreshOptions& options, const Dataset& dataset
     else
       tensor = trained.weights.at(name).clone();
   }
-  if (same) return options.checkpoint.string();
-  return fmt::format("{} (transfer: it is of other classes, so its {} tensors of class scores are made anew)",
-                     options.checkpoint.string(), anew);
+  std::string origin = options.checkpoint.string();
+  if (!trained.note.empty()) origin += " (" + trained.note + ")";
+  if (same) return origin;
+  return fmt::format("{}; transfer: it is of other classes, so its {} tensors of class scores are made anew",
+                     origin, anew);
 }
 
 }  // namespace

@@ -215,7 +215,7 @@ class Verification {
     for (std::size_t step = 0; step < golden_.at("loss").size(); ++step) {
       say(fmt::format("training, step {} of {}", step + 1, golden_.at("loss").size()));
       number.as<float>()[0] = static_cast<float>(step + 1);
-      program.start(0, inputs);
+      program.start(0, 1, inputs);
       const model::TrainingOutputs outputs = program.finish();
       losses.push_back(outputs.loss.as<float>()[0]);
       const auto counts = outputs.positives.as<std::int32_t>();

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "data/dataset/coco_classes.h"
+#include "data/dataset/coco_classes.h"
 
 namespace ssd {
 namespace {
@@ -208,6 +210,10 @@ TEST(Coco, ReadsTheRealSubset) {
   EXPECT_EQ(train.categories.size(), 80u);
   EXPECT_EQ(train.categories[79].id, 90);
   EXPECT_EQ(train.categories[79].name, "toothbrush");
+  std::vector<std::string> names;
+  for (const CocoCategory& category : train.categories) names.push_back(category.name);
+  const std::vector<CocoCategory> by_name = categories_of(names);
+  for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(by_name[i].id, train.categories[i].id) << names[i];
   double area = 0;
   std::size_t crowds = 0;
   for (const CocoAnnotation& annotation : train.annotations) {
