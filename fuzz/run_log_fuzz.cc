@@ -1,4 +1,5 @@
-// A run's log.jsonl: whatever lies there, the run goes on, keeps what it may keep, and adds its lines at the end.
+// A run's log.jsonl: whatever lies there, the run goes on, keeps what it may keep, and adds its lines at the
+// end.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -22,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string last;
   for (std::string line; std::getline(file, line);) last = line;
   if (last != added) std::abort();
-  if (ssd::RunLog(folder.path(), step + 1).foreign_lines() != 0) std::abort();  // all that was kept is a run's
+  if (ssd::RunLog(folder.path(), step + 1).foreign_lines() != 0)
+    std::abort();  // all that was kept is a run's
   return 0;
 }

@@ -28,8 +28,8 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   void send(int signal);
-  // Waits until the program catches the signal, which it does from its first instruction.
-  void wait_until_it_catches(int signal);
+  // Sends it as soon as the program catches it, which it does from its first instruction.
+  void send_once_caught(int signal);
   // True until the program ends by itself or by a signal.
   bool running();
   Outcome wait();

@@ -179,7 +179,9 @@ TEST(ThreadPool, SaysHowManyThreadsThereWere) {
       const ThreadPool pool(1000);  // stacks of 8 MiB each
     } catch (const Error& error) {
       const std::string text = error.what();
-      ::_exit(text.starts_with("threads: the system gave ") && text.find(" of 1000 (") != std::string::npos ? 0 : 2);
+      ::_exit(text.starts_with("threads: the system gave ") && text.find(" of 1000 (") != std::string::npos
+                  ? 0
+                  : 2);
     }
     ::_exit(1);
   }

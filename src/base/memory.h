@@ -13,7 +13,8 @@ namespace ssd {
 // Says how much was asked for and what for.
 [[noreturn]] inline void fail_for_memory(std::size_t bytes, std::string_view what) {
   throw Error(
-      "memory: there are no {:.1f} MiB for {}; free some, or need less: a smaller --batch-size, fewer --threads",
+      "memory: there are no {:.1f} MiB for {}; free some, or need less: a smaller --batch-size, fewer "
+      "--threads",
       static_cast<double>(bytes) / (1 << 20), what);
 }
 

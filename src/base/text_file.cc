@@ -75,8 +75,8 @@ std::string read_text_file(const std::filesystem::path& file, const ByteBudget& 
   OpenFile source(file);
   const std::size_t room = source.is_regular() ? most.bytes : std::min(most.bytes, budget::pipe.bytes);
   const auto refuse_size = [&] {
-    throw Error("{}: got more than {} MiB, expected at most that of {}{}; is this the right file?", file.string(),
-                room / budget::mib, most.of, room < most.bytes ? " from a pipe" : "");
+    throw Error("{}: got more than {} MiB, expected at most that of {}{}; is this the right file?",
+                file.string(), room / budget::mib, most.of, room < most.bytes ? " from a pipe" : "");
   };
   if (source.size() > room) refuse_size();
   std::string text;

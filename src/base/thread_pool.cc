@@ -27,7 +27,8 @@ ThreadPool::ThreadPool(int threads) {
     const std::size_t made = workers_.size();
     stop();
     throw Error(
-        "threads: the system gave {} of {} ({}); ask for fewer with --threads, or raise the limits on processes "
+        "threads: the system gave {} of {} ({}); ask for fewer with --threads, or raise the limits on "
+        "processes "
         "and memory (ulimit -u, -v)",
         made, wanted, error.code().message());
   }

@@ -44,7 +44,8 @@ void report(const EvalOptions& options, const CocoFile& truth, const std::vector
             std::size_t bad_images) {
   ThreadPool pool(available_processors());
   CocoEvalResult arrays;
-  EvaluationReport report = evaluate_detections(truth, detections, &pool, options.arrays.empty() ? nullptr : &arrays);
+  EvaluationReport report =
+      evaluate_detections(truth, detections, &pool, options.arrays.empty() ? nullptr : &arrays);
   report.bad_images = bad_images;
   if (options.json != "-") put_text(to_text(report));
   if (!options.json.empty()) write_json_text(options.json, to_json(report));

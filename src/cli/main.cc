@@ -4,8 +4,8 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -106,12 +106,14 @@ int run(CLI::App& program, const ssd::cli::Session& session, int argc, char** ar
     print_error(error.what());
     return 2;
   } catch (const std::bad_alloc&) {
-    std::fputs("singleshot: memory: there is not enough; free some, or need less: a smaller --batch-size, fewer "
-               "--threads\n", stderr);
+    std::fputs(
+        "singleshot: memory: there is not enough; free some, or need less: a smaller --batch-size, fewer "
+        "--threads\n",
+        stderr);
     return 1;
   } catch (const std::filesystem::filesystem_error& error) {
-    print_error(fmt::format("{}: {}; check the path, its permissions and the free space", error.path1().string(),
-                            error.code().message()));
+    print_error(fmt::format("{}: {}; check the path, its permissions and the free space",
+                            error.path1().string(), error.code().message()));
     return 1;
   } catch (const std::exception& error) {
     print_error(error.what());

@@ -47,8 +47,8 @@ std::vector<CocoCategory> named_classes(const std::map<std::int64_t, std::string
   return more ? std::vector<CocoCategory>{} : categories_of(names);
 }
 
-// The folder of a checkpoint, `path` itself or the latest of a run, and the file system's number for it, which
-// another folder of its name does not have.
+// The folder of a checkpoint, `path` itself or the latest of a run, and the file system's number for it,
+// which another folder of its name does not have.
 struct CheckpointFolder {
   std::filesystem::path path;
   ino_t number = 0;
@@ -63,7 +63,8 @@ std::optional<CheckpointFolder> checkpoint_folder(const std::filesystem::path& p
     const auto latest = latest_checkpoint(path);
     if (!latest)
       throw Error(
-          "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
+          "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a "
+          "weights "
           "file",
           path.string());
     folder.path = latest->path;

@@ -11,9 +11,9 @@
 namespace ssd {
 
 // A whole regular file mapped read-only; nothing is read before it is touched, and processes that map the
-// same file share its memory. A file that is cut or written to while it is mapped reads as zeros or as what was
-// written: check_unchanged() tells. The constructor throws Error (file name and reason) for what cannot be
-// opened or is no regular file.
+// same file share its memory. A file that is cut or written to while it is mapped reads as zeros or as what
+// was written: check_unchanged() tells. The constructor throws Error (file name and reason) for what cannot
+// be opened or is no regular file.
 class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& path);
@@ -24,8 +24,8 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& name() const { return name_; }
 
-  // To be called after what was needed has been read: throws Error where the file is no longer as it was when it
-  // was opened.
+  // To be called after what was needed has been read: throws Error where the file is no longer as it was when
+  // it was opened.
   void check_unchanged() const;
 
  private:

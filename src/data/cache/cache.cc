@@ -162,8 +162,9 @@ void RecordCache::check_record(std::size_t i) const {
   if (::fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) < bytes_)
     throw Error("{}: got {} bytes, expected {}: the file was cut while in use; make it anew", file_.string(),
                 static_cast<std::uint64_t>(status.st_size), bytes_);
-  throw Error("{}: the checksum of record {} in {} is wrong: the file was damaged or overwritten; make it anew",
-              name, i, file_.string());
+  throw Error(
+      "{}: the checksum of record {} in {} is wrong: the file was damaged or overwritten; make it anew", name,
+      i, file_.string());
 }
 
 void RecordCache::check_used(const Sample& sample) const {

@@ -79,8 +79,7 @@ DownloadSummary Downloader::run(std::span<const DownloadItem> items) {
   check_room();
   for (Job& job : jobs_) open(job);
   const auto count = std::min(queue_.size(), static_cast<std::size_t>(std::max(1, options_.connections)));
-  if (count > 0)
-    ThreadPool(static_cast<int>(count)).parallel_for(count, [this](std::size_t) { work(); });
+  if (count > 0) ThreadPool(static_cast<int>(count)).parallel_for(count, [this](std::size_t) { work(); });
   summary_.bytes_fetched = fetched_;
   if (failure_) {
     keep_what_is_there();

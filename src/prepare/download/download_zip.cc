@@ -126,7 +126,8 @@ void check_growth(const fs::path& archive, const std::vector<Entry>& entries) {
       continue;
     }
     throw Error(
-        "{}: would grow to more than {} MiB, expected at most {} times its own size; do not trust this archive",
+        "{}: would grow to more than {} MiB, expected at most {} times its own size; do not trust this "
+        "archive",
         archive.string(), most / budget::mib, budget::zip_growth);
   }
 }

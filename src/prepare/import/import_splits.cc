@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <sstream>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/text_file.h"
 #include "base/random.h"
+#include "base/text_file.h"
 #include "base/utf8.h"
 
 namespace ssd {
