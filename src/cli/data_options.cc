@@ -13,7 +13,6 @@
 #include "data/dataset/coco_split.h"
 #include "data/dataset/layout.h"
 
-
 namespace ssd::cli {
 namespace {
 
@@ -77,15 +76,19 @@ void tell_split(const CocoSplit& split, const std::string& name, const char* adv
   const auto& [helped, missing] = split.located;
   const std::size_t images = split.coco.images.size();
   if (images > 0 && missing.size() == images)
-    throw Error("{}: none of its {} images is there, the first is {}; {}", name, images, missing.front(), advice);
-  if (!helped.empty()) say(helped.size(), "images were found by the last part of their names", helped.front());
-  if (!missing.empty()) say(missing.size(), fmt::format("of {} images are not there", images), missing.front());
+    throw Error("{}: none of its {} images is there, the first is {}; {}", name, images, missing.front(),
+                advice);
+  if (!helped.empty())
+    say(helped.size(), "images were found by the last part of their names", helped.front());
+  if (!missing.empty())
+    say(missing.size(), fmt::format("of {} images are not there", images), missing.front());
   if (!split.measured.empty())
-    say(split.measured.size(), "images have no size here, it was taken from their files", split.measured.front());
+    say(split.measured.size(), "images have no size here, it was taken from their files",
+        split.measured.front());
   using What = CocoLeftOut::What;
-  for (const auto& [what, text] : {std::pair{What::image, "images were left out"},
-                                   std::pair{What::annotation, "boxes were left out"},
-                                   std::pair{What::root_category, "category was left out"}}) {
+  for (const auto& [what, text] :
+       {std::pair{What::image, "images were left out"}, std::pair{What::annotation, "boxes were left out"},
+        std::pair{What::root_category, "category was left out"}}) {
     const auto is_one = [what = what](const CocoLeftOut& one) { return one.what == what; };
     const auto& all = split.coco.left_out;
     const auto count = static_cast<std::size_t>(std::ranges::count_if(all, is_one));

@@ -77,11 +77,10 @@ std::optional<CheckpointFolder> checkpoint_folder(const std::filesystem::path& p
 TrainedModel read_checkpoint_model(const std::filesystem::path& folder) {
   const Checkpoint checkpoint = read_checkpoint(folder);
   const NetworkDescription network = parse_network(checkpoint.state_json, (folder / "state.json").string());
-  TrainedModel result{.model = network.model,
-                      .knows_stride = true,
-                      .knows_names = true,
-                      .categories = network.categories,
-                      .weights = {}};
+  TrainedModel result;
+  result.model = network.model;
+  result.knows_stride = result.knows_names = true;
+  result.categories = network.categories;
   for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
   model::check_weights(result.model, result.weights);
   check_finite(result.weights, (folder / "model.safetensors").string());

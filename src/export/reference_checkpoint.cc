@@ -31,7 +31,8 @@ int section_of(std::string_view name) {
       std::begin(sections));
 }
 
-// The layer that a tensor is of, and "" where that is no part of a residual block: a block's shortcut comes last.
+// The layer that a tensor is of, and "" where that is no part of a residual block: a block's shortcut comes
+// last.
 std::string block_of(std::string_view name) {
   constexpr std::string_view start = "feature_extractor.feature_extractor.";
   if (!name.starts_with(start)) return "";
@@ -55,7 +56,10 @@ double number(const TrainingProgress& progress, const char* option) {
     const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (code == std::errc() && end == digits.data() + digits.size()) return value;
   }
-  throw Error("checkpoint: got no number for its option {}, which the optimizer's state needs; take another checkpoint", option);
+  throw Error(
+      "checkpoint: got no number for its option {}, which the optimizer's state needs; take another "
+      "checkpoint",
+      option);
 }
 
 bool is(const TrainingProgress& progress, const char* option, std::string_view value) {
@@ -102,7 +106,8 @@ Dict group_of(std::int64_t first, std::int64_t count, double weight_decay, doubl
   return group;
 }
 
-// {"state": {0: {"momentum_buffer": ...}}, "param_groups": [...]}; parameters are numbered through the groups.
+// {"state": {0: {"momentum_buffer": ...}}, "param_groups": [...]}; parameters are numbered through the
+// groups.
 Dict optimizer_of(const ExportSource& source, double rate) {
   const TrainingProgress& progress = *source.progress;
   std::map<std::string, model::StateTensor> trained;
@@ -179,7 +184,8 @@ std::vector<std::string> reference_order(const model::ModelOptions& model) {
     const std::string block = block_of(*begin);
     const auto end =
         std::find_if(begin, names.end(), [&](const std::string& name) { return block_of(name) != block; });
-    if (!block.empty()) std::stable_partition(begin, end, [](const auto& name) { return !of_shortcut(name); });
+    if (!block.empty())
+      std::stable_partition(begin, end, [](const auto& name) { return !of_shortcut(name); });
     begin = end;
   }
   return names;

@@ -107,8 +107,8 @@ void StoredZip::write(std::span<const std::byte> bytes) {
 
 std::uint32_t StoredZip::within_limit(std::uint64_t bytes) const {
   if (bytes >= std::numeric_limits<std::uint32_t>::max())
-    throw Error("{}: got {} bytes of a zip archive, expected less than 4 GiB; use --format safetensors", name_,
-                bytes);
+    throw Error("{}: got {} bytes of a zip archive, expected less than 4 GiB; use --format safetensors",
+                name_, bytes);
   return static_cast<std::uint32_t>(bytes);
 }
 

@@ -33,9 +33,10 @@ struct Value {
   std::variant<None, bool, std::int64_t, double, std::string, Dict, List, TensorView> data;
 };
 
-// Writes the zip format of PyTorch 1.6 and later, atomically: a pickle of protocol 2, and a storage on the CPU for
-// each tensor, little-endian, at a multiple of 64 bytes. Tensors are dense and row-major and ask for no gradient. The same value
-// gives the same bytes. Throws Error for text that is not UTF-8 and as StoredZip does.
+// Writes the zip format of PyTorch 1.6 and later, atomically: a pickle of protocol 2, and a storage on the
+// CPU for each tensor, little-endian, at a multiple of 64 bytes. Tensors are dense and row-major and ask for
+// no gradient. The same value gives the same bytes. Throws Error for text that is not UTF-8 and as StoredZip
+// does.
 void write(const std::filesystem::path& path, const Value& root);
 
 }  // namespace ssd::torch_save

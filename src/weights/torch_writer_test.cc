@@ -59,9 +59,8 @@ TEST(TorchWriter, IsReadByPython) {
   counts.add({std::int64_t{43}}, {std::int64_t{2}});
   Dict root;
   root.add({std::string("text")}, {std::string("gr\xc3\xbc\xc3\x9f\n'")});
-  root.add({std::string("numbers")},
-           {List{{Value{std::int64_t{-7}}, Value{std::int64_t{1} << 40}, Value{-0.1}, Value{true},
-                  Value{false}, Value{None{}}}}});
+  root.add({std::string("numbers")}, {List{{Value{std::int64_t{-7}}, Value{std::int64_t{1} << 40},
+                                            Value{-0.1}, Value{true}, Value{false}, Value{None{}}}}});
   root.add({std::string("counts")}, {std::move(counts)});
   root.add({std::string("none")}, {List{}});
   root.add({std::string("tensor")}, {TensorView(tensor)});

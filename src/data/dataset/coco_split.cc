@@ -34,8 +34,9 @@ void measure_images(CocoSplit& split, const fs::path& folder) {
     } catch (const Error& error) {
       image.width = 0;
       split.coco.left_out.push_back(
-          {CocoLeftOut::What::image, fmt::format("image {} ({}) has no width and height, nor can they be read: {}",
-                                                 image.id, image.file_name, error.what())});
+          {CocoLeftOut::What::image,
+           fmt::format("image {} ({}) has no width and height, nor can they be read: {}", image.id,
+                       image.file_name, error.what())});
     }
   }
   std::erase_if(images, [](const CocoImage& image) { return !has_size(image); });

@@ -13,8 +13,8 @@ namespace ssd {
 
 // The annotations, with what they leave open or say wrongly of their image files put right.
 struct CocoSplit {
-  CocoFile coco;          // every image has a size; names lead from the image folder to the file that is meant
-  LocatedImages located;  // names that did not
+  CocoFile coco;  // every image has a size; names lead from the image folder to the file that is meant
+  LocatedImages located;              // names that did not
   std::vector<std::string> measured;  // "a.jpg is 640x480": of images without a size in the annotations
 };
 

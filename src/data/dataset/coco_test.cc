@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "data/dataset/coco_classes.h"
-#include "data/dataset/coco_classes.h"
 
 namespace ssd {
 namespace {
@@ -175,7 +174,8 @@ TEST(Coco, OneBrokenEntryCostsThatEntry) {
   EXPECT_EQ(coco.left_out[0].what, CocoLeftOut::What::image);
   EXPECT_EQ(coco.left_out[0].reason, "byte 50 (line 2): image 1 has no \"file_name\" (its id is 2)");
   EXPECT_EQ(coco.left_out[2].what, CocoLeftOut::What::annotation);
-  EXPECT_TRUE(coco.left_out[2].reason.ends_with("annotation 0: bbox: got null, expected a list (its id is 10)"))
+  EXPECT_TRUE(
+      coco.left_out[2].reason.ends_with("annotation 0: bbox: got null, expected a list (its id is 10)"))
       << coco.left_out[2].reason;
   EXPECT_NE(message_of(text), "no error");
 }

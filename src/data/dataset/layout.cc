@@ -87,7 +87,8 @@ std::string begin_of(const fs::path& file) {
 std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder) {
   const std::string text = begin_of(file);
   const std::string stem = file.stem().string();
-  // What is named as annotations is taken for them, so that a broken file is refused by name, not passed over.
+  // What is named as annotations is taken for them, so that a broken file is refused by name, not passed
+  // over.
   const bool is_named = stem.starts_with("instances_") && file.parent_path().filename() == "annotations";
   const bool looks_right = text.find("\"images\"") != std::string::npos ||
                            text.find("\"annotations\"") != std::string::npos ||

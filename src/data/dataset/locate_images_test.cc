@@ -28,7 +28,8 @@ class LocateImages : public testing::Test {
     CocoFile coco;
     coco.images = {{.id = 1, .file_name = name, .width = 1, .height = 1}};
     const LocatedImages all = locate_images(coco, folder_);
-    EXPECT_EQ(all.helped.size() + all.missing.size(), coco.images[0].file_name == name ? all.missing.size() : 1);
+    EXPECT_EQ(all.helped.size() + all.missing.size(),
+              coco.images[0].file_name == name ? all.missing.size() : 1);
     return all.missing.empty() ? coco.images[0].file_name : "-";
   }
 

@@ -13,7 +13,8 @@ Mosaic random_mosaic(Random& random, std::uint32_t samples, const MosaicOptions&
   const int x = meet();
   const int y = meet();
   Mosaic mosaic;
-  mosaic.tiles = {{{0, 0, x, y}, {x, 0, image_size, y}, {0, y, x, image_size}, {x, y, image_size, image_size}}};
+  mosaic.tiles = {
+      {{0, 0, x, y}, {x, 0, image_size, y}, {0, y, x, image_size}, {x, y, image_size, image_size}}};
   for (std::uint32_t& other : mosaic.others) other = static_cast<std::uint32_t>(random.below(samples));
   return mosaic;
 }

@@ -10,7 +10,8 @@
 namespace ssd {
 
 // After YOLOv4 (Bochkovskiy et al., 2020, section 3.3): four training images meet in a point. There the
-// images keep their aspect and are cut; here each fills its quarter, as images fill the input of this network.
+// images keep their aspect and are cut; here each fills its quarter, as images fill the input of this
+// network.
 struct MosaicOptions {
   double probability = 0.5;  // so that half of the images are as large as those that are looked at later
   double min_centre = 0.25;  // of the point where the images meet, in the network input's width and height

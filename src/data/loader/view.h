@@ -15,16 +15,16 @@ namespace ssd {
 inline constexpr PixelRect whole_tile = {0, 0, image_size, image_size};
 
 struct View {
-  PixelRect rect;                // of the oriented image, what shows of it
-  PixelRect tile = whole_tile;   // of the network input, where it shows
-  Box frame = {0, 0, 1, 1};      // what the network input covers, relative to the image; exact for `tile`
-  bool flip_x = false;           // left and right change places within the tile
-  bool flip_y = false;           // top and bottom
+  PixelRect rect;               // of the oriented image, what shows of it
+  PixelRect tile = whole_tile;  // of the network input, where it shows
+  Box frame = {0, 0, 1, 1};     // what the network input covers, relative to the image; exact for `tile`
+  bool flip_x = false;          // left and right change places within the tile
+  bool flip_y = false;          // top and bottom
 };
 
-// A view of a whole number of pixels, at least one each way, as near to `crop` (ltrb, relative to the oriented
-// image of width x height pixels) as can be. Where the crop reaches beyond the image, the tile is the part of
-// the network input that the image covers, in whole pixels too.
+// A view of a whole number of pixels, at least one each way, as near to `crop` (ltrb, relative to the
+// oriented image of width x height pixels) as can be. Where the crop reaches beyond the image, the tile is
+// the part of the network input that the image covers, in whole pixels too.
 View view_of(const Box& crop, int width, int height);
 
 // The mirrored view: the tile moves, and its content turns round. `frame` stays as it was before.

@@ -20,7 +20,8 @@ struct ZoomOutOptions {
 
 // What lies on the canvas beside the image: the mean colour that the network's input is normalized by.
 inline constexpr std::array<std::uint8_t, 3> zoom_out_fill = {
-    static_cast<std::uint8_t>(255 * pixel_mean[0] + 0.5), static_cast<std::uint8_t>(255 * pixel_mean[1] + 0.5),
+    static_cast<std::uint8_t>(255 * pixel_mean[0] + 0.5),
+    static_cast<std::uint8_t>(255 * pixel_mean[1] + 0.5),
     static_cast<std::uint8_t>(255 * pixel_mean[2] + 0.5)};
 
 // The canvas, relative to the image (ltrb; the image is 0..1): its side is uniform, and so is the place of
