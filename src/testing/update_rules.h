@@ -16,7 +16,11 @@ inline UpdateRule sgd_rule(double momentum, double weight_decay) {
 // Every operation that a rule can have, over two slots and the number of the step.
 inline UpdateRule rule_of_all_operations() {
   UpdateFormula f;
-  const auto w = f.weight(), g = f.gradient(), s = f.slot(0), t = f.slot(1);
+  const auto w = f.weight(), s = f.slot(0), t = f.slot(1);
+  // The norms' quotient, or 1 where the gradient is zero; of elements below zero the half.
+  const auto some = positive(f.gradient_norm()), none = f.constant(1) - some;
+  const auto scale = (f.weight_norm() + none) / (f.gradient_norm() + none) * some + none;
+  const auto g = scale * f.gradient() * (0.5 * positive(f.gradient()) + 0.5);
   const auto mean = 0.9 * s + 0.1 * g;
   const auto square = 0.99 * (t * t) + g * g;
   const auto root = sqrt(square) / sqrt(one_minus_power(0.999, f.step())) + 0.25;
