@@ -23,6 +23,7 @@ std::vector<bool> UpdateRule::scalars() const {
       case Op::step:
       case Op::weight_norm:
       case Op::gradient_norm:
+      case Op::squared_norm:
       case Op::constant:
         scalar.push_back(true);
         break;
@@ -30,6 +31,7 @@ std::vector<bool> UpdateRule::scalars() const {
       case Op::subtract:
       case Op::multiply:
       case Op::divide:
+      case Op::minimum:
         scalar.push_back(scalar[one.a] && scalar[one.b]);
         break;
       case Op::square_root:
@@ -83,6 +85,9 @@ std::string to_string(const UpdateRule& rule) {
       case Op::gradient_norm:
         text.push_back("|g|");
         break;
+      case Op::squared_norm:
+        text.push_back("|all g|^2");
+        break;
       case Op::constant:
         text.push_back(fmt::format("{}", one.number));
         break;
@@ -97,6 +102,9 @@ std::string to_string(const UpdateRule& rule) {
         break;
       case Op::divide:
         text.push_back(both("/"));
+        break;
+      case Op::minimum:
+        text.push_back(fmt::format("min({}, {})", text[one.a], text[one.b]));
         break;
       case Op::square_root:
         text.push_back(fmt::format("sqrt({})", text[one.a]));

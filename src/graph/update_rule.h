@@ -21,11 +21,13 @@ struct UpdateRule {
     step,           // its number, counted from 1
     weight_norm,    // the root of the sum of the squares of the whole weight before the step
     gradient_norm,  // of its gradient
+    squared_norm,   // the sum of the squares of all trained tensors' gradients
     constant,       // `number`
-    add,            // of values a and b, as the three that follow
+    add,            // of values a and b, as the four that follow
     subtract,
     multiply,
     divide,
+    minimum,
     square_root,      // of value a
     positive,         // 1 where value a is above 0, otherwise 0
     one_minus_power,  // 1 - number^a, exact also where the power is near 1
@@ -63,6 +65,9 @@ class UpdateFormula {
     friend Term operator/(Term x, Term y) { return x.binary(UpdateRule::Op::divide, y); }
     friend Term operator+(Term x, double y) { return x + x.formula_->constant(y); }
     friend Term operator*(double x, Term y) { return y.formula_->constant(x) * y; }
+    friend Term minimum(Term x, double y) {
+      return x.binary(UpdateRule::Op::minimum, x.formula_->constant(y));
+    }
     friend Term sqrt(Term x) { return x.then({UpdateRule::Op::square_root, x.value_, -1, 0}); }
     // 1 where x is above 0, otherwise 0.
     friend Term positive(Term x) { return x.then({UpdateRule::Op::positive, x.value_, -1, 0}); }
@@ -87,6 +92,7 @@ class UpdateFormula {
   Term step() { return append({UpdateRule::Op::step}); }
   Term weight_norm() { return append({UpdateRule::Op::weight_norm}); }
   Term gradient_norm() { return append({UpdateRule::Op::gradient_norm}); }
+  Term squared_norm() { return append({UpdateRule::Op::squared_norm}); }
   Term constant(double number) { return append({UpdateRule::Op::constant, -1, -1, number}); }
 
   // The rule that gives the weight and the slots these values.

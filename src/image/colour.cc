@@ -186,7 +186,7 @@ FixedMap fixed_map(const ColourTwist& twist) {
   const double one = 1 << fixed.places;
   for (std::size_t i = 0; i < 3; ++i) {
     for (std::size_t j = 0; j < 3; ++j) {
-      const double factor = std::clamp(map[i][j] * one, -32767.0, 32767.0);
+      const double factor = std::clamp(map[twist.order[i]][j] * one, -32767.0, 32767.0);
       fixed.factors[i][j] = static_cast<std::int16_t>(std::lround(factor));
     }
   }

@@ -1,6 +1,7 @@
 // The recipe's colour twist.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -12,6 +13,7 @@ struct ColourTwist {
   double saturation = 1;   // factor of chroma
   double brightness = 1;   // factor of everything, after the contrast
   double contrast = 1;     // factor of the distance from 128
+  std::array<std::uint8_t, 3> order = {0, 1, 2};  // which component of the result goes to R, G and B
 };
 
 // Applies a twist to RGB pixels in place. All of it is one affine map of the three components, as DALI's

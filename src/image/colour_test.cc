@@ -76,5 +76,15 @@ TEST(Colour, IsTheSameOnEveryProcessor) {
   choose_target(0);
 }
 
+// Each other order of the components, on a pixel that tells them apart.
+TEST(Colour, ComponentsTakeAnotherOrder) {
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < 40; ++i) pixels.insert(pixels.end(), {10, 100, 200});
+  std::vector<std::uint8_t> expected;
+  for (int i = 0; i < 40; ++i) expected.insert(expected.end(), {200, 10, 100});
+  twist(pixels, {.order = {2, 0, 1}});
+  for (std::size_t i = 0; i < pixels.size(); ++i) EXPECT_NEAR(pixels[i], expected[i], 1) << i;
+}
+
 }  // namespace
 }  // namespace ssd

@@ -15,11 +15,22 @@ double decay_of(const OptimizerOptions& options, Part part) {
   return part == Part::weight ? options.weight_decay : 0;
 }
 
+// A gradient, or its norm, as it is taken: clipped where the options say so.
+UpdateFormula::Term clipped(UpdateFormula& f, const OptimizerOptions& options, UpdateFormula::Term term) {
+  if (options.clip_norm <= 0) return term;
+  const auto largest = f.constant(options.clip_norm) / (sqrt(f.squared_norm()) + 1e-6);
+  return term * minimum(largest, 1);
+}
+
+UpdateFormula::Term gradient(UpdateFormula& f, const OptimizerOptions& options) {
+  return clipped(f, options, f.gradient());
+}
+
 // m' = momentum * m + (g + decay * w); w' = w - rate * m'.
 UpdateRule sgd(const OptimizerOptions& options, Part part) {
   UpdateFormula f;
   const double weight_decay = decay_of(options, part);
-  const auto w = f.weight(), g = f.gradient(), m = f.slot(0);
+  const auto w = f.weight(), g = gradient(f, options), m = f.slot(0);
   const auto next = options.momentum * m + (g + weight_decay * w);
   return f.rule(w - f.learning_rate() * next, {next});
 }
@@ -30,7 +41,7 @@ UpdateRule sgd(const OptimizerOptions& options, Part part) {
 UpdateRule adamw(const OptimizerOptions& options, Part part) {
   UpdateFormula f;
   const double weight_decay = decay_of(options, part);
-  const auto w = f.weight(), g = f.gradient(), m = f.slot(0), v = f.slot(1);
+  const auto w = f.weight(), g = gradient(f, options), m = f.slot(0), v = f.slot(1);
   const auto rate = f.learning_rate(), t = f.step();
   const auto mean = options.beta1 * m + (1 - options.beta1) * g;
   const auto square = options.beta2 * v + (1 - options.beta2) * (g * g);
@@ -46,8 +57,8 @@ UpdateRule adamw(const OptimizerOptions& options, Part part) {
 UpdateRule lars(const OptimizerOptions& options, Part part) {
   if (part == Part::vector) return sgd(options, part);
   UpdateFormula f;
-  const auto w = f.weight(), g = f.gradient(), m = f.slot(0);
-  const auto weight_norm = f.weight_norm(), gradient_norm = f.gradient_norm();
+  const auto w = f.weight(), g = gradient(f, options), m = f.slot(0);
+  const auto weight_norm = f.weight_norm(), gradient_norm = clipped(f, options, f.gradient_norm());
   const auto some = positive(weight_norm) * positive(gradient_norm), none = f.constant(1) - some;
   const auto size = gradient_norm + options.weight_decay * weight_norm + options.epsilon;
   const auto trust = some * (options.trust_coefficient * weight_norm / (size + none)) + none;

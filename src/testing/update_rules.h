@@ -13,14 +13,15 @@ inline UpdateRule sgd_rule(double momentum, double weight_decay) {
   return f.rule(w - f.learning_rate() * next, {next});
 }
 
-// Every operation that a rule can have, over two slots and the number of the step.
+// Every operation that a rule can have, over two slots, the number of the step and the gradients' squares.
 inline UpdateRule rule_of_all_operations() {
   UpdateFormula f;
   const auto w = f.weight(), s = f.slot(0), t = f.slot(1);
   // The norms' quotient, or 1 where the gradient is zero; of elements below zero the half.
   const auto some = positive(f.gradient_norm()), none = f.constant(1) - some;
   const auto scale = (f.weight_norm() + none) / (f.gradient_norm() + none) * some + none;
-  const auto g = scale * f.gradient() * (0.5 * positive(f.gradient()) + 0.5);
+  const auto raw = scale * f.gradient() * (0.5 * positive(f.gradient()) + 0.5);
+  const auto g = minimum(f.constant(0.75) / (sqrt(f.squared_norm()) + 0.125), 1) * minimum(raw, 0.5);
   const auto mean = 0.9 * s + 0.1 * g;
   const auto square = 0.99 * (t * t) + g * g;
   const auto root = sqrt(square) / sqrt(one_minus_power(0.999, f.step())) + 0.25;

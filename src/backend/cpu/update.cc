@@ -35,6 +35,7 @@ class Update final : public Executor {
     const std::size_t slots = rule_.slots.size();
     learning_rate_ = 2 + slots;
     step_ = learning_rate_ + 1;
+    squared_norm_ = task.inputs.size() - 1;
   }
 
   // Output 0 is the weight, input 0; output 1 + s is slot s, input 2 + s. Every value of a block is read
@@ -83,6 +84,9 @@ class Update final : public Executor {
         case Op::gradient_norm:
           values[i] = norm(operands.in<float>(1));
           break;
+        case Op::squared_norm:
+          values[i] = *operands.in<float>(squared_norm_);
+          break;
         case Op::constant:
           values[i] = one.number;
           break;
@@ -97,6 +101,9 @@ class Update final : public Executor {
           break;
         case Op::divide:
           values[i] = values[one.a] / values[one.b];
+          break;
+        case Op::minimum:
+          values[i] = std::min(values[one.a], values[one.b]);
           break;
         case Op::square_root:
           values[i] = std::sqrt(values[one.a]);
@@ -161,6 +168,7 @@ class Update final : public Executor {
       case Op::step:
       case Op::weight_norm:
       case Op::gradient_norm:
+      case Op::squared_norm:
       case Op::constant:
         break;  // scalars
       case Op::add:
@@ -174,6 +182,9 @@ class Update final : public Executor {
         break;
       case Op::divide:
         combine(at[one.a], at[one.b], row, count, [](float a, float b) { return a / b; });
+        break;
+      case Op::minimum:
+        combine(at[one.a], at[one.b], row, count, [](float a, float b) { return b < a ? b : a; });
         break;
       case Op::square_root:
         combine(at[one.a], at[one.a], row, count, [](float a, float) { return std::sqrt(a); });
@@ -193,7 +204,7 @@ class Update final : public Executor {
   UpdateRule rule_;
   std::vector<bool> scalar_;
   std::int64_t count_ = 0;
-  std::size_t learning_rate_ = 0, step_ = 0;  // inputs
+  std::size_t learning_rate_ = 0, step_ = 0, squared_norm_ = 0;  // inputs
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ class Values {
         return norm(site_.inputs[0]);
       case Op::gradient_norm:
         return norm(site_.inputs[1]);
+      case Op::squared_norm:
+        return site_.inputs.back();
       case Op::constant:
         return body_.constant(one.number, Element::f32);
       case Op::add:
@@ -47,6 +49,8 @@ class Values {
         return both("multiply", one);
       case Op::divide:
         return both("divide", one);
+      case Op::minimum:
+        return both("minimum", one);
       case Op::square_root:
         return body_.unary("sqrt", terms_[one.a]);
       case Op::positive:

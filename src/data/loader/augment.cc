@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/loader/random_crop.h"
+#include "data/loader/random_twist.h"
+#include "data/loader/zoom_out.h"
 #include "image/colour.h"
 
 namespace ssd {
@@ -26,55 +29,66 @@ class StageClock {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-// A crop in whole pixels, at least one each way.
-PixelRect whole_pixels(const Box& box, int width, int height) {
-  const auto side = [](float low, float high, int length) {
-    const int begin =
-        std::clamp(static_cast<int>(std::lround(low * static_cast<float>(length))), 0, length - 1);
-    const int end =
-        std::clamp(static_cast<int>(std::lround(high * static_cast<float>(length))), begin + 1, length);
-    return std::pair(begin, end);
-  };
-  const auto [left, right] = side(box.left, box.right, width);
-  const auto [top, bottom] = side(box.top, box.bottom, height);
-  return {left, top, right, bottom};
-}
-
-Box shares(const PixelRect& rect, int width, int height) {
-  const auto w = static_cast<float>(width);
-  const auto h = static_cast<float>(height);
-  return {static_cast<float>(rect.left) / w, static_cast<float>(rect.top) / h,
-          static_cast<float>(rect.right) / w, static_cast<float>(rect.bottom) / h};
-}
-
 // How far to scale down while decoding: so far that at least twice the output is left for the filter to work
 // on, and no further than the image's format can. On 60 COCO images that changes an output byte by 0.6 (half
 // size) to 0.7 (quarter) on the average, and 1 in 1,000 by more than 8. With only as many pixels as the
 // output left, it would be 1.9 and 1 in 25; with 1.5 times, 1.0.
-int denominator_for(const PixelRect& rect, int most) {
-  constexpr int least = 2 * image_size;
+int denominator_for(int width, int height, const ResizeOptions& output, int most) {
   int denominator = 1;
-  while (denominator < most && std::min(rect.width(), rect.height()) >= 2 * denominator * least)
+  while (denominator < most && width >= 4 * denominator * output.x.size &&
+         height >= 4 * denominator * output.y.size)
     denominator *= 2;
   return denominator;
 }
 
-void transpose(std::span<const std::uint8_t> from, std::span<std::uint8_t> to) {
-  constexpr std::size_t side = image_size;
-  for (std::size_t y = 0; y < side; ++y) {
-    for (std::size_t x = 0; x < side; ++x) {
-      std::copy_n(&from[3 * (x * side + y)], 3, &to[3 * (y * side + x)]);
+// Copies the rows of a tile to their place in the image.
+void place(std::span<const std::uint8_t> from, const PixelRect& tile, std::span<std::uint8_t> image) {
+  const auto bytes = 3 * static_cast<std::size_t>(tile.width());
+  std::size_t at = 0;
+  for (int y = tile.top; y < tile.bottom; ++y, at += bytes)
+    std::copy_n(&from[at], bytes, &image[3 * static_cast<std::size_t>(y * image_size + tile.left)]);
+}
+
+// The same for a tile whose rows stand in `from` as columns.
+void place_transposed(std::span<const std::uint8_t> from, const PixelRect& tile,
+                      std::span<std::uint8_t> image) {
+  const auto height = static_cast<std::size_t>(tile.height());
+  for (int y = tile.top; y < tile.bottom; ++y) {
+    for (int x = tile.left; x < tile.right; ++x) {
+      const std::size_t at =
+          static_cast<std::size_t>(x - tile.left) * height + static_cast<std::size_t>(y - tile.top);
+      std::copy_n(&from[3 * at], 3, &image[3 * static_cast<std::size_t>(y * image_size + x)]);
     }
   }
 }
 
-ColourTwist random_twist(Random& random) {
-  ColourTwist twist;
-  twist.hue_degrees = random.uniform(-0.5, 0.5);
-  twist.saturation = random.uniform(0.5, 1.5);
-  twist.brightness = random.uniform(0.875, 1.125);
-  twist.contrast = random.uniform(0.5, 1.5);
-  return twist;
+// Everything outside the tile becomes the colour of the canvas.
+void fill_around(const PixelRect& tile, std::span<std::uint8_t> image) {
+  const auto fill = [image](int y, int begin, int end) {
+    for (int x = begin; x < end; ++x)
+      std::ranges::copy(zoom_out_fill, &image[3 * static_cast<std::size_t>(y * image_size + x)]);
+  };
+  for (int y = 0; y < image_size; ++y) {
+    const bool beside = y >= tile.top && y < tile.bottom;
+    fill(y, 0, beside ? tile.left : image_size);
+    if (beside) fill(y, tile.right, image_size);
+  }
+}
+
+// A box relative to `frame`, where it was relative to what `frame` is relative to.
+Box relative_to(const Box& box, const Box& frame) {
+  const float width = frame.right - frame.left;
+  const float height = frame.bottom - frame.top;
+  return {(box.left - frame.left) / width, (box.top - frame.top) / height, (box.right - frame.left) / width,
+          (box.bottom - frame.top) / height};
+}
+
+// The other way.
+Box out_of(const Box& box, const Box& frame) {
+  const float width = frame.right - frame.left;
+  const float height = frame.bottom - frame.top;
+  return {frame.left + box.left * width, frame.top + box.top * height, frame.left + box.right * width,
+          frame.top + box.bottom * height};
 }
 
 }  // namespace
@@ -106,24 +120,58 @@ Augmenter::Size Augmenter::open(const ImageSource& source) {
   return oriented_size_;
 }
 
+// Relative to the image; `canvas` itself where there is no crop.
+Box Augmenter::choose_crop(const Box& canvas, std::span<const LabeledBox> boxes, Random& random) {
+  if (!options_.crop) return canvas;
+  const RandomCropOptions options{.attempts = options_.crop_attempts};
+  if (canvas == whole_image) return random_crop(boxes, random, options);
+  canvas_boxes_.clear();
+  for (const LabeledBox& labeled : boxes)
+    canvas_boxes_.push_back({relative_to(labeled.box, canvas), labeled.label});
+  const Box crop = random_crop(canvas_boxes_, random, options);
+  return crop == whole_image ? canvas : out_of(crop, canvas);
+}
+
+View Augmenter::choose_view(const Box& canvas, std::span<const LabeledBox> boxes, Random& random,
+                            std::vector<LabeledBox>& kept) {
+  const Box crop = choose_crop(canvas, boxes, random);
+  const bool flip_x = options_.flip && random.coin(0.5);
+  const bool flip_y = options_.vertical_flip && random.coin(0.5);
+  View view = view_of(crop, oriented_size_.width, oriented_size_.height);
+  keep_boxes(boxes, crop == canvas ? whole_image : crop, view.frame, kept);
+  mirror(kept, flip_x, flip_y);
+  mirror(view, flip_x, flip_y);
+  return view;
+}
+
 void Augmenter::train(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
                       std::span<std::uint8_t> image, std::vector<LabeledBox>& kept) {
-  const Size size = open(source);
-  const Box crop = options_.crop ? random_crop(boxes, random) : whole_image;
-  const bool flip = options_.flip && random.coin(0.5);
-  const PixelRect rect = whole_pixels(crop, size.width, size.height);
-  keep_boxes(boxes, crop, shares(rect, size.width, size.height), kept);
-  if (flip) {
-    for (LabeledBox& labeled : kept) {
-      labeled.box = {1 - labeled.box.right, labeled.box.top, 1 - labeled.box.left, labeled.box.bottom};
-    }
-  }
-  render(source, {.rect = rect, .flip = flip}, image);
-  if (options_.colour) {
-    StageClock clock;
-    twist(image, random_twist(random));
-    clock.lap(times_.colour);
-  }
+  open(source);
+  const Box canvas = options_.zoom_out ? random_zoom_out(random) : whole_image;
+  const View view = choose_view(canvas, boxes, random, kept);
+  render(source, view, image);
+  change_colours(random, image);
+  if (view.tile != whole_tile) fill_around(view.tile, image);
+}
+
+void Augmenter::add_tile(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
+                         const PixelRect& tile, std::span<std::uint8_t> image,
+                         std::vector<LabeledBox>& kept) {
+  open(source);
+  View view = choose_view(whole_image, boxes, random, canvas_boxes_);
+  view.tile = tile;
+  render(source, view, image);
+  const float side = image_size;
+  const Box place = {static_cast<float>(tile.left) / side, static_cast<float>(tile.top) / side,
+                     static_cast<float>(tile.right) / side, static_cast<float>(tile.bottom) / side};
+  for (const LabeledBox& labeled : canvas_boxes_) kept.push_back({out_of(labeled.box, place), labeled.label});
+}
+
+void Augmenter::change_colours(Random& random, std::span<std::uint8_t> image) {
+  if (!options_.colour) return;
+  StageClock clock;
+  twist(image, options_.strong_colour ? strong_twist(random) : recipe_twist(random));
+  clock.lap(times_.colour);
 }
 
 Augmenter::Size Augmenter::evaluate(const ImageSource& source, std::span<std::uint8_t> image) {
@@ -136,17 +184,21 @@ void Augmenter::render(const ImageSource& source, const View& view, std::span<st
   assert(image.size() == image_bytes);
   const PixelRect stored = to_stored(view.rect, oriented_size_.width, oriented_size_.height, orientation_);
   Orientation orientation = orientation_;
-  orientation.flip_x ^= view.flip;
+  orientation.flip_x ^= view.flip_x;
+  orientation.flip_y ^= view.flip_y;
   // Mirroring is done on the way through the filter, before the axes change places.
+  const bool transposed = orientation.transpose;
+  const int width = view.tile.width(), height = view.tile.height();
   ResizeOptions options;
-  options.x = {stored.width(), 0, static_cast<double>(stored.width()), image_size,
-               orientation.transpose ? orientation.flip_y : orientation.flip_x};
-  options.y = {stored.height(), 0, static_cast<double>(stored.height()), image_size,
-               orientation.transpose ? orientation.flip_x : orientation.flip_y};
+  options.x = {stored.width(), 0, static_cast<double>(stored.width()), transposed ? height : width,
+               transposed ? orientation.flip_y : orientation.flip_x};
+  options.y = {stored.height(), 0, static_cast<double>(stored.height()), transposed ? width : height,
+               transposed ? orientation.flip_x : orientation.flip_y};
+  const bool directly = view.tile == whole_tile && !transposed;
   std::span<std::uint8_t> out = image;
-  if (orientation.transpose) {
-    untransposed_.resize(image_bytes);
-    out = untransposed_;
+  if (!directly) {
+    unplaced_.resize(image_bytes);
+    out = std::span(unplaced_).first(3 * static_cast<std::size_t>(width * height));
   }
   switch (source.encoding) {
     case ImageSource::Encoding::file:
@@ -156,12 +208,15 @@ void Augmenter::render(const ImageSource& source, const View& view, std::span<st
       render_raw(source, stored, options, out);
       break;
   }
-  if (orientation.transpose) transpose(out, image);
+  if (transposed)
+    place_transposed(out, view.tile, image);
+  else if (!directly)
+    place(out, view.tile, image);
 }
 
 void Augmenter::render_file(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image) {
   StageClock clock;
-  const int d = denominator_for(stored, decoder_->max_denominator());
+  const int d = denominator_for(stored.width(), stored.height(), options, decoder_->max_denominator());
   const PixelRect scaled = {stored.left / d, stored.top / d, (stored.right + d - 1) / d,
                             (stored.bottom + d - 1) / d};
   const auto scale = [d](ResizeAxis& axis, int begin, int end, int first, int length) {

@@ -10,20 +10,14 @@
 #include "base/random.h"
 #include "boxes/labeled_box.h"
 #include "boxes/ssd300.h"
-#include "data/loader/random_crop.h"
+#include "data/loader/augment_options.h"
+#include "data/loader/view.h"
 #include "image/format.h"
 #include "image/image_source.h"
 #include "image/orientation.h"
 #include "image/resize.h"
 
 namespace ssd {
-
-struct AugmentOptions {
-  bool crop = true;
-  bool flip = true;  // with probability 1/2
-  // Hue -0.5..0.5 degrees, saturation 0.5..1.5, brightness 0.875..1.125, contrast 0.5..1.5.
-  bool colour = true;
-};
 
 // Seconds of this thread.
 struct StageTimes {
@@ -42,11 +36,18 @@ class Augmenter {
 
   explicit Augmenter(const AugmentOptions& options = {}) : options_(options) {}
 
-  // A training sample: crop (chosen first; only what it needs is decoded), flip, resize, colour. `boxes` are
-  // relative (ltrb, 0..1) to the annotated image, `kept` to the output; it may end up empty. Draws from
-  // `random` alone.
+  // A training sample. In this order: zoom-out, crop, flip, vertical flip (all chosen first; only what they
+  // show is decoded), resize, colour; what zooming out leaves empty is filled last and keeps its colour.
+  // `boxes` are relative (ltrb, 0..1) to the annotated image, `kept` to the output; it may end up empty.
+  // Draws from `random` alone, and for what is off nothing.
   void train(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
              std::span<std::uint8_t> image, std::vector<LabeledBox>& kept);
+
+  // A mosaic is made of tiles: crop, flips and resize for each, whose boxes are added to `kept`, and the
+  // colours once all are there.
+  void add_tile(const ImageSource& source, std::span<const LabeledBox> boxes, Random& random,
+                const PixelRect& tile, std::span<std::uint8_t> image, std::vector<LabeledBox>& kept);
+  void change_colours(Random& random, std::span<std::uint8_t> image);
 
   struct Size {
     int width = 0;
@@ -58,14 +59,12 @@ class Augmenter {
   StageTimes& times() { return times_; }
 
  private:
-  // What of the oriented image to show.
-  struct View {
-    PixelRect rect;
-    bool flip = false;
-  };
-
   // Reads the header; the size of the oriented image.
   Size open(const ImageSource& source);
+  Box choose_crop(const Box& canvas, std::span<const LabeledBox> boxes, Random& random);
+  // Chooses crop and flips of the open image, whose boxes go to `kept`.
+  View choose_view(const Box& canvas, std::span<const LabeledBox> boxes, Random& random,
+                   std::vector<LabeledBox>& kept);
   void render(const ImageSource& source, const View& view, std::span<std::uint8_t> image);
   void render_file(const PixelRect& stored, ResizeOptions options, std::span<std::uint8_t> image);
   void render_raw(const ImageSource& source, const PixelRect& stored, const ResizeOptions& options,
@@ -78,7 +77,8 @@ class Augmenter {
   Resizer resizer_;
   Size oriented_size_;
   Orientation orientation_;
-  std::vector<std::uint8_t> untransposed_;
+  std::vector<std::uint8_t> unplaced_;    // a tile, or an image whose axes are still to change places
+  std::vector<LabeledBox> canvas_boxes_;  // relative to the canvas, or of a tile
 };
 
 }  // namespace ssd

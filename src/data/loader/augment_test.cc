@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "data/loader/zoom_out.h"
 #include "image/colour.h"
 #include "image/format.h"
 #include "testing/test_jpeg.h"
@@ -58,6 +59,12 @@ Pixels mirrored(const Pixels& image) {
   return out;
 }
 
+int largest_difference(const Pixels& a, const Pixels& b) {
+  int worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+  return worst;
+}
+
 const std::vector<LabeledBox> two_boxes = {{{0.1f, 0.2f, 0.6f, 0.9f}, 3}, {{0.5f, 0.1f, 0.9f, 0.5f}, 7}};
 
 TEST(Augment, EvaluatesTheWholeImage) {
@@ -81,33 +88,124 @@ TEST(Augment, TrainsOnTheSameSampleFromJpegAndFromPixels) {
   }
 }
 
-// A box of one colour on another: wherever the sample has the box, the colour must be.
-TEST(Augment, MovesBoxesWithTheirPixels) {
-  Image image{400, 300, Pixels(3 * 400 * 300, 20)};
-  const PixelRect rect = {100, 60, 220, 240};
-  for (int y = rect.top; y < rect.bottom; ++y) {
-    for (int x = rect.left; x < rect.right; ++x) image.rgb[static_cast<std::size_t>(3 * (y * 400 + x))] = 220;
+// A box of one colour on another.
+struct OneBox {
+  static constexpr int width = 400, height = 300;
+  Image image{width, height, Pixels(3 * width * height, 20)};
+  std::vector<LabeledBox> boxes = {{{100.0f / width, 60.0f / height, 220.0f / width, 240.0f / height}, 1}};
+
+  OneBox() {
+    for (int y = 60; y < 240; ++y)
+      for (int x = 100; x < 220; ++x)
+        std::fill_n(&image.rgb[static_cast<std::size_t>(3 * (y * width + x))], 3, 220);
   }
-  const std::vector<LabeledBox> boxes = {{{100 / 400.0f, 60 / 300.0f, 220 / 400.0f, 240 / 300.0f}, 1}};
+};
+
+// How far inside the box a pixel is, negative outside.
+float margin(const Box& box, int x, int y) {
+  const float px = (static_cast<float>(x) + 0.5f) / image_size,
+              py = (static_cast<float>(y) + 0.5f) / image_size;
+  return std::min({px - box.left, box.right - px, py - box.top, box.bottom - py});
+}
+
+// Wherever the sample has the box, the colour must be; elsewhere that of the image or of the canvas.
+void expect_colour_at_box(const Trained& out, std::uint64_t sample) {
+  ASSERT_EQ(out.kept.size(), 1u);
+  for (int y = 0; y < image_size; ++y) {
+    for (int x = 0; x < image_size; ++x) {
+      const float inside = margin(out.kept[0].box, x, y);
+      if (std::abs(inside) < 0.02f) continue;  // the filter blurs the border
+      const int red = out.image[static_cast<std::size_t>(3 * (y * image_size + x))];
+      const bool right = inside > 0 ? red == 220 : red == 20 || red == zoom_out_fill[0];
+      ASSERT_TRUE(right) << "sample " << sample << " at " << x << ", " << y << ": " << red;
+    }
+  }
+}
+
+TEST(Augment, MovesBoxesWithTheirPixels) {
+  const OneBox scene;
   Augmenter augmenter({.colour = false});
   int crops = 0;
   for (std::uint64_t sample = 0; sample < 60; ++sample) {
-    const Trained out = trained(augmenter, raw_source(image), boxes, sample);
-    ASSERT_EQ(out.kept.size(), 1u);
-    const Box box = out.kept[0].box;
-    crops += box.right - box.left > 0.35f;
-    for (int y = 0; y < image_size; ++y) {
-      for (int x = 0; x < image_size; ++x) {
-        const float px = (static_cast<float>(x) + 0.5f) / image_size;
-        const float py = (static_cast<float>(y) + 0.5f) / image_size;
-        const float margin = std::min({px - box.left, box.right - px, py - box.top, box.bottom - py});
-        if (std::abs(margin) < 0.02f) continue;  // the filter blurs the border
-        ASSERT_EQ(out.image[static_cast<std::size_t>(3 * (y * image_size + x))], margin > 0 ? 220 : 20)
-            << "sample " << sample << " at " << x << ", " << y;
-      }
-    }
+    const Trained out = trained(augmenter, raw_source(scene.image), scene.boxes, sample);
+    expect_colour_at_box(out, sample);
+    crops += out.kept[0].box.right - out.kept[0].box.left > 0.35f;
   }
   EXPECT_GT(crops, 5);
+}
+
+// Share of pixels of the canvas' colour.
+double filled(const Pixels& image) {
+  double count = 0;
+  for (std::size_t at = 0; at < image.size(); at += 3)
+    count += std::equal(zoom_out_fill.begin(), zoom_out_fill.end(), &image[at]);
+  return 3 * count / static_cast<double>(image.size());
+}
+
+TEST(Augment, MovesBoxesWithTheirPixelsOnTheCanvasToo) {
+  const OneBox scene;
+  const auto png = encode_png(scene.image);
+  for (const auto& options : {AugmentOptions{.crop = false, .colour = false, .zoom_out = true},
+                              AugmentOptions{.colour = false, .zoom_out = true, .vertical_flip = true},
+                              AugmentOptions{.colour = false, .zoom_out = true, .crop_attempts = 50}}) {
+    Augmenter augmenter(options);
+    int canvases = 0;
+    for (std::uint64_t sample = 0; sample < 60; ++sample) {
+      const ImageSource source =
+          sample % 2 ? raw_source(scene.image)
+                     : ImageSource{ImageSource::Encoding::file, png, OneBox::width, OneBox::height};
+      const Trained out = trained(augmenter, source, scene.boxes, sample);
+      expect_colour_at_box(out, sample);
+      canvases += filled(out.image) > 0.2;
+    }
+    EXPECT_GT(canvases, 8) << augment_text(options);
+  }
+}
+
+// The image covers 1/side^2 of the canvas, and the canvas keeps its colour.
+TEST(Augment, ZoomingOutFillsTheCanvasAfterTheColours) {
+  const OneBox scene;
+  Augmenter augmenter({.crop = false, .flip = false, .zoom_out = true});
+  for (std::uint64_t sample = 0; sample < 40; ++sample) {
+    const Trained out = trained(augmenter, raw_source(scene.image), scene.boxes, sample);
+    const Box box = out.kept.at(0).box;
+    const double side = 0.3 / static_cast<double>(box.right - box.left);
+    EXPECT_NEAR(filled(out.image), 1 - 1 / (side * side), 0.01) << side;
+  }
+}
+
+// Three ways to turn the axes: as the image is stored, and mirrored within a tile.
+TEST(Augment, OrientedImagesLieOnTheCanvasAsTheirPixelsDo) {
+  for (const int orientation : {3, 5, 6, 8}) {
+    const auto bytes = encode_jpeg(test_image(340, 220), {.orientation = orientation});
+    const Image seen = oriented(decode_image(bytes), orientation_of_tag(orientation));
+    const AugmentOptions options{.colour = false, .zoom_out = true, .vertical_flip = true};
+    Augmenter file(options), raw(options);
+    for (std::uint64_t sample = 0; sample < 12; ++sample) {
+      const Trained a = trained(file, jpeg_source(bytes, 0, 0), two_boxes, sample);
+      const Trained b = trained(raw, raw_source(seen), two_boxes, sample);
+      EXPECT_LE(largest_difference(a.image, b.image), orientation == 3 ? 0 : 1) << orientation;
+    }
+  }
+}
+
+TEST(Augment, FlipsVerticallyHalfOfTheSamples) {
+  const Image image = test_image(350, 320);
+  const Pixels plain = resized(image);
+  Pixels flipped(plain.size());
+  constexpr std::size_t row = 3 * image_size;
+  for (std::size_t y = 0; y < image_size; ++y)
+    std::copy_n(&plain[y * row], row, &flipped[(image_size - 1 - y) * row]);
+  Augmenter augmenter({.crop = false, .flip = false, .colour = false, .vertical_flip = true});
+  int flips = 0;
+  for (std::uint64_t sample = 0; sample < 200; ++sample) {
+    const Trained out = trained(augmenter, raw_source(image), two_boxes, sample);
+    const bool flip = out.image == flipped;
+    EXPECT_TRUE(flip || out.image == plain);
+    EXPECT_FLOAT_EQ(out.kept.at(0).box.top, flip ? 0.1f : 0.2f);
+    flips += flip;
+  }
+  EXPECT_NEAR(flips, 100, 28);
 }
 
 TEST(Augment, FlipsHalfOfTheSamples) {
@@ -125,12 +223,6 @@ TEST(Augment, FlipsHalfOfTheSamples) {
   }
   EXPECT_GT(flips, 30);
   EXPECT_LT(flips, 70);
-}
-
-int largest_difference(const Pixels& a, const Pixels& b) {
-  int worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
-  return worst;
 }
 
 // Within 1 where the axes change places: rows are then filtered after columns, and rounded in between.

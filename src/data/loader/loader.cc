@@ -2,72 +2,27 @@
 
 #include <algorithm>
 #include <cassert>
-#include <chrono>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
-#include "boxes/match.h"
+#include "data/loader/loader_work.h"
 
 namespace ssd {
 namespace {
 
-// Images in a row that may be bad before it is taken for a fault of the whole set.
-constexpr std::uint32_t most_replacements = 1000;
-
 constexpr int box_granularity = 16;
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::span<std::uint8_t> image_of(Batch& batch, std::size_t slot) {
-  return batch.images.as<std::uint8_t>().subspan(slot * Augmenter::image_bytes, Augmenter::image_bytes);
-}
-
-// The message without the file's name, which some begin with.
-std::string reason_of(const Error& error, const std::string& file) {
-  const std::string_view message = error.what();
-  return std::string(message.starts_with(file + ": ") ? message.substr(file.size() + 2) : message);
+int room_for_boxes(int most, const AugmentOptions& augment) {
+  most = std::max(1, augment.mosaic ? 4 * most : most);
+  return (most + box_granularity - 1) / box_granularity * box_granularity;
 }
 
 }  // namespace
 
-struct Loader::Work {
-  struct Bad {
-    std::size_t slot = 0;
-    BadImage image;
-  };
-
-  Batch batch;
-  int buffer = 0;                      // its place among the loader's
-  std::vector<std::uint32_t> samples;  // (N) as planned
-  std::vector<std::uint32_t> epochs;   // (N)
-  std::size_t planned = 0;             // slots to fill: batch.valid
-  std::size_t filled = 0;
-  std::vector<Bad> bad;
-  std::size_t replaced = 0;
-  std::exception_ptr error;
-};
-
-struct Loader::Worker {
-  Augmenter augmenter;
-  std::vector<std::byte> file;
-  std::vector<LabeledBox> kept;
-  std::vector<Box> boxes;
-  MatchScratch scratch;
-  LoaderTimes times;  // of the sample at hand
-
-  Worker(const AugmentOptions& options, int max_boxes) : augmenter(options) {
-    kept.reserve(static_cast<std::size_t>(max_boxes));
-    boxes.reserve(static_cast<std::size_t>(max_boxes));
-  }
-};
-
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
     : dataset_(dataset),
       options_(options),
-      max_boxes_(std::max(1, (dataset.max_boxes + box_granularity - 1) / box_granularity) * box_granularity),
+      max_boxes_(room_for_boxes(dataset.max_boxes, options.augment)),
       known_bad_(dataset.samples.size()),
       pool_(std::max(1, options.threads)) {
   check_options();
@@ -85,10 +40,17 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
   order_.reserve(samples);
   for (int i = 0; i < options.threads; ++i)
     workers_.push_back(std::make_unique<Worker>(options.augment, max_boxes_));
-  for (const auto& worker : workers_) pool_.submit([this, &memory = *worker] { run(memory); });
+  try {
+    for (const auto& worker : workers_) pool_.submit([this, &memory = *worker] { run(memory); });
+  } catch (...) {
+    stop();  // those that run already
+    throw;
+  }
 }
 
-Loader::~Loader() {
+Loader::~Loader() { stop(); }
+
+void Loader::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
@@ -234,103 +196,15 @@ void Loader::plan_evaluation(Work& work) {
   work.batch.next = {0, std::min(stream_, samples)};
 }
 
-// Fills a slot with its sample, or with the next one that is not bad.
-void Loader::fill_slot(Worker& worker, Work& work, std::size_t slot) {
-  const std::size_t ahead = slot + static_cast<std::size_t>(options_.threads);
-  if (ahead < work.planned) dataset_.images->prefetch(dataset_.samples[work.samples[ahead]]);
-  const auto samples = static_cast<std::uint32_t>(dataset_.samples.size());
-  const std::uint32_t attempts = std::min(samples, most_replacements);
-  for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
-    const auto sample = static_cast<std::uint32_t>((std::uint64_t{work.samples[slot]} + attempt) % samples);
-    const std::string& file = dataset_.samples[sample].file;
-    try {
-      make_sample(worker, work, slot, sample);
-      return;
-    } catch (const Error& error) {
-      const std::string reason = reason_of(error, file);
-      if (options_.bad_images == LoaderOptions::BadImages::fail)
-        throw Error("{}: {}; repair or remove it, or let bad images be replaced", file, reason);
-      const std::scoped_lock lock(mutex_);
-      if (attempt == 0) ++work.replaced;
-      work.bad.push_back({slot, {sample, file, reason}});
-    }
-    if (options_.mode == LoaderOptions::Mode::evaluate) {
-      clear_slot(work.batch, slot);
-      return;
-    }
-  }
-  const std::scoped_lock lock(mutex_);
-  const BadImage& last = work.bad.back().image;
-  throw Error("{} images in a row could not be read, the last one {}: {}; is the image folder right?",
-              attempts, last.file, last.reason);
-}
-
-void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint32_t sample) {
-  Batch& batch = work.batch;
-  const double start = seconds();
-  const ImageSource source = dataset_.images->load(dataset_.samples[sample], worker.file);
-  worker.times.read += seconds() - start;
-  switch (options_.mode) {
-    case LoaderOptions::Mode::train: {
-      // The random numbers are those of the sample that was to stand here.
-      Random random(options_.seed, work.epochs[slot], work.samples[slot]);
-      worker.augmenter.train(source, dataset_.samples[sample].boxes, random, image_of(batch, slot),
-                             worker.kept);
-      const double targets = seconds();
-      write_targets(worker, batch, slot);
-      worker.times.match += seconds() - targets;
-      break;
-    }
-    case LoaderOptions::Mode::evaluate:
-      worker.augmenter.evaluate(source, image_of(batch, slot));
-      break;
-  }
-  batch.image_ids[slot] = dataset_.samples[sample].image_id;
-  batch.sample_indices[slot] = sample;
-  if (options_.after_sample) {
-    const double after = seconds();
-    options_.after_sample(batch, work.buffer, slot);
-    worker.times.after += seconds() - after;
-  }
-}
-
-void Loader::write_targets(Worker& worker, Batch& batch, std::size_t slot) const {
-  const auto room = static_cast<std::size_t>(max_boxes_);
-  const std::span<float> boxes = batch.boxes.as<float>().subspan(slot * room * 4, room * 4);
-  const std::span<std::int32_t> labels = batch.labels.as<std::int32_t>().subspan(slot * room, room);
-  assert(worker.kept.size() <= room);
-  std::ranges::fill(boxes, 0.0f);
-  std::ranges::fill(labels, 0);
-  worker.boxes.clear();
-  for (std::size_t i = 0; i < worker.kept.size(); ++i) {
-    const LabeledBox& labeled = worker.kept[i];
-    const CenterBox center = to_center(labeled.box);
-    worker.boxes.push_back(labeled.box);
-    boxes[4 * i] = center.cx;
-    boxes[4 * i + 1] = center.cy;
-    boxes[4 * i + 2] = center.width;
-    boxes[4 * i + 3] = center.height;
-    labels[i] = labeled.label;
-  }
-  match(worker.boxes, ssd300_default_boxes(),
-        batch.match.as<std::int32_t>().subspan(slot * default_box_count, default_box_count), worker.scratch);
-}
-
-void Loader::clear_slot(Batch& batch, std::size_t slot) const {
-  std::ranges::fill(image_of(batch, slot), std::uint8_t{0});
-  batch.image_ids[slot] = -1;
-  batch.sample_indices[slot] = Batch::no_sample;
-}
-
 Loader::BatchPointer Loader::next() {
   std::unique_lock lock(mutex_);
   if (options_.mode == LoaderOptions::Mode::evaluate && handed_out_ == batches_) return {nullptr, {this}};
   if (in_order_.empty() && free_.empty())
     throw Error("loader: all {} batches are held; give one back first", works_.size());
-  const double start = seconds();
+  const double start = loader_seconds();
   done_.wait(
       lock, [this] { return !in_order_.empty() && in_order_.front()->filled == in_order_.front()->planned; });
-  times_.wait += seconds() - start;
+  times_.wait += loader_seconds() - start;
   Work& work = *in_order_.front();
   if (work.error) std::rethrow_exception(work.error);
   in_order_.erase(in_order_.begin());

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/thread_pool.h"
 #include "data/dataset/dataset.h"
 #include "data/loader/augment.h"
@@ -99,7 +100,8 @@ class Loader {
 
   // Batches of an evaluation (a shard's).
   std::uint64_t batches() const { return batches_; }
-  // Boxes an image has room for: the data set's most, rounded up to a multiple of 16.
+  // Boxes an image has room for: the data set's most (four times as many for mosaics), rounded up to a
+  // multiple of 16.
   int max_boxes() const { return max_boxes_; }
   LoaderTimes times() const;
   // Different images found bad so far in batches handed out, and slots in which another stood in for one.
@@ -110,6 +112,7 @@ class Loader {
   struct Work;    // a batch being made
   struct Worker;  // a thread's memory
 
+  void stop();
   void check_options() const;
   std::unique_ptr<Work> make_work(int buffer) const;
   void run(Worker& worker);
@@ -119,7 +122,9 @@ class Loader {
   void plan_training(Work& work);
   void plan_evaluation(Work& work);
   void fill_slot(Worker& worker, Work& work, std::size_t slot);
+  void note_bad_image(Work& work, std::size_t slot, std::uint32_t sample, const Error& error);
   void make_sample(Worker& worker, Work& work, std::size_t slot, std::uint32_t sample);
+  void make_mosaic(Worker& worker, Work& work, std::size_t slot, std::uint32_t sample, Random& random);
   void write_targets(Worker& worker, Batch& batch, std::size_t slot) const;
   void clear_slot(Batch& batch, std::size_t slot) const;
   void report_bad_images(Work& work);

@@ -26,15 +26,17 @@ Box random_crop(std::span<const LabeledBox> boxes, Random& random, const RandomC
   while (true) {
     const std::uint64_t choice = random.below(options.thresholds.size() + 1);
     if (choice == options.thresholds.size()) return whole_image;
-    const double width = random.uniform(options.min_size, options.max_size);
-    const double height = random.uniform(options.min_size, options.max_size);
-    const double aspect = width / height;
-    if (aspect < options.min_aspect || aspect > options.max_aspect) continue;
-    const double left = random.uniform(0, 1 - width);
-    const double top = random.uniform(0, 1 - height);
-    const Box crop = {static_cast<float>(left), static_cast<float>(top), static_cast<float>(left + width),
-                      static_cast<float>(top + height)};
-    if (accepted(boxes, crop, options.thresholds[choice])) return crop;
+    for (int attempt = 0; attempt < options.attempts; ++attempt) {
+      const double width = random.uniform(options.min_size, options.max_size);
+      const double height = random.uniform(options.min_size, options.max_size);
+      const double aspect = width / height;
+      if (aspect < options.min_aspect || aspect > options.max_aspect) continue;
+      const double left = random.uniform(0, 1 - width);
+      const double top = random.uniform(0, 1 - height);
+      const Box crop = {static_cast<float>(left), static_cast<float>(top), static_cast<float>(left + width),
+                        static_cast<float>(top + height)};
+      if (accepted(boxes, crop, options.thresholds[choice])) return crop;
+    }
   }
 }
 

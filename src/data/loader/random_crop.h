@@ -17,14 +17,19 @@ struct RandomCropOptions {
   double max_size = 1.0;
   double min_aspect = 0.5;  // width / height, both in normalized coordinates
   double max_aspect = 2.0;
+  int attempts = 1;  // with one threshold, before another is drawn
 };
+
+// As many attempts as the SSD paper's authors give each threshold. With one, a demanding threshold is met so
+// seldom that nearly all crops come from the lenient ones.
+inline constexpr int retried_crop_attempts = 50;
 
 inline constexpr Box whole_image = {0, 0, 1, 1};
 
 // Draws crops (ltrb, 0..1) until one holds the centre of at least one box, has an allowed aspect ratio and
 // overlaps every box by the threshold drawn with it; or until not to crop is drawn, which gives
-// whole_image. Each attempt draws its own threshold. This is DALI's RandomBBoxCrop with allow_no_crop and
-// num_attempts 1.
+// whole_image. With one attempt a threshold this is DALI's RandomBBoxCrop with allow_no_crop and
+// num_attempts 1, the recipe's; an aspect ratio that is not allowed costs an attempt.
 Box random_crop(std::span<const LabeledBox> boxes, Random& random, const RandomCropOptions& options = {});
 
 // The boxes whose centre lies in `crop`, relative to `frame` and clipped to it; all boxes for whole_image.

@@ -94,6 +94,46 @@ TEST(RandomCrop, StaysInsideAndKeepsABox) {
   EXPECT_GT(crops, 200);
 }
 
+// Expected: what testdata/crop_retry.py printed for the same images.
+TEST(RandomCrop, FiftyAttemptsAThresholdAreDistributedAsInTheOlderPipeline) {
+  struct Expected {
+    double whole;
+    std::vector<double> areas, widths;
+    std::vector<LabeledBox> boxes;
+  };
+  const std::vector<Expected> images = {
+      {0.4977,
+       {0.1976, 0.3513, 0.4835, 0.6235, 0.8236},
+       {0.4021, 0.5684, 0.7100, 0.8476, 0.9677},
+       {{{0.1f, 0.1f, 0.2f, 0.3f}, 1}, {{0.5f, 0.4f, 0.99f, 0.8f}, 1}}},
+      {0.1760,
+       {0.2140, 0.3434, 0.4470, 0.5742, 0.7766},
+       {0.4079, 0.5238, 0.6384, 0.7831, 0.9482},
+       {{{0.3f, 0.2f, 0.8f, 0.9f}, 1}}},
+      {0.5014,
+       {0.1783, 0.3134, 0.4525, 0.6006, 0.8123},
+       {0.3771, 0.5266, 0.6740, 0.8275, 0.9637},
+       {{{0.05f, 0.55f, 0.25f, 0.75f}, 1}, {{0.4f, 0.5f, 0.6f, 0.8f}, 1}, {{0.7f, 0.1f, 0.9f, 0.3f}, 1}}},
+      {0.4999,
+       {0.1892, 0.3265, 0.4613, 0.6065, 0.8163},
+       {0.3967, 0.5396, 0.6804, 0.8340, 0.9640},
+       {{{0, 0, 1, 1}, 1}, {{0.45f, 0.45f, 0.55f, 0.55f}, 1}}}};
+  constexpr int draws = 10000;
+  for (const Expected& expected : images) {
+    std::vector<double> widths, areas;
+    for (std::uint64_t i = 0; i < draws; ++i) {
+      Random random(7, 3, i);
+      const Box crop = random_crop(expected.boxes, random, {.attempts = retried_crop_attempts});
+      if (crop == whole_image) continue;
+      widths.push_back(crop.right - crop.left);
+      areas.push_back(area(crop));
+    }
+    EXPECT_NEAR(1 - static_cast<double>(widths.size()) / draws, expected.whole, 0.02);
+    expect_near(quantiles(widths), expected.widths, "width ");
+    expect_near(quantiles(areas), expected.areas, "area ");
+  }
+}
+
 TEST(RandomCrop, NeedsNoBoxes) {
   Random random(1, 0, 0);
   EXPECT_EQ(random_crop({}, random), whole_image);

@@ -80,6 +80,9 @@ std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, const std
       case Op::gradient_norm:
         v.push_back(norms[one.op == Op::gradient_norm]);
         break;
+      case Op::squared_norm:
+        v.push_back(in.back()->values[0]);
+        break;
       case Op::constant:
         v.push_back(one.number);
         break;
@@ -94,6 +97,9 @@ std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, const std
         break;
       case Op::divide:
         v.push_back(v[one.a] / v[one.b]);
+        break;
+      case Op::minimum:
+        v.push_back(std::min(v[one.a], v[one.b]));
         break;
       case Op::square_root:
         v.push_back(std::sqrt(v[one.a]));
@@ -261,6 +267,13 @@ Arrays eval_max_pool_grad(const PoolAttributes& a, const Inputs& in) {
 Arrays eval_add(const Inputs& in) {
   Array sum = *in[0];
   for (std::size_t i = 0; i < sum.values.size(); ++i) sum.values[i] += in[1]->values[i];
+  return {sum};
+}
+
+Arrays eval_squared_norm(const Inputs& in) {
+  Array sum{Shape{}};
+  for (const Array* one : in)
+    for (const double value : one->values) sum.values[0] += value * value;
   return {sum};
 }
 
