@@ -21,6 +21,8 @@ std::vector<bool> UpdateRule::scalars() const {
         break;
       case Op::learning_rate:
       case Op::step:
+      case Op::weight_norm:
+      case Op::gradient_norm:
       case Op::squared_norm:
       case Op::constant:
         scalar.push_back(true);
@@ -33,6 +35,7 @@ std::vector<bool> UpdateRule::scalars() const {
         scalar.push_back(scalar[one.a] && scalar[one.b]);
         break;
       case Op::square_root:
+      case Op::positive:
       case Op::one_minus_power:
         scalar.push_back(scalar[one.a]);
         break;
@@ -76,6 +79,12 @@ std::string to_string(const UpdateRule& rule) {
       case Op::step:
         text.push_back("step");
         break;
+      case Op::weight_norm:
+        text.push_back("|w|");
+        break;
+      case Op::gradient_norm:
+        text.push_back("|g|");
+        break;
       case Op::squared_norm:
         text.push_back("|all g|^2");
         break;
@@ -99,6 +108,9 @@ std::string to_string(const UpdateRule& rule) {
         break;
       case Op::square_root:
         text.push_back(fmt::format("sqrt({})", text[one.a]));
+        break;
+      case Op::positive:
+        text.push_back(fmt::format("({} > 0)", text[one.a]));
         break;
       case Op::one_minus_power:
         text.push_back(fmt::format("(1 - {}^{})", one.number, text[one.a]));

@@ -9,8 +9,9 @@
 
 namespace ssd::graph {
 
-// A straight-line program over one element of each operand. Every instruction makes one value of those before
-// it. A rule must make zeros of zero weight, gradient and slots: backends pad tensors with zeros.
+// A straight-line program over one element of each operand, which may also ask for the norms of the whole
+// weight and of its gradient. Every instruction makes one value of those before it. A rule must make zeros of
+// zero weight, gradient and slots: backends pad tensors with zeros.
 struct UpdateRule {
   enum class Op {
     weight,         // the element of the weight before the step
@@ -18,6 +19,8 @@ struct UpdateRule {
     slot,           // of slot `a`, before the step
     learning_rate,  // the step's
     step,           // its number, counted from 1
+    weight_norm,    // the root of the sum of the squares of the whole weight before the step
+    gradient_norm,  // of its gradient
     squared_norm,   // the sum of the squares of all trained tensors' gradients
     constant,       // `number`
     add,            // of values a and b, as the four that follow
@@ -26,6 +29,7 @@ struct UpdateRule {
     divide,
     minimum,
     square_root,      // of value a
+    positive,         // 1 where value a is above 0, otherwise 0
     one_minus_power,  // 1 - number^a, exact also where the power is near 1
   };
   struct Instruction {
@@ -65,6 +69,8 @@ class UpdateFormula {
       return x.binary(UpdateRule::Op::minimum, x.formula_->constant(y));
     }
     friend Term sqrt(Term x) { return x.then({UpdateRule::Op::square_root, x.value_, -1, 0}); }
+    // 1 where x is above 0, otherwise 0.
+    friend Term positive(Term x) { return x.then({UpdateRule::Op::positive, x.value_, -1, 0}); }
     // 1 - base^x.
     friend Term one_minus_power(double base, Term x) {
       return x.then({UpdateRule::Op::one_minus_power, x.value_, -1, base});
@@ -84,6 +90,8 @@ class UpdateFormula {
   Term slot(int number) { return append({UpdateRule::Op::slot, number, -1, 0}); }
   Term learning_rate() { return append({UpdateRule::Op::learning_rate}); }
   Term step() { return append({UpdateRule::Op::step}); }
+  Term weight_norm() { return append({UpdateRule::Op::weight_norm}); }
+  Term gradient_norm() { return append({UpdateRule::Op::gradient_norm}); }
   Term squared_norm() { return append({UpdateRule::Op::squared_norm}); }
   Term constant(double number) { return append({UpdateRule::Op::constant, -1, -1, number}); }
 

@@ -82,8 +82,9 @@ TEST(Ssd300, OnlyTensorsOfRankAboveOneDecay) {
   for (const graph::Node& node : graph.nodes()) {
     if (node.kind != graph::Kind::update) continue;
     ++updates;
-    const double decay = node.outputs[0].shape.rank() > 1 ? 5e-4 : 0.0;
-    EXPECT_EQ(node.as<graph::UpdateAttributes>().rule, optimizer_named("sgd").rule({}, decay)) << node.name;
+    const OptimizerOptions options{.weight_decay = node.outputs[0].shape.rank() > 1 ? 5e-4 : 0.0};
+    EXPECT_EQ(node.as<graph::UpdateAttributes>().rule, optimizer_named("sgd").rule(options, Part::weight))
+        << node.name;
   }
   EXPECT_GT(updates, 60);
 }

@@ -66,8 +66,8 @@ void append_update(Graph& graph, const std::vector<Value>& trained, const std::v
   for (std::size_t i = 0; i < trained.size(); ++i) {
     const Value weight = trained[i];
     const std::string name = graph.node(weight).name;
-    const bool decays = graph.type(weight).shape.rank() > 1;
-    const graph::UpdateRule rule = optimizer.rule(options, decays ? options.weight_decay : 0.0);
+    const Part part = graph.type(weight).shape.rank() > 1 ? Part::weight : Part::vector;
+    const graph::UpdateRule rule = optimizer.rule(options, part);
     std::vector<Value> inputs{weight, gradients[i]};
     for (const std::string_view slot : optimizer.slots)
       inputs.push_back(graph.parameter(fmt::format("{}/{}", slot, name), graph.type(weight)));
@@ -83,7 +83,7 @@ void append_update(Graph& graph, const std::vector<Value>& trained, const std::v
 }
 
 bool uses(const OptimizerOptions& options, graph::UpdateRule::Op op) {
-  return optimizer_named(options.name).rule(options, 0).uses(op);
+  return optimizer_named(options.name).rule(options, Part::weight).uses(op);
 }
 
 bool updates(const TrainingOptions& options) {

@@ -17,7 +17,11 @@ inline UpdateRule sgd_rule(double momentum, double weight_decay) {
 inline UpdateRule rule_of_all_operations() {
   UpdateFormula f;
   const auto w = f.weight(), s = f.slot(0), t = f.slot(1);
-  const auto g = minimum(f.constant(0.75) / (sqrt(f.squared_norm()) + 0.125), 1) * minimum(f.gradient(), 0.5);
+  // The norms' quotient, or 1 where the gradient is zero; of elements below zero the half.
+  const auto some = positive(f.gradient_norm()), none = f.constant(1) - some;
+  const auto scale = (f.weight_norm() + none) / (f.gradient_norm() + none) * some + none;
+  const auto raw = scale * f.gradient() * (0.5 * positive(f.gradient()) + 0.5);
+  const auto g = minimum(f.constant(0.75) / (sqrt(f.squared_norm()) + 0.125), 1) * minimum(raw, 0.5);
   const auto mean = 0.9 * s + 0.1 * g;
   const auto square = 0.99 * (t * t) + g * g;
   const auto root = sqrt(square) / sqrt(one_minus_power(0.999, f.step())) + 0.25;

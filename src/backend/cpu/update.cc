@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "graph/update_rule.h"
@@ -77,6 +78,12 @@ class Update final : public Executor {
         case Op::step:
           values[i] = *operands.in<float>(step_);
           break;
+        case Op::weight_norm:
+          values[i] = norm(operands.in<float>(0));
+          break;
+        case Op::gradient_norm:
+          values[i] = norm(operands.in<float>(1));
+          break;
         case Op::squared_norm:
           values[i] = *operands.in<float>(squared_norm_);
           break;
@@ -101,12 +108,30 @@ class Update final : public Executor {
         case Op::square_root:
           values[i] = std::sqrt(values[one.a]);
           break;
+        case Op::positive:
+          values[i] = values[one.a] > 0 ? 1 : 0;
+          break;
         case Op::one_minus_power:
           values[i] = -std::expm1(values[one.a] * std::log(one.number));
           break;
       }
     }
     return values;
+  }
+
+  // The root of the sum of all elements' squares: sums of parts of one length are added in order, so that the
+  // result does not depend on the number of threads.
+  double norm(const float* tensor) const {
+    std::vector<double> sums(static_cast<std::size_t>((count_ + worth_sharing - 1) / worth_sharing));
+#pragma omp parallel for schedule(static) if (count_ > worth_sharing)
+    for (std::int64_t part = 0; part < static_cast<std::int64_t>(sums.size()); ++part) {
+      const std::int64_t first = part * worth_sharing, end = std::min(first + worth_sharing, count_);
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (std::int64_t i = first; i < end; ++i) sum += static_cast<double>(tensor[i]) * tensor[i];
+      sums[static_cast<std::size_t>(part)] = sum;
+    }
+    return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
   }
 
   struct Part {
@@ -141,6 +166,8 @@ class Update final : public Executor {
         return operands.in<float>(2 + static_cast<std::size_t>(one.a)) + first;
       case Op::learning_rate:
       case Op::step:
+      case Op::weight_norm:
+      case Op::gradient_norm:
       case Op::squared_norm:
       case Op::constant:
         break;  // scalars
@@ -161,6 +188,9 @@ class Update final : public Executor {
         break;
       case Op::square_root:
         combine(at[one.a], at[one.a], row, count, [](float a, float) { return std::sqrt(a); });
+        break;
+      case Op::positive:
+        combine(at[one.a], at[one.a], row, count, [](float a, float) { return a > 0 ? 1.0f : 0.0f; });
         break;
       case Op::one_minus_power: {
         const auto log = static_cast<float>(std::log(one.number));

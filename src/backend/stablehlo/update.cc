@@ -33,6 +33,10 @@ class Values {
         return site_.inputs[2 + slots];
       case Op::step:
         return site_.inputs[3 + slots];
+      case Op::weight_norm:
+        return norm(site_.inputs[0]);
+      case Op::gradient_norm:
+        return norm(site_.inputs[1]);
       case Op::squared_norm:
         return site_.inputs.back();
       case Op::constant:
@@ -49,11 +53,21 @@ class Values {
         return both("minimum", one);
       case Op::square_root:
         return body_.unary("sqrt", terms_[one.a]);
+      case Op::positive:
+        return body_.convert(body_.compare(Direction::greater, terms_[one.a], 0.0), Element::f32);
       case Op::one_minus_power:
         return body_.unary("negate", body_.unary("exponential_minus_one",
                                                  body_.multiply(terms_[one.a], std::log(one.number))));
     }
     return {};
+  }
+
+  // Rows first: sums of sums lose less than one long sum in f32.
+  Term norm(const Term& tensor) {
+    Term squares = body_.multiply(tensor, tensor);
+    while (squares.shape.rank() > 0)
+      squares = body_.sum(squares, {static_cast<std::int64_t>(squares.shape.rank()) - 1});
+    return body_.unary("sqrt", squares);
   }
 
   Term both(std::string_view operation, const UpdateRule::Instruction& one) {

@@ -1,5 +1,6 @@
 // Convolutions, batch norm, pooling and the update, in float64.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "graph/interpreter/nodes.h"
@@ -46,7 +47,15 @@ std::vector<double> channel_sums(const std::vector<Inputs>& in, const F& f) {
 }
 
 // The values of a rule for element i.
-std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, std::size_t i) {
+double norm(const Array& array) {
+  double squares = 0;
+  for (const double value : array.values) squares += value * value;
+  return std::sqrt(squares);
+}
+
+// The values of a rule for element i. `norms` are those of weight and gradient, where the rule uses them.
+std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, const std::array<double, 2>& norms,
+                             std::size_t i) {
   using Op = UpdateRule::Op;
   const std::size_t slots = rule.slots.size();
   std::vector<double> v;
@@ -66,6 +75,10 @@ std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, std::size
         break;
       case Op::step:
         v.push_back(in[3 + slots]->values[0]);
+        break;
+      case Op::weight_norm:
+      case Op::gradient_norm:
+        v.push_back(norms[one.op == Op::gradient_norm]);
         break;
       case Op::squared_norm:
         v.push_back(in.back()->values[0]);
@@ -90,6 +103,9 @@ std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, std::size
         break;
       case Op::square_root:
         v.push_back(std::sqrt(v[one.a]));
+        break;
+      case Op::positive:
+        v.push_back(v[one.a] > 0);
         break;
       case Op::one_minus_power:
         v.push_back(1 - std::pow(one.number, v[one.a]));
@@ -275,8 +291,11 @@ Arrays eval_running_statistics(const RunningAttributes& a, const Inputs& in) {
 Arrays eval_update(const UpdateAttributes& a, const Inputs& in) {
   const UpdateRule& rule = a.rule;
   Arrays after(1 + rule.slots.size(), Array(in[0]->shape));
+  std::array<double, 2> norms{};
+  if (rule.uses(UpdateRule::Op::weight_norm)) norms[0] = norm(*in[0]);
+  if (rule.uses(UpdateRule::Op::gradient_norm)) norms[1] = norm(*in[1]);
   for (std::size_t i = 0; i < in[0]->values.size(); ++i) {
-    const std::vector<double> values = evaluate(rule, in, i);
+    const std::vector<double> values = evaluate(rule, in, norms, i);
     after[0].values[i] = values[rule.weight];
     for (std::size_t s = 0; s < rule.slots.size(); ++s) after[1 + s].values[i] = values[rule.slots[s]];
   }
