@@ -79,9 +79,9 @@ TEST(DataImport, MakesACocoFolderOfPascalVoc) {
 }
 
 std::vector<std::string> training(const std::string& data, int iterations, std::vector<std::string> more) {
-  more.insert(more.begin(), {"train", "--data", data, "--backbone", "resnet18", "--batch-size", "2",
-                             "--preset", "reference", "--evaluation", "-1", "--batch-norm-images", "0",
-                             "--iterations", std::to_string(iterations)});
+  more.insert(more.begin(), {"train", "--pretrained", "none", "--data", data, "--backbone", "resnet18",
+                             "--batch-size", "2", "--preset", "reference", "--evaluation", "-1",
+                             "--batch-norm-images", "0", "--iterations", std::to_string(iterations)});
   return more;
 }
 

@@ -25,6 +25,8 @@ class Device : public testing::Test {
                                     std::vector<std::string> more = {}) {
     if (!fs::exists(folder_ / "data")) make_small_data(folder_ / "data", 3);
     std::vector<std::string> arguments = {"train",
+                                          "--pretrained",
+                                          "none",
                                           "--data",
                                           folder_ / "data",
                                           "--backbone",

@@ -141,9 +141,10 @@ class Trained : public testing::Test {
  protected:
   void SetUp() override {
     make_small_data(folder_ / "data", 3);
-    const Outcome outcome = run_program({"train", "--data", folder_ / "data", "--backbone", "resnet18",
-                                         "--batch-size", "2", "--iterations", "1", "--evaluation", "-1",
-                                         "--batch-norm-images", "0", "--save", folder_ / "run"});
+    const Outcome outcome =
+        run_program({"train", "--pretrained", "none", "--data", folder_ / "data", "--backbone", "resnet18",
+                     "--batch-size", "2", "--iterations", "1", "--evaluation", "-1", "--batch-norm-images",
+                     "0", "--save", folder_ / "run"});
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
   }
   Outcome evaluate(const std::string& numbers, const std::vector<std::string>& more = {}) const {

@@ -75,6 +75,19 @@ void RunningProgram::reap(int options) {
 
 void RunningProgram::send(int signal) { kill(process_, signal); }
 
+void RunningProgram::send_once_caught(int signal) {
+  const std::string status = "/proc/" + std::to_string(process_) + "/status";
+  bool caught = false;
+  for (int tries = 0; tries < 10000 && !caught; ++tries) {
+    std::istringstream lines(read_file(status));
+    for (std::string line; std::getline(lines, line);)
+      caught = caught || (line.starts_with("SigCgt:") &&
+                          (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1u) != 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  send(signal);
+}
+
 bool RunningProgram::running() {
   reap(WNOHANG);
   return !ended_;

@@ -28,6 +28,8 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   void send(int signal);
+  // Sends it as soon as the program catches it, which it does from its first instruction.
+  void send_once_caught(int signal);
   // True until the program ends by itself or by a signal.
   bool running();
   Outcome wait();

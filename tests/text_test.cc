@@ -80,12 +80,13 @@ TEST(ForeignText, OfDataIsTamedInReports) {
 TEST(ForeignText, OfNamesIsTamedInImports) {
   const TemporaryFolder folder;
   for (const char* split : {"train", "val"}) {
-    const fs::path images = folder.path() / "yolo/images" / split, labels = folder.path() / "yolo/labels" / split;
+    const fs::path images = folder.path() / "yolo/images" / split,
+                   labels = folder.path() / "yolo/labels" / split;
     fs::create_directories(images);
     fs::create_directories(labels);
     for (const std::string& name : {hostile, hostile + "\xff"}) {
       write_jpeg(images / (name + ".jpg"), 40, 30);
-      write_file(labels / (name + ".txt"), "0 0.5 0.5 2.5 0.2\n");
+      write_file(labels / (name + ".txt"), "0 0.5 0.5 0.5 0.2\n");
     }
   }
   write_file(folder.path() / "yolo/data.yaml",

@@ -25,6 +25,8 @@ std::vector<std::string> training(const std::string& run, int iterations,
   if (!has(more, "--batch-norm-images")) more.insert(more.end(), {"--batch-norm-images", "2"});
   if (!has(more, "--evaluation")) more.insert(more.end(), {"--evaluation", "-1"});
   std::vector<std::string> arguments = {"train",
+                                        "--pretrained",
+                                        "none",
                                         "--data",
                                         sample_data(),
                                         "--backbone",
@@ -88,6 +90,8 @@ std::vector<std::string> small_training(const TemporaryFolder& folder, std::size
   write_first_images("train2017", train, folder / "train.json");
   write_first_images("val2017", val, folder / "val.json");
   std::vector<std::string> arguments = {"train",
+                                        "--pretrained",
+                                        "none",
                                         "--data",
                                         sample_data(),
                                         "--train-annotations",
@@ -121,6 +125,32 @@ TEST(Train, AResumedRunEqualsAnUninterruptedOne) {
   expect_equal_checkpoints(checkpoint(folder / "whole", "000004"), checkpoint(folder / "cut", "000004"));
   EXPECT_EQ(count_lines(step_lines(folder / "whole")), 4);
   EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "cut"));
+}
+
+// With what a step keeps beside its weights: their average, and AdaScale's estimates.
+TEST(Train, AResumedRunGoesOnWithItsAverageAndItsEstimates) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> each = {"--ema",
+                                         "0.9",
+                                         "--lr-rule",
+                                         "adascale",
+                                         "--accumulation",
+                                         "2",
+                                         "--clip-norm",
+                                         "5",
+                                         "--checkpoint-interval",
+                                         "1"};
+  std::vector<std::string> again = each;
+  again.emplace_back("--resume");
+  ASSERT_EQ(run_program(training(folder / "whole", 3, each)).exit_status, 0);
+  ASSERT_EQ(run_program(training(folder / "parts", 1, each)).exit_status, 0);
+  const Outcome resumed = run_program(training(folder / "parts", 3, again));
+  ASSERT_EQ(resumed.exit_status, 0) << resumed.err;
+  for (const char* step : {"000002", "000003"})
+    expect_equal_checkpoints(checkpoint(folder / "whole", step), checkpoint(folder / "parts", step));
+  EXPECT_EQ(step_lines(folder / "whole"), step_lines(folder / "parts"));
+  const auto state = nlohmann::json::parse(read_file(checkpoint(folder / "parts", "000003") / "state.json"));
+  EXPECT_GT(state.at("pace").at("variance").get<double>(), 0);
 }
 
 // The last checkpoint has re-estimated statistics, but a longer run goes on with its running averages.
@@ -183,8 +213,9 @@ TEST(Train, ResumeRefusesOtherDataButNotAMovedFolder) {
   const TemporaryFolder folder;
   make_small_data(folder / "data", 2);
   const auto train_on = [&](const std::string& data, const char* iterations) {
-    return run_program({"train", "--data", data, "--backbone", "resnet18", "--batch-size", "2", "--save",
-                        folder / "run", "--iterations", iterations, "--batch-norm-images", "0", "--resume"});
+    return run_program({"train", "--pretrained", "none", "--data", data, "--backbone", "resnet18",
+                        "--batch-size", "2", "--save", folder / "run", "--iterations", iterations,
+                        "--batch-norm-images", "0", "--resume"});
   };
   ASSERT_EQ(train_on(folder / "data", "1").exit_status, 0);
   fs::rename(folder / "data", folder / "moved");
@@ -227,6 +258,17 @@ TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
     const Outcome resumed = run_program(arguments);
     EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
     EXPECT_EQ(evaluated_epochs(folder / "run"), std::vector<int>{0});
+  }
+}
+
+TEST(Train, AStopRightAfterTheStartIsAStopLikeAnyOther) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    const TemporaryFolder folder;
+    RunningProgram program(small_training(folder, 2, 2, {"--iterations", "500"}));
+    program.send_once_caught(signal);
+    const Outcome stopped = program.wait();
+    EXPECT_EQ(stopped.exit_status, 0) << signal << ": " << stopped.err;
+    EXPECT_NE(stopped.err.find("stopped after"), std::string::npos) << stopped.err;
   }
 }
 
@@ -347,9 +389,19 @@ TEST(Train, ABrokenImageIsNamedAndReplaced) {
   for (const auto& entry : fs::directory_iterator(folder / "data/train2017")) {
     if (++broken % 2 == 0) write_file(entry.path(), "not an image");
   }
-  const std::vector<std::string> common = {
-      "train",        "--data", folder / "data",       "--backbone", "resnet18", "--batch-size", "2",
-      "--iterations", "4",      "--batch-norm-images", "2"};
+  const std::vector<std::string> common = {"train",
+                                           "--pretrained",
+                                           "none",
+                                           "--data",
+                                           folder / "data",
+                                           "--backbone",
+                                           "resnet18",
+                                           "--batch-size",
+                                           "2",
+                                           "--iterations",
+                                           "4",
+                                           "--batch-norm-images",
+                                           "2"};
   std::vector<std::string> arguments = common;
   arguments.insert(arguments.end(), {"--save", folder / "run"});
   const Outcome outcome = run_program(arguments);

@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -145,6 +148,59 @@ TEST_F(TextFile, MayBeAPipe) {
   EXPECT_EQ(read_text_file(pipe), text_);
   writer.join();
 }
+
+TEST_F(TextFile, OfNoEndOrMoreThanItsBudgetIsRefused) {
+  std::ofstream(folder_ / "file", std::ios::binary) << text_;
+  std::filesystem::resize_file(folder_ / "file", std::uint64_t{1} << 40);  // sparse
+  EXPECT_THROW(read_text_file(folder_ / "file", budget::json), Error);
+  for (const char* endless : {"/dev/zero", "/dev/urandom", "/proc/kcore"})
+    if (std::filesystem::exists(endless)) {
+      EXPECT_THROW(read_text_file(endless), Error) << endless;
+    }
+  const std::filesystem::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  std::thread writer([&] { std::ofstream(pipe, std::ios::binary) << text_; });
+  EXPECT_THROW(read_text_file(pipe, {1 << 20, "a file of this test"}), Error);
+  writer.join();
+  std::signal(SIGPIPE, before);
+  std::ofstream(folder_ / "empty");
+  EXPECT_EQ(read_text_file(folder_ / "empty", {0, "an empty file"}), "");
+}
+
+// The sanitizers have limits of their own.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(ThreadPool, SaysHowManyThreadsThereWere) {
+  const pid_t child = ::fork();
+  if (child == 0) {  // the limit is for good
+    const rlimit little{.rlim_cur = 400u << 20, .rlim_max = 400u << 20};
+    ::setrlimit(RLIMIT_AS, &little);
+    try {
+      const ThreadPool pool(1000);  // stacks of 8 MiB each
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      ::_exit(text.starts_with("threads: the system gave ") && text.find(" of 1000 (") != std::string::npos
+                  ? 0
+                  : 2);
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Tensor, SaysWhatThereIsNoMemoryFor) {
+  try {
+    const Tensor tensor(DType::f32, {1 << 20, 1 << 20, 64});
+    FAIL() << "256 TiB";
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("memory: there are no 268435456.0 MiB for a tensor of "), 0u)
+        << error.what();
+  }
+}
+#endif
 
 TEST_F(TextFile, SaysWhyItCannotBeRead) {
   const auto message_of = [](const std::filesystem::path& file) -> std::string {

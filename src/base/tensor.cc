@@ -3,13 +3,24 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace ssd {
 
+namespace {
+
+std::byte* allocate(std::size_t bytes, const Shape& shape) {
+  try {
+    return static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64}));
+  } catch (const std::bad_alloc&) {
+    fail_for_memory(bytes, "a tensor of " + to_string(shape));
+  }
+}
+
+}  // namespace
+
 Tensor::Tensor(DType dtype, Shape shape)
-    : dtype_(dtype),
-      shape_(std::move(shape)),
-      data_(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64}))) {
+    : dtype_(dtype), shape_(std::move(shape)), data_(allocate(bytes(), shape_)) {
   std::memset(data_.get(), 0, bytes());
 }
 

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <new>
+#include <system_error>
+
+#include "base/error.h"
 
 namespace ssd {
 
@@ -15,11 +19,24 @@ int available_processors() {
 }
 
 ThreadPool::ThreadPool(int threads) {
-  workers_.reserve(static_cast<std::size_t>(std::max(1, threads)));
-  for (int i = 0; i < std::max(1, threads); ++i) workers_.emplace_back([this] { work(); });
+  const int wanted = std::max(1, threads);
+  workers_.reserve(static_cast<std::size_t>(wanted));
+  try {
+    while (static_cast<int>(workers_.size()) < wanted) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error& error) {
+    const std::size_t made = workers_.size();
+    stop();
+    throw Error(
+        "threads: the system gave {} of {} ({}); ask for fewer with --threads, or raise the limits on "
+        "processes "
+        "and memory (ulimit -u, -v)",
+        made, wanted, error.code().message());
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
@@ -67,12 +84,18 @@ void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::s
       next = count;
     }
   };
+  const auto help = [&] {
+    drain();
+    const std::scoped_lock lock(mutex);
+    if (--running == 0) done.notify_one();
+  };
   for (std::size_t i = 0; i < helpers; ++i) {
-    submit([&] {
-      drain();
+    try {
+      submit(help);
+    } catch (const std::bad_alloc&) {  // then fewer help
       const std::scoped_lock lock(mutex);
-      if (--running == 0) done.notify_one();
-    });
+      --running;
+    }
   }
   drain();
   std::unique_lock lock(mutex);

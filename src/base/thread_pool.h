@@ -14,7 +14,8 @@ namespace ssd {
 // Processors this process may run on (its affinity mask), at least 1.
 int available_processors();
 
-// Runs tasks on `threads` workers, first come, first served. The destructor finishes what was submitted.
+// Runs tasks on `threads` workers, first come, first served. The destructor finishes what was submitted. The
+// constructor throws Error where the system gives fewer threads.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);
@@ -34,6 +35,7 @@ class ThreadPool {
 
  private:
   void work();
+  void stop();
 
   std::mutex mutex_;
   std::condition_variable ready_;

@@ -67,7 +67,7 @@ class TrainingSteps : public Steps {
             .replicas = replicas,
             .batch_norm_group = options.batch_norm_group};
   }
-  void start() override { program_.start(0, batch_.training()); }
+  void start() override { program_.start(0, 1, batch_.training()); }
   void finish() override { program_.finish(); }
   int depth() const override { return program_.depth(); }
 

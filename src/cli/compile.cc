@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "backend/stablehlo/lower.h"
 #include "base/error.h"
+#include "base/text_file.h"
 #include "cli/commands.h"
 #include "cli/given.h"
 #include "cli/help.h"
@@ -28,14 +27,6 @@ struct Options {
   std::int64_t batch = 128, max_boxes = 96, classes = 81;
   int batch_norm_group = 1;
 };
-
-std::string read_text(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw Error("{}: cannot be read; expected a file of StableHLO text", path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
 
 // The real data-parallel step for every device of the target.
 std::string step_text(const Options& options, const pjrt::StepTarget& target) {
@@ -113,7 +104,7 @@ void run(const Options& options, Session& session) {
   const pjrt::CompileOptions compiler{.plugin = options.plugin};
   const std::string text = options.program.empty()
                                ? step_text(options, pjrt::step_target(options.target, compiler))
-                               : read_text(options.program);
+                               : read_text_file(options.program, budget::program);
   if (!options.save_text.empty()) write_text(options.save_text, text);
   tell("compiling {} for {}; this takes minutes\n",
        options.program.empty() ? options.backbone + "'s training step" : options.program, options.target);

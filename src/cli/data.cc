@@ -11,11 +11,13 @@
 #include "cli/data_show.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "cli/pretrained.h"
 #include "cli/stop_signals.h"
 #include "cli/validators.h"
 #include "data/cache/cache_build.h"
 #include "prepare/check/check.h"
 #include "prepare/download/download_coco.h"
+#include "prepare/download/published_weights.h"
 #include "prepare/import/import_voc.h"
 #include "prepare/import/import_yolo.h"
 
@@ -216,9 +218,31 @@ void download(const std::string& folder, CocoDownloadOptions options) {
       summary.archives_done_before, summary.files_unpacked);
 }
 
+void add_download_weights(CLI::App& download, Session& session) {
+  struct Options {
+    std::vector<std::string> names;
+    std::string url;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = download.add_subcommand(
+      "weights",
+      "Published weights, for a machine that trains offline (copy ~/.cache/singleshot/weights there)");
+  command->add_option("names", options->names, "coco, or resnet18 to resnet152, with -v1 or -v2 at will")
+      ->required();
+  session.ends_itself.insert(command);
+  begin_group(*command, group::input);
+  add_weights_url_option(*command, options->url);
+  command->callback([options] {
+    for (const std::string& name : options->names) published_weights(name);  // all are known
+    for (const std::string& name : options->names)
+      put("{}\n", published_file(name, options->url, "").string());
+  });
+}
+
 void add_download(CLI::App& data, Session& session) {
-  CLI::App* command = data.add_subcommand("download", "Fetch a public data set");
+  CLI::App* command = data.add_subcommand("download", "Fetch a public data set, or published weights");
   command->require_subcommand(1);
+  add_download_weights(*command, session);
   struct Options {
     std::string folder;
     CocoDownloadOptions download;

@@ -1,14 +1,18 @@
 #include "cli/data_options.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "data/cache/open_dataset.h"
+#include "data/dataset/coco_split.h"
 #include "data/dataset/layout.h"
-#include "data/dataset/locate_images.h"
+
 
 namespace ssd::cli {
 namespace {
@@ -65,19 +69,28 @@ void tell_layout(const std::string& data) {
   if (!plain) tell("{}: {}\n", data, layout.to_text(data));
 }
 
-// Corrects the samples' paths, and says so.
-void find_images(Dataset& dataset, const std::filesystem::path& folder, const std::string& name,
-                 const char* advice) {
-  const LocatedImages located = locate_images(dataset, folder);
-  if (located.helped > 0)
-    tell("{}: {} images were found by the last part of their names: {}\n", name, located.helped,
-         located.example);
-  if (located.missing == dataset.samples.size())
-    throw Error("{}: none of its {} images is there, the first is {}; {}", name, located.missing,
-                located.first_missing, advice);
-  if (located.missing > 0)
-    tell("{}: {} of {} images are not there, the first is {}\n", name, located.missing,
-         dataset.samples.size(), located.first_missing);
+// What was helped or left out while the split was read, a line a kind.
+void tell_split(const CocoSplit& split, const std::string& name, const char* advice) {
+  const auto say = [&](std::size_t count, std::string_view what, const std::string& first) {
+    tell("{}: {} {}: {}{}\n", name, count, what, first, count > 1 ? ", ..." : "");
+  };
+  const auto& [helped, missing] = split.located;
+  const std::size_t images = split.coco.images.size();
+  if (images > 0 && missing.size() == images)
+    throw Error("{}: none of its {} images is there, the first is {}; {}", name, images, missing.front(), advice);
+  if (!helped.empty()) say(helped.size(), "images were found by the last part of their names", helped.front());
+  if (!missing.empty()) say(missing.size(), fmt::format("of {} images are not there", images), missing.front());
+  if (!split.measured.empty())
+    say(split.measured.size(), "images have no size here, it was taken from their files", split.measured.front());
+  using What = CocoLeftOut::What;
+  for (const auto& [what, text] : {std::pair{What::image, "images were left out"},
+                                   std::pair{What::annotation, "boxes were left out"},
+                                   std::pair{What::root_category, "category was left out"}}) {
+    const auto is_one = [what = what](const CocoLeftOut& one) { return one.what == what; };
+    const auto& all = split.coco.left_out;
+    const auto count = static_cast<std::size_t>(std::ranges::count_if(all, is_one));
+    if (count > 0) say(count, text, std::ranges::find_if(all, is_one)->reason);
+  }
 }
 
 SplitOptions train_split(const DataOptions& options) {
@@ -122,9 +135,10 @@ Dataset training_set(const DataOptions& options) {
   if (const std::string cache = cache_of(split); !cache.empty()) return open_dataset(cache, split.split);
   const CocoPaths paths = paths_of(split);
   tell_layout(split.data);
-  Dataset dataset = read_dataset(paths);
-  find_images(dataset, paths.images, paths.annotations.string(), "check --data or --train-images");
-  return dataset;
+  const std::string name = paths.annotations.string();
+  const CocoSplit read = read_coco_split(paths);
+  tell_split(read, name, "check --data or --train-images");
+  return make_dataset(read.coco, paths.images, {}, name);
 }
 
 ValidationSet validation_set(const DataOptions& options) {
@@ -136,10 +150,11 @@ ValidationSet validation_set(const DataOptions& options) {
   }
   const CocoPaths paths = paths_of(split);
   tell_layout(split.data);
-  CocoFile truth = read_coco(paths.annotations);
-  Dataset dataset = make_dataset(truth, paths.images, all, paths.annotations.string());
-  find_images(dataset, paths.images, paths.annotations.string(), "check --val-data or --val-images");
-  return {std::move(truth), std::move(dataset)};
+  const std::string name = paths.annotations.string();
+  CocoSplit read = read_coco_split(paths);
+  tell_split(read, name, "check --val-data or --val-images");
+  Dataset dataset = make_dataset(read.coco, paths.images, all, name);
+  return {std::move(read.coco), std::move(dataset)};
 }
 
 std::string validation_name(const DataOptions& options) {

@@ -13,6 +13,7 @@
 #include "cli/help.h"
 #include "cli/network_options.h"
 #include "cli/output.h"
+#include "cli/pretrained.h"
 #include "cli/validators.h"
 #include "detect/image_detector.h"
 #include "detect/trained_model.h"
@@ -26,7 +27,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   DeviceOptions device;
-  std::string checkpoint, stride_in, out;
+  std::string checkpoint, stride_in, weights_url, out;
   std::vector<std::string> images;
   std::int64_t batch = 1;
   float score = 0.3f, iou = 0.45f;
@@ -103,7 +104,7 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
 
 void run(const Options& options, Session& session) {
   const std::vector<std::string> files = expand(options.images);
-  TrainedModel model = read_model(options.checkpoint);
+  TrainedModel model = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) model.model.stride_in = model::stride_in_named(options.stride_in);
   model.model.compute = precision_of(options.device);
   std::error_code failure;
@@ -147,6 +148,7 @@ void add_detect(CLI::App& program, Session& session) {
   command->add_option("images", options->images, image_format_names() + " files, or folders of them")
       ->required();
   add_checkpoint_options(*command, options->checkpoint, options->stride_in)->required();
+  add_weights_url_option(*command, options->weights_url);
   add_detection_options(*command, *options);
   begin_group(*command, group::output);
   command->add_option("-o,--out", options->out, "Folder for the results")->type_name("FOLDER")->required();

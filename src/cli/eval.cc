@@ -14,6 +14,7 @@
 #include "cli/help.h"
 #include "cli/network_options.h"
 #include "cli/output.h"
+#include "cli/pretrained.h"
 #include "cli/validators.h"
 #include "data/dataset/class_order.h"
 #include "detect/trained_model.h"
@@ -42,17 +43,19 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
 void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
             std::size_t bad_images) {
   ThreadPool pool(available_processors());
-  EvaluationReport report = evaluate_detections(truth, detections, &pool);
+  CocoEvalResult arrays;
+  EvaluationReport report =
+      evaluate_detections(truth, detections, &pool, options.arrays.empty() ? nullptr : &arrays);
   report.bad_images = bad_images;
   if (options.json != "-") put_text(to_text(report));
   if (!options.json.empty()) write_json_text(options.json, to_json(report));
-  if (!options.arrays.empty()) write_arrays(options.arrays, report.arrays);
+  if (!options.arrays.empty()) write_arrays(options.arrays, arrays);
 }
 
 // Labels are places in the list of categories. A weights file says only how many there are.
 void fit_classes(const EvalOptions& options, const TrainedModel& model, Dataset& dataset) {
   const std::string name = validation_name(options.data);
-  if (std::filesystem::is_directory(options.checkpoint))
+  if (model.knows_names)
     order_classes(dataset, model.categories, name);
   else if (model.categories.size() != dataset.categories.size())
     throw Error("{}: got {} classes, expected the {} of {}; evaluate on the classes it was trained on", name,
@@ -60,7 +63,7 @@ void fit_classes(const EvalOptions& options, const TrainedModel& model, Dataset&
 }
 
 void evaluate_checkpoint(const EvalOptions& options) {
-  TrainedModel trained = read_model(options.checkpoint);
+  TrainedModel trained = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
   trained.model.compute = precision_of(options.device);
   ValidationSet set = validation_set(options.data);
@@ -87,7 +90,7 @@ void evaluate_checkpoint(const EvalOptions& options) {
 }
 
 void evaluate_files(const EvalOptions& options) {
-  const CocoFile truth = read_coco(options.ground_truth, CocoFields::ids);
+  const CocoFile truth = read_coco(options.ground_truth, {.fields = CocoReadOptions::Fields::ids});
   const std::vector<DetectedBox> detections = read_detections(options.detections);
   std::vector<std::int64_t> images;
   for (const CocoImage& image : truth.images) images.push_back(image.id);
@@ -148,6 +151,7 @@ void add_eval(CLI::App& program, Session&) {
       ->check(thread_count())
       ->capture_default_str();
   add_checkpoint_options(*command, options->checkpoint, options->stride_in);
+  add_weights_url_option(*command, options->weights_url);
   begin_group(*command, group::output);
   command
       ->add_option("--save-detections", options->save_detections, "Write the checkpoint's detections there")

@@ -12,8 +12,8 @@ namespace ssd::cli {
 struct EvalOptions {
   DataOptions data;
   DeviceOptions device;
-  std::string checkpoint, stride_in;     // either these and the data,
-  std::string ground_truth, detections;  // or these
+  std::string checkpoint, stride_in, weights_url;  // either these and the data,
+  std::string ground_truth, detections;            // or these
   std::string save_detections, json, arrays;
   std::int64_t batch = 8;
   int workers = 0;

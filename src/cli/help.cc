@@ -153,7 +153,9 @@ constexpr std::string_view circumstances = R"(
 | variable | meaning |
 |---|---|
 | `SINGLESHOT_CACHE` | folder of compiled programs; `off`: none is kept or read |
-| `XDG_CACHE_HOME` | without `SINGLESHOT_CACHE` they are in its `singleshot`, without either in `~/.cache/singleshot` |
+| `XDG_CACHE_HOME` | without `SINGLESHOT_CACHE` they are in its `singleshot`, without either in `~/.cache/singleshot`; published weights are in `singleshot/weights` of it or of `~/.cache` |
+| `SINGLESHOT_WEIGHTS_URL` | a mirror of published weights, as `--weights-url` |
+| `TORCH_HOME` | published weights are looked for in its `hub/checkpoints` too, by default in `~/.cache/torch` |
 | `SINGLESHOT_PJRT_PLUGIN` | path of the plugin for `--device tpu` and `--device cuda` |
 | `PJRT_NAMES_AND_LIBRARY_PATHS` | the same for several, `name:path,name:path`; looked at second |
 | `TPU_LIBRARY_PATH` | path of libtpu for `--device tpu`; looked at third, before the wheels that are installed |

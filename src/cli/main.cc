@@ -4,9 +4,13 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <memory>
+#include <new>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/one_line.h"
@@ -70,22 +74,25 @@ void add_commands(CLI::App& program, ssd::cli::Session& session) {
   program.footer("Exit status: 0 done, 1 failed or problems found, 2 bad usage. More: docs/cli.md.");
 }
 
-void print_error(const std::exception& error) {
-  std::fprintf(stderr, "singleshot: %s\n", ssd::one_line(error.what()).c_str());
+void print_error(std::string_view message) {
+  std::fprintf(stderr, "singleshot: %s\n", ssd::one_line(message).c_str());
 }
 
-}  // namespace
+// What a thread of a library or a destructor threw, and nobody can catch.
+[[noreturn]] void end_at_once() {
+  try {
+    if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
+    print_error("ended within: no error is known; please report how it came to this");
+  } catch (const std::exception& error) {
+    print_error(error.what());
+  } catch (...) {
+    print_error("ended by an error of an unknown kind; please report how it came to this");
+  }
+  std::_Exit(1);
+}
 
-int main(int argc, char** argv) {
-  ssd::cli::catch_stop_signals();
-  CLI::App program("SSD300 v1.1 object detection: train it, evaluate it, run it.", "singleshot");
-  program.require_subcommand(1);
-  ssd::cli::Session session;
-  add_commands(program, session);
-  // Once it is known which command it is, and before it begins.
-  program.parse_complete_callback([&] {
-    if (!session.ends_itself.contains(named_by(program).back())) ssd::cli::release_stop_signals();
-  });
+// Parses the arguments and runs the command; gives the exit status.
+int run(CLI::App& program, const ssd::cli::Session& session, int argc, char** argv) {
   try {
     program.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
@@ -96,10 +103,36 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", ssd::one_line(usage_line(program, error)).c_str());
     return 2;
   } catch (const ssd::UsageError& error) {
-    print_error(error);
+    print_error(error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    std::fputs(
+        "singleshot: memory: there is not enough; free some, or need less: a smaller --batch-size, fewer "
+        "--threads\n",
+        stderr);
+    return 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    print_error(fmt::format("{}: {}; check the path, its permissions and the free space",
+                            error.path1().string(), error.code().message()));
+    return 1;
   } catch (const std::exception& error) {
-    print_error(error);
+    print_error(error.what());
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ssd::cli::catch_stop_signals();
+  std::set_terminate(end_at_once);
+  CLI::App program("SSD300 v1.1 object detection: train it, evaluate it, run it.", "singleshot");
+  program.require_subcommand(1);
+  ssd::cli::Session session;
+  add_commands(program, session);
+  // Once it is known which command it is, and before it begins.
+  program.parse_complete_callback([&] {
+    if (!session.ends_itself.contains(named_by(program).back())) ssd::cli::release_stop_signals();
+  });
+  return run(program, session, argc, argv);
 }

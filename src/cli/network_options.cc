@@ -16,7 +16,8 @@ CLI::Option* add_checkpoint_options(CLI::App& command, std::string& checkpoint, 
   begin_group(command, group::network);
   CLI::Option* option =
       command
-          .add_option("--checkpoint", checkpoint, "A run (its latest checkpoint), a checkpoint, or weights")
+          .add_option("--checkpoint", checkpoint,
+                      "A run (its latest checkpoint), a checkpoint, weights; coco: published ones")
           ->type_name("PATH");
   command.add_option("--stride-in", stride_in, "For weights that do not say it: 3x3 or 1x1")
       ->check(CLI::IsMember({"3x3", "1x1"}));

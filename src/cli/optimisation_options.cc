@@ -121,6 +121,11 @@ void add_optimisation_options(CLI::App& command, OptimisationOptions& options, T
   add_schedule_options(command, options);
   add_optimizer_options(command, trainer.optimizer);
   command
+      .add_option("--clip-norm", trainer.optimizer.clip_norm,
+                  "Largest norm of all gradients together; larger ones are made smaller (0: none is)")
+      ->check(number_from_zero())
+      ->capture_default_str();
+  command
       .add_option("--ema", trainer.ema_decay,
                   "Decay of the weights' moving average, which is evaluated (0: none)")
       ->check(number_check("0 or more and under 1", [](double value) { return value >= 0 && value < 1; }))
@@ -189,6 +194,7 @@ RunState::Options recorded_optimisation(const OptimisationOptions& options, cons
           {"beta1", fmt::format("{}", trainer.optimizer.beta1)},
           {"beta2", fmt::format("{}", trainer.optimizer.beta2)},
           {"epsilon", fmt::format("{}", trainer.optimizer.epsilon)},
+          {"clip-norm", fmt::format("{}", trainer.optimizer.clip_norm)},
           {"ema", fmt::format("{}", trainer.ema_decay)},
           {"sync-batch-norm", fmt::format("{}", trainer.step.batch_norm_group)}};
 }

@@ -26,7 +26,7 @@ namespace {
 // In the run's folder: its options, resolved.
 constexpr const char* config_name = "config.json";
 
-TrainingStart start_of(const TrainOptions& options, const Dataset& dataset, std::int64_t images_per_step) {
+TrainingStart start_of(TrainOptions& options, const Dataset& dataset, std::int64_t images_per_step) {
   const TrainerOptions& trainer = options.trainer;
   if (options.resume) {
     std::vector<std::string> changed;
@@ -44,11 +44,9 @@ TrainingStart start_of(const TrainOptions& options, const Dataset& dataset, std:
         "another --save",
         trainer.checkpoints.run.string(), latest_checkpoint(trainer.checkpoints.run)->step);
   }
-  int left_fresh = 0;
-  TrainingStart start = fresh_start(options.fresh, dataset, left_fresh);
-  if (left_fresh > 0)
-    tell("{}: {} tensors have other shapes here (another number of classes) and start afresh\n",
-         options.fresh.checkpoint.string(), left_fresh);
+  settle_start(options.pretrained, options.fresh);
+  TrainingStart start = fresh_start(options.fresh, dataset);
+  if (options.pretrained.name != "none") tell("beginning from {}\n", start.origin);
   return start;
 }
 
@@ -165,6 +163,7 @@ void run(CLI::App& command, TrainOptions& options) {
   if (options.mode == "evaluation") return run_evaluation_mode(options);
   if (options.mode == "benchmark-inference") return run_inference_mode(options);
   if (options.mode == "benchmark-training") shorten_to_benchmark(options);
+  if (!goes_on(options)) settle_pretrained(command, options);
   ignore_closed_pipes();
   require_writable(options.json_summary);
   const Dataset dataset = training_set(options.data);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/eval.h"
 #include "cli/output.h"
+#include "cli/pretrained.h"
 #include "detect/evaluation.h"
 #include "detect/trained_model.h"
 #include "model/state.h"
@@ -21,7 +22,8 @@ std::int64_t evaluation_batch(const TrainOptions& options) {
 }
 
 TrainedModel model_to_measure(const TrainOptions& options, const Dataset& dataset) {
-  if (!options.fresh.checkpoint.empty()) return read_model(options.fresh.checkpoint);
+  if (!options.fresh.checkpoint.empty())
+    return trained_model(options.fresh.checkpoint.string(), options.pretrained.weights_url);
   TrainedModel fresh;
   fresh.model.backbone = model::backbone_named(options.backbone);
   fresh.model.stride_in = model::stride_in_named(options.stride_in);
@@ -46,6 +48,7 @@ void run_evaluation_mode(const TrainOptions& options) {
   EvalOptions eval{.data = options.data,
                    .device = options.device,
                    .checkpoint = options.fresh.checkpoint.string(),
+                   .weights_url = options.pretrained.weights_url,
                    .json = options.json_summary,
                    .batch = evaluation_batch(options),
                    .workers = options.workers};

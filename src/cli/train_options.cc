@@ -42,58 +42,35 @@ constexpr std::array useful_with_fake_data = {"--fake-data",
                                               "--no-amp",
                                               "--mode"};
 
-// The same for --mode evaluation and benchmark-inference.
-constexpr std::array useful_for_evaluation = {"--mode",
-                                              "--config",
-                                              "--preset",
-                                              "--data",
-                                              "--val-data",
-                                              "--val-annotations",
-                                              "--val-images",
-                                              "--num-workers",
-                                              "--backbone",
-                                              "--backbone-path",
-                                              "--checkpoint",
-                                              "--batch-size",
-                                              "--eval-batch-size",
-                                              "--json-summary",
-                                              "--device",
-                                              "--threads",
-                                              "--replicas",
-                                              "--cpu-devices",
-                                              "--memory-fraction",
-                                              "--no-preallocate",
-                                              "--precision",
-                                              "--amp",
-                                              "--no-amp",
-                                              "--seed",
-                                              "--stride-in"};
-constexpr std::array useful_for_inference = {"--mode",
-                                             "--config",
-                                             "--preset",
-                                             "--data",
-                                             "--val-data",
-                                             "--val-annotations",
-                                             "--val-images",
-                                             "--num-workers",
-                                             "--backbone",
-                                             "--checkpoint",
-                                             "--batch-size",
-                                             "--eval-batch-size",
-                                             "--json-summary",
-                                             "--device",
-                                             "--benchmark-warmup",
-                                             "--benchmark-iterations",
-                                             "--threads",
-                                             "--replicas",
-                                             "--cpu-devices",
-                                             "--memory-fraction",
-                                             "--no-preallocate",
-                                             "--precision",
-                                             "--amp",
-                                             "--no-amp",
-                                             "--seed",
-                                             "--stride-in"};
+// The same for --mode evaluation, and for --mode benchmark-inference those that measure as well.
+constexpr std::array useful_with_evaluation = {"--mode",
+                                               "--config",
+                                               "--preset",
+                                               "--pretrained",
+                                               "--weights-url",
+                                               "--data",
+                                               "--val-data",
+                                               "--val-images",
+                                               "--val-annotations",
+                                               "--num-workers",
+                                               "--backbone",
+                                               "--checkpoint",
+                                               "--batch-size",
+                                               "--eval-batch-size",
+                                               "--json-summary",
+                                               "--device",
+                                               "--threads",
+                                               "--replicas",
+                                               "--cpu-devices",
+                                               "--memory-fraction",
+                                               "--no-preallocate",
+                                               "--precision",
+                                               "--amp",
+                                               "--no-amp",
+                                               "--seed",
+                                               "--stride-in",
+                                               "--benchmark-warmup",
+                                               "--benchmark-iterations"};
 
 // What a checkpoint keeps of the options, to be compared when the run is resumed.
 RunState::Options recorded(const TrainOptions& options, const graph::Device& device) {
@@ -159,8 +136,9 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
       ->type_name("FILE");
   command
       .add_option("--checkpoint", options.fresh.checkpoint,
-                  "Begin from these weights: a run, a checkpoint, or a .pt of the reference")
+                  "Begin from these weights: a run, a checkpoint, a .pt of the reference, or coco")
       ->type_name("PATH");
+  add_pretrained_options(command, options.pretrained);
 }
 
 void add_evaluation_options(CLI::App& command, TrainOptions& options) {
@@ -213,6 +191,20 @@ void add_fake_options(CLI::App& command, TrainOptions& options) {
   add_benchmark_options(command, options.benchmark);
 }
 
+// One source of weights.
+void check_start_options(const CLI::App& command, const TrainOptions& options) {
+  const FreshOptions& fresh = options.fresh;
+  if (!fresh.checkpoint.empty() && !fresh.backbone.empty())
+    throw UsageError("--checkpoint and --backbone-path: expected one of them, a checkpoint holds a backbone");
+  for (const char* source : {"--checkpoint", "--backbone-path"})
+    if (is_given(command, source) && is_given(command, "--pretrained"))
+      throw UsageError("{} and --pretrained: expected one of them, both say where weights come from", source);
+  const bool fetches =
+      fresh.checkpoint.empty() && fresh.backbone.empty() && options.pretrained.name != "none";
+  if (!fetches && fresh.checkpoint != "coco" && is_given(command, "--weights-url"))
+    throw UsageError("--weights-url: got it where no published weights are used; leave it out");
+}
+
 }  // namespace
 
 void add_train_options(CLI::App& command, TrainOptions& options) {
@@ -235,10 +227,8 @@ void check_train_options(const CLI::App& command, const TrainOptions& options) {
   for (const char* option : {"--benchmark-warmup", "--benchmark-iterations"})
     if (is_given(command, option) && !measures)
       throw UsageError("{}: expected --fake-data or a --mode benchmark-... beside it", option);
-  if (options.mode == "evaluation")
-    return refuse_all_beside(command, "--mode evaluation", useful_for_evaluation);
-  if (options.mode == "benchmark-inference")
-    return refuse_all_beside(command, "--mode benchmark-inference", useful_for_inference);
+  if (options.mode == "evaluation" || options.mode == "benchmark-inference")
+    return refuse_all_beside(command, "--mode " + options.mode, useful_with_evaluation);
   if (measures) {
     constexpr std::array without = {"--save",     "--resume",     "--evaluation",
                                     "--patience", "--iterations", "--epochs"};
@@ -248,8 +238,7 @@ void check_train_options(const CLI::App& command, const TrainOptions& options) {
     refuse_beside(command, inert.beside, inert.options);
   if (options.resume && options.trainer.checkpoints.run.empty())
     throw UsageError("--resume: expected --save with the run's folder");
-  if (!options.fresh.checkpoint.empty() && !options.fresh.backbone.empty())
-    throw UsageError("--checkpoint and --backbone-path: expected one of them, a checkpoint holds a backbone");
+  check_start_options(command, options);
 }
 
 std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<Setting>& settings,
@@ -260,7 +249,7 @@ std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<S
       {"--warmup", "--warmup-epochs", "--lr-rule"},
       {"--schedule", "--multistep"},
       {"--accumulation", "--batch-trace"},
-      {"--checkpoint", "--backbone-path"}};
+      {"--checkpoint", "--backbone-path", "--pretrained"}};
   return settle(command, settings, exclusive, name);
 }
 
@@ -283,6 +272,13 @@ void read_rate_as_the_reference(TrainOptions& options) {
   tell("--preset reference: --learning-rate {} is for every 32 images of a step, as in the reference\n",
        optimisation.learning_rate);
   optimisation.rate_per_32 = std::exchange(optimisation.learning_rate, 0);
+}
+
+void settle_pretrained(CLI::App& command, TrainOptions& options) {
+  const model::ModelOptions model{.backbone = model::backbone_named(options.backbone),
+                                  .stride_in = model::stride_in_named(options.stride_in)};
+  settle_train_options(command, {{"--pretrained", {default_pretrained(model.backbone)}}}, "--pretrained");
+  check_pretrained(options.pretrained, model);
 }
 
 std::string train_config(const CLI::App& command, const TrainOptions& options) {

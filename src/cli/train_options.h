@@ -11,6 +11,7 @@
 #include "cli/data_options.h"
 #include "cli/device_options.h"
 #include "cli/optimisation_options.h"
+#include "cli/pretrained.h"
 #include "data/dataset/dataset.h"
 #include "graph/device.h"
 #include "train/start.h"
@@ -24,6 +25,7 @@ struct TrainOptions {
   DeviceOptions device;
   TrainerOptions trainer;
   FreshOptions fresh;
+  PretrainedOptions pretrained;
   std::string backbone = "resnet50", stride_in = "3x3";
   OptimisationOptions optimisation;
   std::string preset = "auto", config, mode = "training";
@@ -49,6 +51,9 @@ std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<S
 void apply_preset(CLI::App& command, const TrainOptions& options, std::int64_t images);
 // With --preset reference, --learning-rate means what it means there.
 void read_rate_as_the_reference(TrainOptions& options);
+
+// What a fresh run begins from where nothing was given: published weights that suit the backbone.
+void settle_pretrained(CLI::App& command, TrainOptions& options);
 
 // All options that count, to begin such a run again: RUN/config.json.
 std::string train_config(const CLI::App& command, const TrainOptions& options);

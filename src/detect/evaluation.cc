@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -32,6 +34,31 @@ std::vector<std::string> category_names(const CocoFile& coco, const std::vector<
     names.push_back(std::move(name));
   }
   return names;
+}
+
+// The categories that objects are of: all others have no precision, and their curves would only take room.
+std::vector<std::int64_t> categories_with_objects(const std::vector<std::int64_t>& ids,
+                                                  const std::vector<GroundTruthBox>& boxes) {
+  std::unordered_set<std::int64_t> seen;
+  for (const GroundTruthBox& box : boxes) seen.insert(box.category_id);
+  std::vector<std::int64_t> found;
+  std::ranges::copy_if(ids, std::back_inserter(found), [&](std::int64_t id) { return seen.contains(id); });
+  return found;
+}
+
+// Of all categories, -1 for those that were not evaluated; ids ascend, each once.
+std::vector<CategoryPrecision> precision_of(const CocoFile& ground_truth, std::vector<std::int64_t> ids,
+                                            const CocoEvalResult& result) {
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  const std::vector<std::string> names = category_names(ground_truth, ids);
+  const std::vector<double> precision = average_precision_of_categories(result);
+  std::vector<CategoryPrecision> found;
+  for (std::size_t i = 0, k = 0; i < ids.size(); ++i) {
+    const bool evaluated = k < result.category_ids.size() && result.category_ids[k] == ids[i];
+    found.push_back({names[i], evaluated ? precision[k++] : -1});
+  }
+  return found;
 }
 
 // Batches whose images the device may still read: what is left of them when an evaluation ends early is
@@ -126,7 +153,7 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
 }
 
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
-                                     ThreadPool* pool) {
+                                     ThreadPool* pool, CocoEvalResult* arrays) {
   std::vector<std::int64_t> images, categories;
   std::vector<GroundTruthBox> boxes;
   for (const CocoImage& image : ground_truth.images) images.push_back(image.id);
@@ -135,14 +162,27 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
     boxes.push_back({a.id, a.image_id, a.category_id, a.bbox, a.area, a.iscrowd});
 
   EvaluationReport report{.images = images.size(), .detections = detections.size()};
-  report.arrays = evaluate_coco({images, categories, boxes, detections}, pool);
-  report.numbers = summarize(report.arrays);
+  const std::vector<std::int64_t> used = categories_with_objects(categories, boxes);
+  {
+    using Scores = CocoEvalInput::Scores;
+    CocoEvalResult all = evaluate_coco({.image_ids = images,
+                                        .category_ids = arrays != nullptr ? categories : used,
+                                        .ground_truth = boxes,
+                                        .detections = detections,
+                                        .scores = arrays != nullptr ? Scores::kept : Scores::dropped},
+                                       pool);
+    report.numbers = summarize(all);
+    report.categories = precision_of(ground_truth, categories, all);
+    if (arrays != nullptr) *arrays = std::move(all);
+  }
   const std::vector<std::int64_t> with_boxes = images_with_objects(images, boxes);
   report.images_with_boxes = with_boxes.size();
-  report.numbers_with_boxes = summarize(evaluate_coco({with_boxes, categories, boxes, detections}, pool));
-  const std::vector<double> precision = average_precision_of_categories(report.arrays);
-  const std::vector<std::string> names = category_names(ground_truth, report.arrays.category_ids);
-  for (std::size_t k = 0; k < precision.size(); ++k) report.categories.push_back({names[k], precision[k]});
+  report.numbers_with_boxes = summarize(evaluate_coco({.image_ids = with_boxes,
+                                                       .category_ids = used,
+                                                       .ground_truth = boxes,
+                                                       .detections = detections,
+                                                       .scores = CocoEvalInput::Scores::dropped},
+                                                      pool));
   return report;
 }
 
@@ -158,9 +198,11 @@ std::string to_text(const EvaluationReport& report) {
 }
 
 std::string to_json(const EvaluationReport& report) {
-  auto categories = nlohmann::ordered_json::object();
+  nlohmann::ordered_json::object_t categories;  // their names differ, and looking for each takes long
+  categories.reserve(report.categories.size());
   for (const CategoryPrecision& category : report.categories)
-    categories[category.name] = category.average_precision;
+    static_cast<std::vector<nlohmann::ordered_json::object_t::value_type>&>(categories)
+        .emplace_back(category.name, category.average_precision);
   return nlohmann::ordered_json{{"images", report.images},
                                 {"images_with_boxes", report.images_with_boxes},
                                 {"bad_images", report.bad_images},

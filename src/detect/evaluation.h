@@ -42,14 +42,14 @@ struct EvaluationReport {
   CocoNumbers numbers{};             // over all images
   CocoNumbers numbers_with_boxes{};  // over those with boxes: the recipe's habit
   std::vector<CategoryPrecision> categories;
-  CocoEvalResult arrays;  // over all images
 };
 
-// Detections of images that the annotations do not list are passed over.
+// Detections of images that the annotations do not list are passed over. `arrays`: takes the curves of all
+// categories over all images, which of thousands of categories take gigabytes.
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
-                                     ThreadPool* pool = nullptr);
+                                     ThreadPool* pool = nullptr, CocoEvalResult* arrays = nullptr);
 
 std::string to_text(const EvaluationReport& report);  // a table of both ways of counting
-std::string to_json(const EvaluationReport& report);  // one object, without the arrays
+std::string to_json(const EvaluationReport& report);  // one object
 
 }  // namespace ssd

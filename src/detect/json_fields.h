@@ -1,5 +1,6 @@
-// The fields of our own JSON files, which may have been damaged or edited. Each function gives one field of an
-// object and throws Error, without the file's name, where it is missing, of another type or out of its range:
+// The fields of our own JSON files, which may have been damaged or edited. Each function gives one field of
+// an object and throws Error, without the file's name, where it is missing, of another type or out of its
+// range:
 // `"epoch": got -1, expected a whole number from 0 to 1000000`.
 #pragma once
 

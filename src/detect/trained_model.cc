@@ -1,14 +1,20 @@
 #include "detect/trained_model.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <chrono>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <thread>
 
+#include "base/budgets.h"
 #include "base/error.h"
 #include "base/finite.h"
+#include "data/dataset/coco_classes.h"
 #include "detect/json_fields.h"
 #include "model/state.h"
 #include "weights/checkpoint.h"
@@ -17,26 +23,88 @@
 namespace ssd {
 namespace {
 
-// Far more than any data set has; a larger number is a damaged one.
-constexpr std::int64_t most_classes = 1'000'000;
+constexpr std::int64_t most_classes = budget::classes + 1;  // and the background
 
-// Floating-point tensors as f32, without wrapper prefixes and without counters.
-TensorMap network_weights(const std::filesystem::path& path) {
+// Floating-point tensors as f32, without counters.
+TensorMap network_weights(TensorMap tensors) {
   TensorMap weights;
-  for (auto& [name, tensor] : strip_wrapper_prefixes(read_weights(path)))
+  for (auto& [name, tensor] : tensors)
     if (!name.ends_with("num_batches_tracked")) weights.emplace(name, to_f32(tensor));
   return weights;
 }
 
-// The folder of a checkpoint: `path` itself, or the latest of a run.
-std::optional<std::filesystem::path> checkpoint_folder(const std::filesystem::path& path) {
+// The classes that a label_map names, in the order of their labels; none where it does not name each of the
+// network's.
+std::vector<CocoCategory> named_classes(const std::map<std::int64_t, std::string>& labels,
+                                        std::int64_t classes) {
+  std::vector<std::string> names;
+  for (std::int64_t label = 1; label < classes; ++label) {
+    const auto found = labels.find(label);
+    if (found == labels.end()) return {};
+    names.push_back(found->second);
+  }
+  const bool more = !labels.empty() && labels.rbegin()->first >= classes;
+  return more ? std::vector<CocoCategory>{} : categories_of(names);
+}
+
+// The folder of a checkpoint, `path` itself or the latest of a run, and the file system's number for it,
+// which another folder of its name does not have.
+struct CheckpointFolder {
+  std::filesystem::path path;
+  ino_t number = 0;
+  bool operator==(const CheckpointFolder&) const = default;
+};
+
+// Nothing where `path` is no folder.
+std::optional<CheckpointFolder> checkpoint_folder(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return std::nullopt;
-  if (std::filesystem::exists(path / "state.json")) return path;
-  if (const auto latest = latest_checkpoint(path)) return latest->path;
-  throw Error(
-      "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a weights "
-      "file",
-      path.string());
+  CheckpointFolder folder{path};
+  if (!std::filesystem::exists(path / "state.json")) {
+    const auto latest = latest_checkpoint(path);
+    if (!latest)
+      throw Error(
+          "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a "
+          "weights "
+          "file",
+          path.string());
+    folder.path = latest->path;
+  }
+  struct stat status {};
+  if (::stat(folder.path.c_str(), &status) == 0) folder.number = status.st_ino;
+  return folder;
+}
+
+TrainedModel read_checkpoint_model(const std::filesystem::path& folder) {
+  const Checkpoint checkpoint = read_checkpoint(folder);
+  const NetworkDescription network = parse_network(checkpoint.state_json, (folder / "state.json").string());
+  TrainedModel result{.model = network.model,
+                      .knows_stride = true,
+                      .knows_names = true,
+                      .categories = network.categories,
+                      .weights = {}};
+  for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
+  model::check_weights(result.model, result.weights);
+  check_finite(result.weights, (folder / "model.safetensors").string());
+  return result;
+}
+
+// A run that goes on replaces and removes checkpoints, also the one that is just being read; then there is a
+// newer one. A folder with neither is looked at again, for its list may have been read in between.
+std::optional<TrainedModel> read_from_folder(const std::filesystem::path& path) {
+  constexpr int attempts = 5;
+  constexpr std::chrono::milliseconds pause{20};
+  for (int attempt = 1;; ++attempt) {
+    std::optional<CheckpointFolder> folder;
+    try {
+      folder = checkpoint_folder(path);
+      if (!folder) return std::nullopt;
+      return read_checkpoint_model(folder->path);
+    } catch (const Error&) {
+      if (attempt == attempts || !std::filesystem::exists(path / "checkpoints")) throw;
+      if (folder && checkpoint_folder(path) == folder) throw;
+      std::this_thread::sleep_for(pause);
+    }
+  }
 }
 
 }  // namespace
@@ -52,7 +120,8 @@ NetworkDescription parse_network(const std::string& state_json, const std::strin
     std::set<std::int64_t> ids;
     for (const nlohmann::json& category : list_field(root, "categories")) {
       if (!category.is_object()) throw Error("\"categories\": got one that is no object");
-      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max()};
       result.categories.push_back({whole_field(category, "id", any), text_field(category, "name")});
       if (!ids.insert(result.categories.back().id).second)
         throw Error("\"categories\": got the id {} twice", result.categories.back().id);
@@ -86,22 +155,19 @@ model::ModelOptions recognise_model(const TensorMap& weights, const std::string&
 }
 
 TrainedModel read_model(const std::filesystem::path& path) {
+  if (auto found = read_from_folder(path)) return std::move(*found);
   TrainedModel result;
-  if (const auto folder = checkpoint_folder(path)) {
-    const Checkpoint checkpoint = read_checkpoint(*folder);
-    const NetworkDescription network =
-        parse_network(checkpoint.state_json, (*folder / "state.json").string());
-    result.model = network.model;
-    result.knows_stride = true;
-    result.categories = network.categories;
-    for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
-    model::check_weights(result.model, result.weights);
-    check_finite(result.weights, (*folder / "model.safetensors").string());
-    return result;
-  }
-  result.weights = network_weights(path);
+  NetworkWeights file = read_network_weights(path);
+  result.weights = network_weights(std::move(file.tensors));
   result.model = recognise_model(result.weights, path.string());
   check_finite(result.weights, path.string());
+  if (!file.note.empty()) result.note = "found " + file.note;
+  result.categories = named_classes(file.labels, result.model.classes);
+  result.knows_names = !result.categories.empty();
+  if (result.knows_names) return result;
+  if (!file.labels.empty())
+    result.note += fmt::format("{}its label_map does not name each of {} classes, so they are numbered",
+                               result.note.empty() ? "" : "; ", result.model.classes - 1);
   for (std::int64_t label = 1; label < result.model.classes; ++label)
     result.categories.push_back({label, fmt::format("class {}", label)});
   return result;

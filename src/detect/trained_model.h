@@ -26,12 +26,14 @@ struct TrainedModel {
   model::ModelOptions model;
   bool knows_stride = false;  // whether model.stride_in was recorded; tensors do not tell
   std::vector<CocoCategory> categories;
+  bool knows_names = false;  // whether the categories were recorded; they are numbered where not
   TensorMap weights;
+  std::string note;  // what was done to find them in a file of another program, one line; empty: nothing
 };
 
 // Reads a checkpoint folder, or a run's folder (its latest checkpoint), or a file of the reference (.pt) or
-// of safetensors, whose backbone and number of classes are told from its tensors and whose categories are
-// numbered.
+// of safetensors, whose backbone and number of classes are told from its tensors. The categories of a .pt are
+// those of its label_map, with COCO's ids where they are COCO's classes; without one they are numbered.
 TrainedModel read_model(const std::filesystem::path& path);
 
 // The backbone and the number of classes of a state_dict. The stride's place cannot be told. Throws Error,

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <limits>
+#include <thread>
 
 #include "base/error.h"
 #include "model/formula_weights.h"
@@ -47,6 +49,24 @@ TEST(ReadModel, RefusesWeightsThatAreNotFiniteInEveryKindOfTensor) {
       EXPECT_NE(refusal_of(weights).find("tensor '" + name + "'"), std::string::npos) << refusal_of(weights);
       value = was;
     }
+}
+
+// As a run does that keeps one checkpoint.
+TEST(ReadModel, FindsACheckpointWhileARunWritesAndPrunes) {
+  const TemporaryFolder folder;
+  const TensorMap weights = model::formula_weights(small);
+  write_checkpoint(folder.path(), 1, {clone(weights), {}, state_json});
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (std::int64_t step = 2; !stop; ++step) {
+      write_checkpoint(folder.path(), step, {clone(weights), {}, state_json});
+      if (step % 3 == 0) write_checkpoint(folder.path(), step, {clone(weights), {}, state_json});
+      prune_checkpoints(folder.path(), 1);
+    }
+  });
+  for (int i = 0; i < 40; ++i) EXPECT_NO_THROW(read_model(folder.path()));
+  stop = true;
+  writer.join();
 }
 
 TEST(ReadModel, RefusesAnotherNumberOfCategoriesThanClasses) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "eval/coco_accumulate.h"
 #include "eval/coco_match.h"
 #include "eval/id_index.h"
@@ -187,16 +188,20 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   CocoEvalResult result;
   result.category_ids = categories.ids();
   const std::size_t settings = coco_iou_count * count * CategoryCurves::settings;
-  result.recall.resize(settings);
-  result.precision.resize(settings * coco_recall_count);
-  result.scores.resize(settings * coco_recall_count);
+  const std::size_t points = settings * coco_recall_count;
+  const bool keep_scores = input.scores == CocoEvalInput::Scores::kept;
+  with_memory(points * sizeof(double), fmt::format("the curves of {} categories", count), [&] {
+    result.recall.resize(settings);
+    result.precision.resize(points);
+    if (keep_scores) result.scores.resize(points);
+  });
   const std::vector<std::size_t> order = largest_first(objects, detections, count);
   const auto run = [&](std::size_t i) {
     const std::size_t k = order[i];
     const CategoryCurves curves = accumulate(match_category(objects, detections, k));
     store(curves.precision, k, count, result.precision);
     store(curves.recall, k, count, result.recall);
-    store(curves.scores, k, count, result.scores);
+    if (keep_scores) store(curves.scores, k, count, result.scores);
   };
   if (pool != nullptr) {
     pool->parallel_for(count, run);

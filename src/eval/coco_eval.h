@@ -55,6 +55,8 @@ struct CocoEvalInput {
   std::span<const std::int64_t> category_ids;  // in any order; duplicates count once
   std::span<const GroundTruthBox> ground_truth;
   std::span<const DetectedBox> detections;
+  enum class Scores { kept, dropped };
+  Scores scores = Scores::kept;  // dropped: the result's are empty, and half the memory is needed
 };
 
 // pycocotools' `eval` dictionary. -1 where a category has no object of the area.

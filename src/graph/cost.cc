@@ -50,6 +50,11 @@ double flops(const Graph& graph, const Node& node) {
       return 6 * elements(in(0));
     case Kind::update:
       return static_cast<double>(node.as<UpdateAttributes>().rule.instructions.size()) * elements(in(0));
+    case Kind::squared_norm: {
+      double sum = 0;
+      for (const Value input : node.inputs) sum += 2 * elements(graph.type(input));
+      return sum;
+    }
     case Kind::all_reduce: {
       double sum = 0;
       for (const TensorType& type : node.outputs) sum += elements(type);

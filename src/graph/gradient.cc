@@ -142,6 +142,7 @@ struct Pass {
       case Kind::multibox_loss_grad:
       case Kind::running_statistics:
       case Kind::update:
+      case Kind::squared_norm:
       case Kind::all_reduce:
         if (first) throw Error("gradient of '{}': {} has no gradient", node.name, name_of(node.kind));
         return;

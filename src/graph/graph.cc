@@ -52,6 +52,8 @@ std::string_view name_of(Kind kind) {
       return "running_statistics";
     case Kind::update:
       return "update";
+    case Kind::squared_norm:
+      return "squared_norm";
     case Kind::all_reduce:
       return "all_reduce";
   }

@@ -81,9 +81,13 @@ enum class Kind {
   multibox_loss_grad,
   // (running_mean, running_variance, mean, variance (biased)) -> both running statistics after the step.
   running_statistics,
-  // (weight, gradient, a tensor a slot, learning rate ()[, number of the step ()]) -> weight and slots after
-  // the step, by the optimizer's rule (update_rule.h). The number is there where the rule uses it.
+  // (weight, gradient, a tensor a slot, learning rate ()[, number of the step ()][, sum of the squares of all
+  // gradients ()]) -> weight and slots after the step, by the optimizer's rule (update_rule.h). The last two
+  // are there where the rule uses them.
   update,
+  // (any f32 tensors) -> f32 (): the sum of the squares of all their elements, in an order that does not
+  // depend on threads.
+  squared_norm,
   // (any tensors) -> each averaged over all replicas.
   all_reduce,
 };

@@ -234,12 +234,19 @@ std::vector<TensorType> infer_running_statistics(const Site& site) {
 std::vector<TensorType> infer_update(const Site& site) {
   const UpdateRule& rule = site.as<UpdateAttributes>().rule;
   const std::size_t tensors = 2 + rule.slots.size();
-  const std::size_t count = tensors + (rule.uses(UpdateRule::Op::step) ? 2 : 1);
+  const std::size_t count =
+      tensors + 1 + rule.uses(UpdateRule::Op::step) + rule.uses(UpdateRule::Op::squared_norm);
   site.expect_count(count, count);
   const TensorType weight = f32(site.inputs[0].shape);
   for (std::size_t i = 0; i < tensors; ++i) site.expect(i, weight);
   for (std::size_t i = tensors; i < count; ++i) site.expect(i, f32({}));
   return std::vector<TensorType>(1 + rule.slots.size(), weight);
+}
+
+std::vector<TensorType> infer_squared_norm(const Site& site) {
+  if (site.inputs.empty()) site.fail("got no inputs, expected one or more");
+  for (std::size_t i = 0; i < site.inputs.size(); ++i) site.expect(i, f32(site.inputs[i].shape));
+  return {f32({})};
 }
 
 }  // namespace
@@ -282,6 +289,8 @@ std::vector<TensorType> infer(Kind kind, const std::string& name, const Attribut
       return infer_running_statistics(site);
     case Kind::update:
       return infer_update(site);
+    case Kind::squared_norm:
+      return infer_squared_norm(site);
     case Kind::all_reduce:
       return inputs;
   }

@@ -21,6 +21,7 @@ std::vector<bool> UpdateRule::scalars() const {
         break;
       case Op::learning_rate:
       case Op::step:
+      case Op::squared_norm:
       case Op::constant:
         scalar.push_back(true);
         break;
@@ -28,6 +29,7 @@ std::vector<bool> UpdateRule::scalars() const {
       case Op::subtract:
       case Op::multiply:
       case Op::divide:
+      case Op::minimum:
         scalar.push_back(scalar[one.a] && scalar[one.b]);
         break;
       case Op::square_root:
@@ -74,6 +76,9 @@ std::string to_string(const UpdateRule& rule) {
       case Op::step:
         text.push_back("step");
         break;
+      case Op::squared_norm:
+        text.push_back("|all g|^2");
+        break;
       case Op::constant:
         text.push_back(fmt::format("{}", one.number));
         break;
@@ -88,6 +93,9 @@ std::string to_string(const UpdateRule& rule) {
         break;
       case Op::divide:
         text.push_back(both("/"));
+        break;
+      case Op::minimum:
+        text.push_back(fmt::format("min({}, {})", text[one.a], text[one.b]));
         break;
       case Op::square_root:
         text.push_back(fmt::format("sqrt({})", text[one.a]));

@@ -18,11 +18,13 @@ struct UpdateRule {
     slot,           // of slot `a`, before the step
     learning_rate,  // the step's
     step,           // its number, counted from 1
+    squared_norm,   // the sum of the squares of all trained tensors' gradients
     constant,       // `number`
-    add,            // of values a and b, as the three that follow
+    add,            // of values a and b, as the four that follow
     subtract,
     multiply,
     divide,
+    minimum,
     square_root,      // of value a
     one_minus_power,  // 1 - number^a, exact also where the power is near 1
   };
@@ -59,6 +61,9 @@ class UpdateFormula {
     friend Term operator/(Term x, Term y) { return x.binary(UpdateRule::Op::divide, y); }
     friend Term operator+(Term x, double y) { return x + x.formula_->constant(y); }
     friend Term operator*(double x, Term y) { return y.formula_->constant(x) * y; }
+    friend Term minimum(Term x, double y) {
+      return x.binary(UpdateRule::Op::minimum, x.formula_->constant(y));
+    }
     friend Term sqrt(Term x) { return x.then({UpdateRule::Op::square_root, x.value_, -1, 0}); }
     // 1 - base^x.
     friend Term one_minus_power(double base, Term x) {
@@ -79,6 +84,7 @@ class UpdateFormula {
   Term slot(int number) { return append({UpdateRule::Op::slot, number, -1, 0}); }
   Term learning_rate() { return append({UpdateRule::Op::learning_rate}); }
   Term step() { return append({UpdateRule::Op::step}); }
+  Term squared_norm() { return append({UpdateRule::Op::squared_norm}); }
   Term constant(double number) { return append({UpdateRule::Op::constant, -1, -1, number}); }
 
   // The rule that gives the weight and the slots these values.

@@ -11,10 +11,17 @@ namespace {
 using graph::UpdateFormula;
 using graph::UpdateRule;
 
+// The gradient as it is taken: clipped where the options say so.
+UpdateFormula::Term gradient(UpdateFormula& f, const OptimizerOptions& options) {
+  if (options.clip_norm <= 0) return f.gradient();
+  const auto largest = f.constant(options.clip_norm) / (sqrt(f.squared_norm()) + 1e-6);
+  return f.gradient() * minimum(largest, 1);
+}
+
 // m' = momentum * m + (g + decay * w); w' = w - rate * m'.
 UpdateRule sgd(const OptimizerOptions& options, double weight_decay) {
   UpdateFormula f;
-  const auto w = f.weight(), g = f.gradient(), m = f.slot(0);
+  const auto w = f.weight(), g = gradient(f, options), m = f.slot(0);
   const auto next = options.momentum * m + (g + weight_decay * w);
   return f.rule(w - f.learning_rate() * next, {next});
 }
@@ -24,7 +31,7 @@ UpdateRule sgd(const OptimizerOptions& options, double weight_decay) {
 // - rate * decay * w - rate / (1 - b1^t) * m' / (sqrt(v') / sqrt(1 - b2^t) + epsilon).
 UpdateRule adamw(const OptimizerOptions& options, double weight_decay) {
   UpdateFormula f;
-  const auto w = f.weight(), g = f.gradient(), m = f.slot(0), v = f.slot(1);
+  const auto w = f.weight(), g = gradient(f, options), m = f.slot(0), v = f.slot(1);
   const auto rate = f.learning_rate(), t = f.step();
   const auto mean = options.beta1 * m + (1 - options.beta1) * g;
   const auto square = options.beta2 * v + (1 - options.beta2) * (g * g);

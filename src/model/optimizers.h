@@ -17,6 +17,9 @@ struct OptimizerOptions {
   double beta1 = 0.9;          // Adam's: how much of the mean gradient stays from step to step,
   double beta2 = 0.999;        // and of the mean square
   double epsilon = 1e-8;       // Adam's: added to the root of the mean square
+  // The most of the norm of all gradients together, which are made smaller where it is larger, as PyTorch's
+  // clip_grad_norm_ does: g * min(1, clip_norm / (norm + 1e-6)). 0: they stay.
+  double clip_norm = 0;
 };
 
 struct Optimizer {

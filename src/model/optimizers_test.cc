@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -31,6 +32,7 @@ std::vector<double> weights_after(const OptimizerOptions& options, int steps) {
   }
   inputs.push_back(graph.input("rate", {DType::f32, {}}, false));
   if (rule.uses(graph::UpdateRule::Op::step)) inputs.push_back(graph.input("step", {DType::f32, {}}, false));
+  if (options.clip_norm > 0) inputs.push_back({graph.append(graph::Kind::squared_norm, "norm", {inputs[1]})});
   const int node = graph.append(graph::Kind::update, "update", inputs, graph::UpdateAttributes{rule});
   graph.update(inputs[0], {node, 0});
   for (int slot = 0; slot < static_cast<int>(optimizer.slots.size()); ++slot)
@@ -73,6 +75,41 @@ TEST(Optimizers, AdamWIsPytorchs) {
       w[i] -= rate * m_hat / (std::sqrt(v_hat) + 1e-3);
     }
   for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(got[i], w[i], 1e-12);
+}
+
+// torch.nn.utils.clip_grad_norm_, as its documentation writes it, before either optimizer: of the gradients'
+// norms, between 1.1 and 1.7, some are clipped and some are not.
+TEST(Optimizers, ClipByTheNormOfAllGradientsAsPytorch) {
+  constexpr double most = 1.4;
+  const auto clipped = [](int step, std::size_t element) {
+    double square = 0;
+    for (std::size_t i = 0; i < 4; ++i) square += gradient_at(step, i) * gradient_at(step, i);
+    return gradient_at(step, element) * std::min(1.0, most / (std::sqrt(square) + 1e-6));
+  };
+  int small = 0;
+  const std::vector<double> sgd = weights_after({.name = "sgd", .momentum = 0.9, .clip_norm = most}, 7);
+  const std::vector<double> adamw =
+      weights_after({.name = "adamw", .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-3, .clip_norm = most}, 7);
+  std::vector<double> w{1, -2, 0.5, 3}, b(4), a{1, -2, 0.5, 3}, m(4), v(4);
+  for (int step = 1; step <= 7; ++step) {
+    small += clipped(step, 0) == gradient_at(step, 0);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double g = clipped(step, i);
+      b[i] = 0.9 * b[i] + g + decay * w[i];
+      w[i] -= rate * b[i];
+      a[i] -= rate * decay * a[i];
+      m[i] = 0.8 * m[i] + 0.2 * g;
+      v[i] = 0.99 * v[i] + 0.01 * g * g;
+      const double m_hat = m[i] / (1 - std::pow(0.8, step)), v_hat = v[i] / (1 - std::pow(0.99, step));
+      a[i] -= rate * m_hat / (std::sqrt(v_hat) + 1e-3);
+    }
+  }
+  EXPECT_GT(small, 0);
+  EXPECT_LT(small, 7);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(sgd[i], w[i], 1e-12);
+    EXPECT_NEAR(adamw[i], a[i], 1e-12);
+  }
 }
 
 // Backends pad tensors with zeros, which must stay zeros.

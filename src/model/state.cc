@@ -250,9 +250,10 @@ void check_weights(const ModelOptions& model, const TensorMap& weights) {
   const std::vector<StateTensor> tensors = state_tensors(model);
   for (const StateTensor& tensor : tensors) find(weights, tensor.name, tensor.shape);
   for (const auto& [name, value] : weights) {
-    const bool known = name.ends_with("num_batches_tracked") ||
-                       std::any_of(tensors.begin(), tensors.end(),
-                                   [&](const StateTensor& tensor) { return tensor.name == name; });
+    const bool known =
+        name.ends_with("num_batches_tracked") ||
+        std::any_of(tensors.begin(), tensors.end(),
+                    [&, &key = name](const StateTensor& tensor) { return tensor.name == key; });
     if (!known)
       throw Error("weights: got tensor '{}', which {} does not have", name, name_of(model.backbone));
   }

@@ -17,13 +17,12 @@ using graph::Graph;
 using graph::Kind;
 using graph::Value;
 
-// Averages gradients and loss over the replicas in one all-reduce.
-void append_all_reduce(Graph& graph, std::vector<Value>& gradients, Value& loss) {
-  std::vector<Value> inputs = gradients;
-  inputs.push_back(loss);
+// Averages values over the replicas in one all-reduce.
+void append_all_reduce(Graph& graph, const std::vector<Value*>& values) {
+  std::vector<Value> inputs;
+  for (const Value* value : values) inputs.push_back(*value);
   const int node = graph.append(Kind::all_reduce, "all_reduce", std::move(inputs));
-  for (int i = 0; i < static_cast<int>(gradients.size()); ++i) gradients[i] = {node, i};
-  loss = {node, static_cast<int>(gradients.size())};
+  for (int i = 0; i < static_cast<int>(values.size()); ++i) *values[i] = {node, i};
 }
 
 // Adds the sums of the micro-batches before to the gradients, and keeps them where the step goes on.
@@ -41,8 +40,9 @@ void accumulate(Graph& graph, const std::vector<Value>& trained, std::vector<Val
 // What a step is told beside images and boxes.
 struct Scalars {
   Value learning_rate;
-  std::optional<Value> step;       // its number, where the optimizer uses it
-  std::optional<Value> ema_decay;  // where there is an average
+  std::optional<Value> step;          // its number, where the optimizer uses it
+  std::optional<Value> squared_norm;  // of all gradients, likewise
+  std::optional<Value> ema_decay;     // where there is an average
 };
 
 // An average is updated as a weight is: its "gradient" is the new weight, its "rate" the decay.
@@ -73,6 +73,7 @@ void append_update(Graph& graph, const std::vector<Value>& trained, const std::v
       inputs.push_back(graph.parameter(fmt::format("{}/{}", slot, name), graph.type(weight)));
     inputs.push_back(scalars.learning_rate);
     if (scalars.step) inputs.push_back(*scalars.step);
+    if (rule.uses(graph::UpdateRule::Op::squared_norm)) inputs.push_back(*scalars.squared_norm);
     const int node = graph.append(Kind::update, name + "/update", inputs, graph::UpdateAttributes{rule});
     graph.update(weight, {node, 0});
     for (int slot = 0; slot < static_cast<int>(optimizer.slots.size()); ++slot)
@@ -81,8 +82,41 @@ void append_update(Graph& graph, const std::vector<Value>& trained, const std::v
   }
 }
 
-bool uses_step(const OptimizerOptions& options) {
-  return optimizer_named(options.name).rule(options, 0).uses(graph::UpdateRule::Op::step);
+bool uses(const OptimizerOptions& options, graph::UpdateRule::Op op) {
+  return optimizer_named(options.name).rule(options, 0).uses(op);
+}
+
+bool updates(const TrainingOptions& options) {
+  return options.accumulation == Accumulation::none || options.accumulation == Accumulation::last;
+}
+
+// What a micro-batch comes to.
+struct Results {
+  Value loss;
+  std::vector<Value> gradients;  // of the trained tensors
+  std::optional<Value> micro_square, step_square;
+};
+
+// From one replica's micro-batch to the step so far, and to all replicas.
+void combine(Graph& graph, const TrainingOptions& options, const std::vector<Value>& trained,
+             Results& results) {
+  const auto squared_norm = [&](const char* name) -> Value {
+    return {graph.append(Kind::squared_norm, name, results.gradients)};
+  };
+  if (options.gradient_squares) results.micro_square = squared_norm("micro_square");
+  if (options.accumulation != Accumulation::none)
+    accumulate(graph, trained, results.gradients, options.accumulation);
+  if (options.replicas > 1) {
+    std::vector<Value*> means;
+    if (updates(options))
+      for (Value& gradient : results.gradients) means.push_back(&gradient);
+    means.push_back(&results.loss);
+    if (results.micro_square) means.push_back(&*results.micro_square);
+    append_all_reduce(graph, means);
+  }
+  const bool wanted =
+      options.gradient_squares || uses(options.optimizer, graph::UpdateRule::Op::squared_norm);
+  if (updates(options) && wanted) results.step_square = squared_norm("step_square");
 }
 
 }  // namespace
@@ -95,9 +129,10 @@ Graph training_graph(const ModelOptions& model, const TrainingOptions& options) 
   const Value match = graph.input("match", {DType::i32, {n, default_box_count}});
   const Value boxes = graph.input("boxes", {DType::f32, {n, g, 4}});
   const Value labels = graph.input("labels", {DType::i32, {n, g}});
-  Scalars scalars{graph.input("learning_rate", {DType::f32, {}}, false), std::nullopt, std::nullopt};
+  Scalars scalars{.learning_rate = graph.input("learning_rate", {DType::f32, {}}, false)};
   const Value loss_scale = graph.input("loss_scale", {DType::f32, {}}, false);
-  if (uses_step(options.optimizer)) scalars.step = graph.input("step", {DType::f32, {}}, false);
+  if (uses(options.optimizer, graph::UpdateRule::Op::step))
+    scalars.step = graph.input("step", {DType::f32, {}}, false);
   if (options.ema) scalars.ema_decay = graph.input("ema_decay", {DType::f32, {}}, false);
   const Value defaults = graph.parameter("default_boxes", {DType::f32, {default_box_count, 4}});
 
@@ -108,29 +143,26 @@ Graph training_graph(const ModelOptions& model, const TrainingOptions& options) 
   const int loss_node =
       graph.append(Kind::multibox_loss, "loss", {network.loc, network.conf, match, boxes, labels, defaults},
                    graph::LossAttributes{scale_xy, scale_wh, negatives_per_positive});
-  Value loss{loss_node};
   const std::vector<Value>& trained = layers.trained();
-  std::vector<Value> gradients = graph::gradients(graph, loss, loss_scale, trained);
+  Results results{.loss = {loss_node},
+                  .gradients = graph::gradients(graph, {loss_node}, loss_scale, trained)};
+  combine(graph, options, trained, results);
+  scalars.squared_norm = results.step_square;
+  if (updates(options)) append_update(graph, trained, results.gradients, scalars, options.optimizer);
 
-  if (options.accumulation != Accumulation::none) accumulate(graph, trained, gradients, options.accumulation);
-  const bool updates =
-      options.accumulation == Accumulation::none || options.accumulation == Accumulation::last;
-  if (options.replicas > 1) {
-    std::vector<Value> none;
-    append_all_reduce(graph, updates ? gradients : none, loss);
-  }
-  if (updates) append_update(graph, trained, gradients, scalars, options.optimizer);
-
-  graph.output("loss", loss, false);
+  graph.output("loss", results.loss, false);
   graph.output("loc_loss", {loss_node, 1}, true);
   graph.output("conf_loss", {loss_node, 2}, true);
   graph.output("positives", {loss_node, 3}, true);
+  if (options.gradient_squares) graph.output("micro_square", *results.micro_square, false);
   if (options.inspect) {
     graph.output("loc", network.loc, true);
     graph.output("conf", network.conf, true);
     for (std::size_t i = 0; i < trained.size(); ++i)
-      graph.output("gradient/" + graph.node(trained[i]).name, gradients[i], false);
+      graph.output("gradient/" + graph.node(trained[i]).name, results.gradients[i], false);
   }
+  // The last, so that all graphs of a step have the outputs before it in common.
+  if (options.gradient_squares && updates(options)) graph.output("step_square", *results.step_square, false);
   return graph;
 }
 

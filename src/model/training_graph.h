@@ -18,8 +18,9 @@ struct TrainingOptions {
   int replicas = 1;
   int batch_norm_group = 1;  // replicas that share batch-norm statistics
   Accumulation accumulation = Accumulation::none;
-  bool ema = false;      // also keep the exponential moving average of the trained tensors
-  bool inspect = false;  // also output "loc", "conf" and every "gradient/NAME"
+  bool gradient_squares = false;  // also output "micro_square" and, where the weights change, "step_square"
+  bool ema = false;               // also keep the exponential moving average of the trained tensors
+  bool inspect = false;           // also output "loc", "conf" and every "gradient/NAME"
 };
 
 // Inputs and outputs: those of TrainingInputs and TrainingOutputs (training_program.h), by these names.

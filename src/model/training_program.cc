@@ -1,5 +1,6 @@
 #include "model/training_program.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <utility>
@@ -20,22 +21,34 @@ constexpr std::array<std::pair<std::string_view, TensorView TrainingInputs::*>, 
     {"ema_decay", &TrainingInputs::ema_decay},
 }};
 
-constexpr std::array<std::pair<std::string_view, Tensor TrainingOutputs::*>, 4> output_names{{
+constexpr std::array<std::pair<std::string_view, Tensor TrainingOutputs::*>, 6> output_names{{
     {"loss", &TrainingOutputs::loss},
     {"loc_loss", &TrainingOutputs::loc_loss},
     {"conf_loss", &TrainingOutputs::conf_loss},
     {"positives", &TrainingOutputs::positives},
+    {"micro_square", &TrainingOutputs::micro_square},
+    {"step_square", &TrainingOutputs::step_square},
 }};
 
 // The parts of a step, in the order in which their graphs are compiled.
 std::vector<Accumulation> parts_of(int accumulation) {
-  if (accumulation == 1) return {Accumulation::none};
-  return {Accumulation::first, Accumulation::middle, Accumulation::last};
+  using enum Accumulation;
+  switch (accumulation) {
+    case TrainingProgram::varying:
+      return {none, first, middle, last};
+    case 1:
+      return {none};
+    case 2:
+      return {first, last};
+    default:
+      return {first, middle, last};
+  }
 }
 
-int graph_of(int micro, int accumulation) {
-  if (accumulation == 1 || micro == 0) return 0;
-  return micro + 1 == accumulation ? 2 : 1;
+Accumulation part_of(int micro, int of) {
+  if (of == 1) return Accumulation::none;
+  if (micro == 0) return Accumulation::first;
+  return micro + 1 == of ? Accumulation::last : Accumulation::middle;
 }
 
 }  // namespace
@@ -44,16 +57,16 @@ TrainingProgram::TrainingProgram(graph::Device& device, const ModelOptions& mode
                                  const TrainingOptions& options, int accumulation)
     : model_(model),
       optimizer_(optimizer_named(options.optimizer.name)),
-      accumulation_(accumulation),
-      ema_(options.ema) {
+      ema_(options.ema),
+      parts_(parts_of(accumulation)) {
   std::vector<graph::Graph> graphs;
-  TrainingOptions part = options;
-  for (const Accumulation kind : parts_of(accumulation)) {
-    part.accumulation = kind;
-    graphs.push_back(training_graph(model, part));
+  TrainingOptions of_part = options;
+  for (const Accumulation part : parts_) {
+    of_part.accumulation = part;
+    graphs.push_back(training_graph(model, of_part));
   }
   for (const int id : graphs[0].inputs()) inputs_.push_back(graphs[0].nodes()[id].name);
-  for (const graph::Output& output : graphs[0].outputs()) outputs_.push_back(output.name);
+  for (const graph::Output& output : graphs.back().outputs()) outputs_.push_back(output.name);
   for (const graph::Graph& graph : graphs)
     for (const int id : graph.parameters()) {
       const graph::Node& node = graph.nodes()[id];
@@ -72,13 +85,15 @@ void TrainingProgram::load(const State& state) {
 
 State TrainingProgram::save() { return state_of(model_, program_->save(), optimizer_); }
 
-void TrainingProgram::start(int micro, const TrainingInputs& inputs) {
+void TrainingProgram::start(int micro, int of, const TrainingInputs& inputs) {
+  const auto part = std::ranges::find(parts_, part_of(micro, of));
+  assert(part != parts_.end());
   std::vector<TensorView> views;
   for (const std::string& name : inputs_)
     for (const auto& [known, member] : input_names)
       if (name == known) views.push_back(inputs.*member);
   assert(views.size() == inputs_.size());
-  program_->start(graph_of(micro, accumulation_), views);
+  program_->start(static_cast<int>(part - parts_.begin()), views);
 }
 
 TrainingOutputs TrainingProgram::finish() {

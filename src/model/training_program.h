@@ -27,15 +27,21 @@ struct TrainingInputs {
 };
 
 struct TrainingOutputs {
-  Tensor loss;          // f32 (): mean over all images
-  Tensor loc_loss;      // f32 (N): sums, not yet divided by the positives
-  Tensor conf_loss;     // f32 (N): likewise
-  Tensor positives;     // i32 (N): default boxes matched
+  Tensor loss;       // f32 (): mean over all images
+  Tensor loc_loss;   // f32 (N): sums, not yet divided by the positives
+  Tensor conf_loss;  // f32 (N): likewise
+  Tensor positives;  // i32 (N): default boxes matched
+  // Where TrainingOptions::gradient_squares asked for them, sums of the squares of all elements, f32 ():
+  Tensor micro_square;  // of a replica's gradient of this micro-batch times loss_scale; replicas' mean
+  Tensor step_square;   // of the step's gradient (after a step's last micro-batch)
   TensorMap inspected;  // "loc", "conf", "gradient/NAME" where TrainingOptions::inspect asked for them
 };
 
 class TrainingProgram {
  public:
+  // `accumulation` for steps of any number of micro-batches.
+  static constexpr int varying = 0;
+
   // Steps of `accumulation` micro-batches of options.batch images a replica; options.accumulation is not
   // looked at. Throws Error where the device cannot compile them.
   TrainingProgram(graph::Device& device, const ModelOptions& model, const TrainingOptions& options,
@@ -47,8 +53,8 @@ class TrainingProgram {
   // Waits for what is in flight.
   State save();
 
-  // Starts micro-batch `micro` (0 .. accumulation - 1) of a step.
-  void start(int micro, const TrainingInputs& inputs);
+  // Starts micro-batch `micro` (0 .. of - 1) of a step of `of`, the accumulation if that does not vary.
+  void start(int micro, int of, const TrainingInputs& inputs);
   // The oldest one in flight, waited for.
   TrainingOutputs finish();
   // How many may be in flight to keep the device busy.
@@ -57,10 +63,11 @@ class TrainingProgram {
  private:
   ModelOptions model_;
   const Optimizer& optimizer_;
-  int accumulation_;
   bool ema_;
-  std::vector<std::string> inputs_, outputs_;  // names, in the graphs' order
-  TensorMap sums_;                             // zeros for the parameters that carry gradients
+  std::vector<Accumulation> parts_;   // of each graph
+  std::vector<std::string> inputs_;   // names, in the graphs' order
+  std::vector<std::string> outputs_;  // likewise, of a graph that updates; others' are the first of them
+  TensorMap sums_;                    // zeros for the parameters that carry gradients
   std::unique_ptr<graph::Program> program_;
 };
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace ssd {
 namespace {
@@ -39,7 +40,7 @@ std::span<const std::byte> read_file(const std::string& file, std::vector<std::b
   const auto bytes = static_cast<std::size_t>(status.st_size);
   if (bytes > largest_file)
     throw Error("{}: got {} bytes, expected at most {}; this is no image of use", file, bytes, largest_file);
-  if (buffer.size() < bytes) buffer.resize(bytes);
+  if (buffer.size() < bytes) with_memory(bytes, file, [&] { buffer.resize(bytes); });
   std::size_t done = 0;
   while (done < bytes) {
     const ssize_t got =

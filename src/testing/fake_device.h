@@ -18,6 +18,8 @@ struct FakeDeviceState {
   int depth = 3;
   // The output "loss" of the step with this number, counted from 0 over all programs' steps.
   std::function<float(int step)> loss = [](int) { return 1.0f; };
+  // The other outputs of one number; zero where nothing is set.
+  std::function<float(const std::string& output, int step)> number;
   // Called when a step is started, with its graph and inputs.
   std::function<void(int graph, const std::vector<TensorView>& inputs)> started;
 
@@ -27,7 +29,7 @@ struct FakeDeviceState {
   int saves = 0;           // of parameters
 };
 
-// Outputs are zero but for "loss"; parameters stay as they were loaded.
+// Outputs are zero but for those that the state gives; parameters stay as they were loaded.
 class FakeProgram : public graph::Program {
  public:
   FakeProgram(std::vector<graph::Graph> graphs, FakeDeviceState& state)
@@ -51,7 +53,10 @@ class FakeProgram : public graph::Program {
     for (const graph::Output& output : graphs_[graph].outputs()) {
       const graph::TensorType& type = graphs_[graph].type(output.value);
       outputs.emplace_back(type.dtype, type.shape);
-      if (output.name == "loss") outputs.back().as<float>()[0] = state_.loss(step);
+      if (output.name == "loss")
+        outputs.back().as<float>()[0] = state_.loss(step);
+      else if (state_.number && type == graph::TensorType{})
+        outputs.back().as<float>()[0] = state_.number(output.name, step);
     }
     return outputs;
   }

@@ -13,10 +13,11 @@ inline UpdateRule sgd_rule(double momentum, double weight_decay) {
   return f.rule(w - f.learning_rate() * next, {next});
 }
 
-// Every operation that a rule can have, over two slots and the number of the step.
+// Every operation that a rule can have, over two slots, the number of the step and the gradients' squares.
 inline UpdateRule rule_of_all_operations() {
   UpdateFormula f;
-  const auto w = f.weight(), g = f.gradient(), s = f.slot(0), t = f.slot(1);
+  const auto w = f.weight(), s = f.slot(0), t = f.slot(1);
+  const auto g = minimum(f.constant(0.75) / (sqrt(f.squared_norm()) + 0.125), 1) * minimum(f.gradient(), 0.5);
   const auto mean = 0.9 * s + 0.1 * g;
   const auto square = 0.99 * (t * t) + g * g;
   const auto root = sqrt(square) / sqrt(one_minus_power(0.999, f.step())) + 0.25;

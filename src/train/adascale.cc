@@ -1,6 +1,7 @@
 #include "train/adascale.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ssd {
 namespace {
@@ -11,7 +12,7 @@ constexpr double averaging = 1000;  // gradients that an average reaches back ov
 }  // namespace
 
 void AdaScale::observe(double mean_of_squares, double square_of_mean, int gradients) {
-  if (gradients < 2) return;
+  if (gradients < 2 || !std::isfinite(mean_of_squares - square_of_mean)) return;
   const double s = gradients;
   const double variance = std::max(least_variance, (mean_of_squares - square_of_mean) * s / (s - 1));
   const double mean_square = std::max(0.0, square_of_mean - variance / s);

@@ -25,7 +25,7 @@ class AdaScale {
   explicit AdaScale(const Averages& averages) : averages_(averages) {}
 
   // What a step showed: the mean of |g_i|^2 over its `gradients`, and |g|^2 of their mean. A step of one
-  // gradient shows no variance and changes nothing.
+  // gradient shows no variance and changes nothing, nor does one whose squares are too large for a number.
   void observe(double mean_of_squares, double square_of_mean, int gradients);
 
   // Of a step of so many gradients, after the steps that were observed.

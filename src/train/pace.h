@@ -35,7 +35,7 @@ struct PaceOptions {
   double end = 0;          // progress at which the run is over; 0: none but `steps`
   std::int64_t steps = 0;  // at which the run is over at the latest
   RateRule rule = RateRule::fixed;
-  std::int64_t base_images = 32;
+  std::int64_t base_images = 32;  // adascale: of one gradient, a replica's of a micro-batch
   std::int64_t micro_images = 32;  // of a micro-batch on all devices
   int accumulation = 1;            // micro-batches a step, where there is no trace
   BatchTrace trace;

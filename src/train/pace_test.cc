@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <random>
 #include <vector>
@@ -92,6 +93,15 @@ TEST(AdaScale, BeginsWithAGainOfOneAndKeepsItForSingleGradients) {
   adascale.observe(5, 5, 1);
   EXPECT_EQ(adascale.averages(), AdaScale::Averages{});
   EXPECT_EQ(adascale.gain(1), 1);
+}
+
+TEST(AdaScale, PassesOverSquaresThatAreNoNumbers) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  AdaScale adascale;
+  adascale.observe(infinite, 1, 2);
+  adascale.observe(infinite, infinite, 2);
+  adascale.observe(1, std::numeric_limits<double>::quiet_NaN(), 2);
+  EXPECT_EQ(adascale.averages(), AdaScale::Averages{});
 }
 
 // torch.optim.lr_scheduler.CosineAnnealingLR: rate / 2 * (1 + cos(pi * t / T)).

@@ -78,7 +78,7 @@ TEST(Replicas, StepAsTheCpuDoesWithTheirMeanGradient) {
   const auto plugin = pjrt::cpu_device(replicas);
   model::TrainingProgram split(*plugin, model, {.batch = 1, .max_boxes = max_boxes, .replicas = replicas});
   split.load(weights);
-  split.start(0, inputs_of(batch, 0, replicas, rate, one));
+  split.start(0, 1, inputs_of(batch, 0, replicas, rate, one));
   const model::TrainingOutputs outputs = split.finish();
   const model::State got = split.save();
 
@@ -87,7 +87,7 @@ TEST(Replicas, StepAsTheCpuDoesWithTheirMeanGradient) {
   model::TrainingProgram accumulated(*cpu, model, {.batch = 1, .max_boxes = max_boxes}, replicas);
   accumulated.load(weights);
   for (int image = 0; image < replicas; ++image) {
-    accumulated.start(image, inputs_of(batch, image, image + 1, rate, share));
+    accumulated.start(image, replicas, inputs_of(batch, image, image + 1, rate, share));
     const model::TrainingOutputs own = accumulated.finish();
     const double loc = static_cast<double>(own.loc_loss.as<float>()[0]),
                  conf = static_cast<double>(own.conf_loss.as<float>()[0]);

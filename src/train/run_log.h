@@ -1,5 +1,6 @@
 // The log of a run: RUN/log.jsonl, one JSON object a line, each with an "event".
 //
+//   {"event":"start","step":0,"weights":".."}, of a fresh run: where its weights come from
 //   {"event":"step","step":1,"epoch":0,"loss":..,"loc_loss":..,"conf_loss":..,"positives":..,
 //    "learning_rate":..}
 //   {"event":"speed","step":20,"images_per_s":..,"data_wait":..,"seconds":..,"bad_images":..,"replaced":..}

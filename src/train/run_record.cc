@@ -44,6 +44,10 @@ void RunRecord::speed(const SpeedReport& report, std::size_t bad_images, std::si
   chart(report.step, {{"speed/images_per_s", report.images_per_s}, {"speed/data_wait", report.data_wait}});
 }
 
+void RunRecord::start(std::int64_t step, const std::string& origin) {
+  write({{"event", "start"}, {"step", step}, {"weights", origin}});
+}
+
 void RunRecord::bad_image(std::int64_t step, const BadImage& image) {
   write({{"event", "bad_image"}, {"step", step}, {"file", image.file}, {"reason", image.reason}});
 }

@@ -29,6 +29,8 @@ class RunRecord {
   // told of the first one of each file, and training goes on.
   RunRecord(const std::filesystem::path& run, std::int64_t step, Warn warn = {});
 
+  // A run that begins, and where its weights come from.
+  void start(std::int64_t step, const std::string& origin);
   void step(const StepReport& report);
   // `bad_images`, `replaced`: the loader's counts so far.
   void speed(const SpeedReport& report, std::size_t bad_images, std::size_t replaced);

@@ -105,7 +105,8 @@ RunState parse_run_state(const std::string& json, const std::string& name) {
     if (root.contains("data")) {
       const nlohmann::json& data = object_field(root, "data");
       state.data.samples = text_field(data, "samples");
-      state.data.images = text_field(data, data.contains("images") ? "images" : "pictures");  // its older name
+      state.data.images =
+          text_field(data, data.contains("images") ? "images" : "pictures");  // its older name
     }
     state.tells_owed_evaluation = root.contains("owed_evaluation");
     if (state.tells_owed_evaluation && !root.at("owed_evaluation").is_null())

@@ -49,8 +49,8 @@ struct RunState {
 // JSON text; the same state gives the same text.
 std::string to_json(const RunState& state);
 
-// Throws Error, with `name` in front, for text that is not such a state: every field is of its type and in its
-// range, the position lies within the data set, and nothing was owed or best after it.
+// Throws Error, with `name` in front, for text that is not such a state: every field is of its type and in
+// its range, the position lies within the data set, and nothing was owed or best after it.
 RunState parse_run_state(const std::string& json, const std::string& name);
 
 }  // namespace ssd

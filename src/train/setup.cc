@@ -73,9 +73,11 @@ std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, c
                                     .optimizer = options.optimizer,
                                     .replicas = task.device.replicas(),
                                     .batch_norm_group = options.step.batch_norm_group,
+                                    .gradient_squares = options.pace.rule == RateRule::adascale,
                                     .ema = options.ema_decay > 0};
-  auto program =
-      std::make_unique<model::TrainingProgram>(task.device, state.model, step, options.step.accumulation);
+  const int accumulation =
+      options.pace.trace.empty() ? options.step.accumulation : model::TrainingProgram::varying;
+  auto program = std::make_unique<model::TrainingProgram>(task.device, state.model, step, accumulation);
   program->load(tensors);
   return program;
 }

@@ -65,9 +65,57 @@ void check_options(const RunState& state, const ResumeOptions& asked, const std:
   }
 }
 
+std::string adopt_backbone(const std::filesystem::path& file, TensorMap& weights) {
+  try {
+    const NetworkWeights given = read_network_weights(file);
+    model::adopt_backbone(weights, given.tensors);
+    check_finite(weights, file.string());
+    return fmt::format("the backbone of {}{}", file.string(),
+                       given.note.empty() ? "" : " (found " + given.note + ")");
+  } catch (const Error& error) {
+    const std::string reason = error.what();
+    throw Error("{}", reason.starts_with(file.string()) ? reason : file.string() + ": " + reason);
+  }
+}
+
+// By names alone: their ids are the data set's affair.
+bool same_names(const std::vector<CocoCategory>& a, const std::vector<CocoCategory>& b) {
+  return std::ranges::equal(a, b, {}, &CocoCategory::name, &CocoCategory::name);
+}
+
+void check_network(const TrainedModel& trained, const FreshOptions& options) {
+  const std::string file = options.checkpoint.string();
+  if (trained.model.backbone != options.model.backbone)
+    throw Error("{}: got {}, expected {}; pass --backbone {}", file, model::name_of(trained.model.backbone),
+                model::name_of(options.model.backbone), model::name_of(trained.model.backbone));
+  if (trained.knows_stride && trained.model.stride_in != options.model.stride_in)
+    throw Error("{}: got a stride in the {} convolution, expected {}; pass --stride-in {}", file,
+                model::name_of(trained.model.stride_in), model::name_of(options.model.stride_in),
+                model::name_of(trained.model.stride_in));
+}
+
+std::string adopt_checkpoint(const FreshOptions& options, const Dataset& dataset, TensorMap& weights) {
+  const TrainedModel trained = read_model(options.checkpoint);
+  check_network(trained, options);
+  const bool same = trained.knows_names ? same_names(trained.categories, dataset.categories)
+                                        : trained.categories.size() == dataset.categories.size();
+  int anew = 0;
+  for (auto& [name, tensor] : weights) {
+    if (!same && name.starts_with("conf."))
+      ++anew;
+    else
+      tensor = trained.weights.at(name).clone();
+  }
+  std::string origin = options.checkpoint.string();
+  if (!trained.note.empty()) origin += " (" + trained.note + ")";
+  if (same) return origin;
+  return fmt::format("{}; transfer: it is of other classes, so its {} tensors of class scores are made anew",
+                     origin, anew);
+}
+
 }  // namespace
 
-TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, int& left_fresh) {
+TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset) {
   TrainingStart start;
   start.state.model = options.model;
   start.state.model.classes = static_cast<std::int64_t>(dataset.categories.size()) + 1;
@@ -75,28 +123,9 @@ TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, i
   start.state.seed = options.seed;
   TensorMap& weights = start.tensors.weights;
   weights = model::initial_weights(start.state.model, options.seed);
-  left_fresh = 0;
-  if (!options.backbone.empty()) {
-    model::adopt_backbone(weights, strip_wrapper_prefixes(read_weights(options.backbone)));
-    check_finite(weights, options.backbone.string());
-  }
-  if (options.checkpoint.empty()) return start;
-  const TrainedModel trained = read_model(options.checkpoint);
-  if (trained.model.backbone != options.model.backbone)
-    throw Error("{}: got {}, expected {}; pass --backbone {}", options.checkpoint.string(),
-                model::name_of(trained.model.backbone), model::name_of(options.model.backbone),
-                model::name_of(trained.model.backbone));
-  if (trained.knows_stride && trained.model.stride_in != options.model.stride_in)
-    throw Error("{}: got a stride in the {} convolution, expected {}; pass --stride-in {}",
-                options.checkpoint.string(), model::name_of(trained.model.stride_in),
-                model::name_of(options.model.stride_in), model::name_of(trained.model.stride_in));
-  for (auto& [name, tensor] : weights) {
-    const Tensor& given = trained.weights.at(name);
-    if (given.shape() == tensor.shape())
-      tensor = given.clone();
-    else
-      ++left_fresh;
-  }
+  start.origin = "random weights";
+  if (!options.backbone.empty()) start.origin = adopt_backbone(options.backbone, weights);
+  if (!options.checkpoint.empty()) start.origin = adopt_checkpoint(options, dataset, weights);
   return start;
 }
 

@@ -18,9 +18,10 @@ struct FreshOptions {
   std::filesystem::path checkpoint;  // a whole trained network to begin from; empty: none
 };
 
-// Step 0. From `checkpoint` every tensor is taken whose shape fits; `left_fresh` says how many were not (the
-// class scores, when the number of classes differs).
-TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset, int& left_fresh);
+// Step 0; what it begins from is told by `origin`. A checkpoint of the same classes is taken as a whole; of
+// other classes (another number, or other names where the checkpoint knows them) all but the convolutions of
+// class scores, which are made anew: transfer.
+TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset);
 
 // What a resumed run is asked to be.
 struct ResumeOptions {

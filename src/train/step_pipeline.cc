@@ -62,8 +62,9 @@ void StepPipeline::start_micro_batch() {
                    .is_last = false};
   const Batch& batch = *micro.batch;
   if (next_micro_ == 0) first_epoch_ = batch.begin.epoch;
-  program_->start(next_micro_, {batch.images, batch.match, batch.boxes, batch.labels, micro.learning_rate,
-                                micro.loss_scale, micro.number, micro.ema_decay});
+  program_->start(next_micro_, micro_batches,
+                  {batch.images, batch.match, batch.boxes, batch.labels, micro.learning_rate,
+                   micro.loss_scale, micro.number, micro.ema_decay});
   if (++next_micro_ == micro_batches) {
     next_micro_ = 0;
     micro.pace = pace_.advance();
@@ -96,9 +97,23 @@ bool StepPipeline::finish_micro_batch(FinishedStep& step) {
     return true;
   }
   add_losses(outputs, micro.of);
+  if (pace_.needs_gradients()) add_square(micro, outputs);
   if (micro.index + 1 < micro.of) return false;
   step = {std::exchange(report_, {}), micro.batch->next, micro.pace, micro.is_last, {}};
+  if (pace_.needs_gradients()) step.pace = pace_.state();
   return true;
+}
+
+// The device's squares are of gradients that were multiplied by the loss scale. After a step's last
+// micro-batch the pace is told; nothing was started that hangs on it (waits_for_gradients).
+void StepPipeline::add_square(const MicroBatch& micro, const model::TrainingOutputs& outputs) {
+  const double scale = micro.loss_scale.as<float>()[0];
+  const double square = outputs.micro_square.as<float>()[0];
+  mean_square_ += square / (scale * scale) / micro.of;
+  if (micro.index + 1 < micro.of) return;
+  const std::int64_t images = micro.of * micro.batch->images.shape()[0];
+  pace_.observe(std::exchange(mean_square_, 0), outputs.step_square.as<float>()[0],
+                static_cast<int>(images / options_.pace.base_images));
 }
 
 void StepPipeline::add_losses(const model::TrainingOutputs& outputs, int micro_batches) {

@@ -97,6 +97,7 @@ class StepPipeline {
   void start_micro_batch();
   bool finish_micro_batch(FinishedStep& step);
   void add_losses(const model::TrainingOutputs& outputs, int micro_batches);
+  void add_square(const MicroBatch& micro, const model::TrainingOutputs& outputs);
 
   Loader& loader_;
   const std::atomic<bool>& stop_;
@@ -107,7 +108,9 @@ class StepPipeline {
   int next_micro_ = 0;
   std::uint32_t first_epoch_ = 0;  // of that step
   std::optional<StepSpan> rests_after_;
-  StepReport report_;  // of the step whose micro-batches are being finished
+  // Of the step whose micro-batches are being finished.
+  StepReport report_;
+  double mean_square_ = 0;  // of the squared norms of its replicas' and micro-batches' gradients
 };
 
 }  // namespace ssd

@@ -28,9 +28,12 @@ class Pipeline : public testing::Test {
 
   StepPipeline make(StepPipeline::Options options) {
     const model::ModelOptions small{.backbone = model::Backbone::resnet18, .classes = 4};
+    const model::TrainingOptions step{.batch = batch,
+                                      .max_boxes = loader_->max_boxes(),
+                                      .gradient_squares = options.pace.rule == RateRule::adascale};
     auto program = std::make_unique<model::TrainingProgram>(
-        device_, small, model::TrainingOptions{.batch = batch, .max_boxes = loader_->max_boxes()},
-        options.pace.accumulation);
+        device_, small, step,
+        options.pace.trace.empty() ? options.pace.accumulation : model::TrainingProgram::varying);
     program->load({.weights = model::initial_weights(small, 1), .slots = {}, .averages = {}});
     return StepPipeline(std::move(program), *loader_, stop_, std::move(options));
   }
@@ -76,6 +79,58 @@ TEST_F(Pipeline, AccumulatesMicroBatches) {
   EXPECT_DOUBLE_EQ(second->report.loss, 4);
   EXPECT_FALSE(pipeline.next().has_value());
   EXPECT_EQ(graphs, (std::vector<int>{0, 1, 2, 0, 1, 2}));
+}
+
+// Steps of one, two and three micro-batches: each has its graph among none, first, middle and last.
+TEST_F(Pipeline, TakesStepsOfVaryingNumbersOfMicroBatches) {
+  std::vector<int> graphs;
+  std::vector<float> shares;
+  device_.state.started = [&](int graph, const std::vector<TensorView>& inputs) {
+    graphs.push_back(graph);
+    shares.push_back(inputs[5].as<float>()[0]);  // loss_scale
+  };
+  const BatchTrace trace({{0, batch}, {1, 2 * batch}, {2, 3 * batch}});
+  StepPipeline::Options options;
+  options.pace.steps = 3;
+  options.pace.micro_images = batch;
+  options.pace.trace = trace;
+  StepPipeline pipeline = make(std::move(options));
+  for (int step = 1; step <= 3; ++step) ASSERT_TRUE(pipeline.next().has_value());
+  EXPECT_FALSE(pipeline.next().has_value());
+  EXPECT_EQ(graphs, (std::vector<int>{0, 1, 3, 1, 2, 3}));
+  for (const std::size_t i : {1u, 2u}) EXPECT_EQ(shares[i], 0.5f);
+  for (const std::size_t i : {3u, 4u, 5u}) EXPECT_EQ(shares[i], 1.0f / 3);
+}
+
+// By hand, for two gradients a step: their squares are 6 and 10, their mean's 5, so v = 2 * (8 - 5) = 6 and
+// m = 5 - 6 / 2 = 2; the averages, which begin with 0 and 1, take a share of 0.002 of them in. The device
+// multiplies each gradient by a half.
+TEST_F(Pipeline, TellsAdaScaleOfEveryStepsGradients) {
+  device_.state.number = [](const std::string& output, int step) {
+    if (output == "micro_square") return step % 2 == 0 ? 6 / 4.0f : 10 / 4.0f;
+    return output == "step_square" ? 5.0f : 0.0f;
+  };
+  StepPipeline::Options options;
+  options.pace.schedule.rate = 0.5;
+  options.pace.steps = 4;
+  options.pace.rule = RateRule::adascale;
+  options.pace.base_images = options.pace.micro_images = batch;
+  options.pace.accumulation = 2;
+  StepPipeline pipeline = make(std::move(options));
+  double v = 0, m = 1, progress = 0;
+  for (int step = 1; step <= 4; ++step) {
+    const double gain = (v + m) / (v / 2 + m);
+    progress += gain;
+    v = 0.998 * v + 0.002 * 6;
+    m = 0.998 * m + 0.002 * 2;
+    const auto got = pipeline.next();
+    ASSERT_TRUE(got.has_value());
+    EXPECT_NEAR(got->report.learning_rate, 0.5 * gain, 1e-7) << step;
+    EXPECT_NEAR(got->pace.progress, progress, 1e-9) << step;
+    EXPECT_NEAR(got->pace.adascale.variance, v, 1e-9) << step;
+    EXPECT_NEAR(got->pace.adascale.mean_square, m, 1e-9) << step;
+  }
+  EXPECT_FALSE(pipeline.next().has_value());
 }
 
 TEST_F(Pipeline, EndsAStepThatWasBegunWhenItIsToStop) {

@@ -113,8 +113,8 @@ TEST(RunState, RefusesEveryFieldThatCannotBe) {
         EXPECT_EQ(text.find("json.exception"), std::string::npos) << text;
       }
     }
-  for (const char* key : {"format", "model", "step", "epoch", "sample", "seed", "images_per_step", "samples",
-                          "categories"}) {
+  for (const char* key :
+       {"format", "model", "step", "epoch", "sample", "seed", "images_per_step", "samples", "categories"}) {
     nlohmann::json json = nlohmann::json::parse(right);
     json.erase(key);
     EXPECT_THROW(parse_run_state(json.dump(), "state.json"), Error) << key;
@@ -197,6 +197,65 @@ TEST_F(CpuTraining, AveragesTheWeights) {
         ASSERT_NEAR(ours[i], expected[i], 1e-6 * (1 + std::abs(expected[i]))) << name;
       }
     }
+  }
+}
+
+double square_of(const TensorMap& tensors) {
+  double sum = 0;
+  for (const auto& [name, tensor] : tensors)
+    if (name.starts_with("gradient/"))
+      for (const float value : tensor.as<float>())
+        sum += static_cast<double>(value) * static_cast<double>(value);
+  return sum;
+}
+
+TensorMap difference(const TensorMap& a, const TensorMap& b) {
+  TensorMap result;
+  for (const auto& [name, tensor] : a) {
+    if (!name.starts_with("gradient/")) continue;
+    Tensor& to = result[name] = tensor.clone();
+    for (std::size_t i = 0; i < to.as<float>().size(); ++i) to.as<float>()[i] -= b.at(name).as<float>()[i];
+  }
+  return result;
+}
+
+// The sums of squares against those of the gradients themselves, in a step of one micro-batch and in one of
+// three; the clipped step's weights against the momentum that they must leave.
+TEST_F(CpuTraining, GivesTheSquaresOfItsGradients) {
+  model::TrainingProgram program(*device_, model_,
+                                 {.batch = 2,
+                                  .max_boxes = loader_.max_boxes(),
+                                  .optimizer = {.weight_decay = 0, .clip_norm = 0.25},
+                                  .gradient_squares = true,
+                                  .inspect = true},
+                                 model::TrainingProgram::varying);
+  Tensor rate(DType::f32, {}), scale(DType::f32, {});
+  rate.as<float>()[0] = 0.01f;
+  for (const int of : {1, 3}) {
+    program.load({.weights = model::initial_weights(model_, 1), .slots = {}, .averages = {}});
+    scale.as<float>()[0] = 1.0f / static_cast<float>(of);
+    TensorMap sum;
+    double square = 0;
+    for (int micro = 0; micro < of; ++micro) {
+      const auto batch = loader_.next();
+      program.start(micro, of,
+                    {batch->images, batch->match, batch->boxes, batch->labels, rate, scale, {}, {}});
+      model::TrainingOutputs outputs = program.finish();
+      const double own =
+          micro == 0 ? square_of(outputs.inspected) : square_of(difference(outputs.inspected, sum));
+      EXPECT_NEAR(outputs.micro_square.as<float>()[0], own, 1e-4 * own) << micro << " of " << of;
+      EXPECT_EQ(outputs.step_square.data() != nullptr, micro + 1 == of);
+      sum = std::move(outputs.inspected);
+      if (micro + 1 == of) square = outputs.step_square.as<float>()[0];
+    }
+    EXPECT_NEAR(square, square_of(sum), 1e-5 * square);
+    ASSERT_GT(square, 0.25 * 0.25);
+    const model::State after = program.save();
+    double momentum = 0;  // the first step's is the clipped gradient
+    for (const auto& [name, tensor] : after.slots.at("momentum"))
+      for (const float value : tensor.as<float>())
+        momentum += static_cast<double>(value) * static_cast<double>(value);
+    EXPECT_NEAR(std::sqrt(momentum), 0.25, 1e-5);
   }
 }
 

@@ -28,7 +28,9 @@ class Training {
         loader_(task.dataset, with_reports(loader_options(task, options, state_))),
         pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_, task.stop,
                   with_rests(pipeline_options(options, state_))),
-        speed_(images_so_far()) {}
+        speed_(images_so_far()) {
+    if (!start.origin.empty()) record_.start(state_.step, start.origin);
+  }
 
   TrainingResult run() {
     catch_up_on_evaluation();

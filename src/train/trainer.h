@@ -67,6 +67,7 @@ struct TrainerOptions {
 struct TrainingStart {
   RunState state;
   model::State tensors;
+  std::string origin;  // where fresh weights come from, for the log; empty: a checkpoint of the same run
 };
 
 // Told what happens, on the training thread.

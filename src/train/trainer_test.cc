@@ -34,8 +34,7 @@ class Trainer : public testing::Test, public TrainObserver {
     return train({device_, dataset_, &validation_, alone, *this, stop_}, std::move(start), options_);
   }
   TrainingResult begin() {
-    int left_fresh = 0;
-    return go(fresh_start({.model = {.backbone = model::Backbone::resnet18}}, dataset_, left_fresh));
+    return go(fresh_start({.model = {.backbone = model::Backbone::resnet18}}, dataset_));
   }
   TrainingResult resume() {
     std::vector<std::string> changed;

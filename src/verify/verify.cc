@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "boxes/default_boxes.h"
 #include "boxes/match.h"
 #include "detect/detector.h"
@@ -38,11 +39,10 @@ const std::map<std::string_view, double> bf16_tolerances{
 constexpr std::size_t logit_stride = 97;  // the golden keeps the logits of every 97th default box
 
 nlohmann::json read_json(const std::filesystem::path& path) {
-  std::ifstream stream(path);
-  if (!stream)
+  if (!std::filesystem::exists(path))
     throw Error("{}: cannot be read; verify takes the common PREFIX of a .json and a .safetensors file",
                 path.string());
-  const auto json = nlohmann::json::parse(stream, nullptr, false);
+  const auto json = nlohmann::json::parse(read_text_file(path, budget::state), nullptr, false);
   if (!json.is_object() || !json.contains("tolerance"))
     throw Error("{}: not a golden file: expected an object with 'tolerance'", path.string());
   return json;
@@ -215,7 +215,7 @@ class Verification {
     for (std::size_t step = 0; step < golden_.at("loss").size(); ++step) {
       say(fmt::format("training, step {} of {}", step + 1, golden_.at("loss").size()));
       number.as<float>()[0] = static_cast<float>(step + 1);
-      program.start(0, inputs);
+      program.start(0, 1, inputs);
       const model::TrainingOutputs outputs = program.finish();
       losses.push_back(outputs.loss.as<float>()[0]);
       const auto counts = outputs.positives.as<std::int32_t>();

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/one_line.h"
+#include "base/text_file.h"
 #include "storage/atomic_file.h"
 #include "storage/checksum.h"
 #include "storage/mapped_file.h"
@@ -38,10 +39,13 @@ std::optional<std::int64_t> step_of(std::string_view name) {
   return step;
 }
 
-// What state.json says of the tensor files that it belongs to: {"parts": {"model.safetensors": "XXH64 in hex"}}.
+// What state.json says of the tensor files that it belongs to: {"parts": {"model.safetensors": "XXH64 in
+// hex"}}.
 constexpr const char* parts_key = "parts";
 
-std::string checksum_of(const fs::path& file) { return fmt::format("{:016x}", xxh64(MappedFile(file).bytes())); }
+std::string checksum_of(const fs::path& file) {
+  return fmt::format("{:016x}", xxh64(MappedFile(file).bytes()));
+}
 
 // The state with its files' checksums. A state that is no object, of somebody else's, stays as it is.
 std::string with_parts(const std::string& state_json, const nlohmann::ordered_json& parts) {
@@ -147,9 +151,7 @@ void write_checkpoint_state(const fs::path& directory, const std::string& state_
 }
 
 std::string read_checkpoint_state(const fs::path& directory) {
-  const MappedFile file(directory / state_file);
-  const std::span<const std::byte> bytes = file.bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return read_text_file(directory / state_file, budget::state);
 }
 
 void prune_checkpoints(const fs::path& run, std::size_t keep) {

@@ -1,8 +1,8 @@
 // Checkpoints: what a run needs to go on where it stopped, one folder a step:
 //   RUN/checkpoints/step-000300/{model.safetensors, optimizer.safetensors, state.json}
-// state.json holds the checksums of the other two (XXH64, in "parts"), so that files of two steps, and damaged
-// ones, are told. A folder of that name is complete: it is filled under a temporary name, brought to the disk and renamed. A
-// run has one writer.
+// state.json holds the checksums of the other two (XXH64, in "parts"), so that files of two steps, and
+// damaged ones, are told. A folder of that name is complete: it is filled under a temporary name, brought to
+// the disk and renamed. A run has one writer.
 #pragma once
 
 #include <cstddef>
@@ -39,8 +39,8 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& run, std::in
 std::vector<CheckpointEntry> list_checkpoints(const std::filesystem::path& run);
 std::optional<CheckpointEntry> latest_checkpoint(const std::filesystem::path& run);
 
-// Reads a checkpoint's folder. Throws Error for a missing or broken file, and where the checksum of one is not
-// the state's.
+// Reads a checkpoint's folder. Throws Error for a missing or broken file, and where the checksum of one is
+// not the state's.
 Checkpoint read_checkpoint(const std::filesystem::path& directory);
 // Its state alone, read or replaced in one go.
 void write_checkpoint_state(const std::filesystem::path& directory, const std::string& state_json);

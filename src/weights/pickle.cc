@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/one_line.h"
+#include "weights/pickle_budget.h"
 
 namespace ssd::pickle {
 namespace {
@@ -75,12 +76,15 @@ class Machine {
 
   Document run() {
     while (document_.root_ == nullptr) {
+      if (position_ > budget.bytes) fail("got more bytes than the budget of {}", budget.bytes);
+      if (++steps_ > budget.steps) fail("got more opcodes than the budget of {}", budget.steps);
       opcode_at_ = position_;
       const std::uint8_t opcode = static_cast<std::uint8_t>(read_uint(1));
       const Action action = actions()[opcode];
       if (action == nullptr) fail("got opcode 0x{:02x}, expected one that PyTorch writes", opcode);
       action(*this);
     }
+    document_.bytes_ = position_;
     return std::move(document_);
   }
 
@@ -209,6 +213,7 @@ class Machine {
   }
   std::vector<Ref> pop_to_mark() {
     if (marks_.empty()) fail("got no mark on the stack");
+    charge(available());
     std::vector<Ref> values = pop_last(available());
     marks_.pop_back();
     return values;
@@ -227,9 +232,18 @@ class Machine {
   }
   std::vector<std::int64_t> integers(Ref value, std::string_view expected) const {
     std::vector<std::int64_t> result;
-    for (const Ref item : as<Tuple>(value, expected).items)
-      result.push_back(as<std::int64_t>(item, expected));
+    const std::vector<Ref>& items = as<Tuple>(value, expected).items;
+    if (items.size() > budget.axes)
+      fail("got {} {}, over the budget of {}", items.size(), expected, budget.axes);
+    for (const Ref item : items) result.push_back(as<std::int64_t>(item, expected));
     return result;
+  }
+
+  // Values may be shared: a call that copies one, time after time, grows without the stream.
+  void charge(std::size_t items) {
+    items_ += items;
+    if (items_ > budget.items)
+      fail("got more items in tuples, lists and dicts than the budget of {}", budget.items);
   }
 
   // --- scalars and containers ---
@@ -248,11 +262,13 @@ class Machine {
   void append(const std::vector<Ref>& values) {
     List* const list = std::get_if<List>(&top()->data);
     if (list == nullptr) fail("got items for something that is no list");
+    charge(values.size());
     list->items.insert(list->items.end(), values.begin(), values.end());
   }
   void set_items(const std::vector<Ref>& values) {
     Dict* const dict = std::get_if<Dict>(&top()->data);
     if (dict == nullptr || values.size() % 2 != 0) fail("got items for something that is no dict");
+    charge(values.size());
     for (std::size_t i = 0; i < values.size(); i += 2) dict->items.emplace_back(values[i], values[i + 1]);
   }
 
@@ -278,10 +294,16 @@ class Machine {
   void push_storage() {
     constexpr std::string_view expected = "('storage', class, key, location, count)";
     const std::vector<Ref> items = as<Tuple>(pop(), expected).items;
-    if (items.size() != 5 || as<std::string>(items[0], expected) != "storage")
+    // The format before PyTorch 1.6 has a view in the sixth place; None: the whole storage.
+    const bool whole =
+        items.size() == 5 || (items.size() == 6 && std::holds_alternative<None>(items[5]->data));
+    if (!whole || as<std::string>(items[0], expected) != "storage")
       fail("got a persistent id, expected {}", expected);
+    if (as<std::string>(items[2], expected).size() > budget.key_bytes)
+      fail("got a storage's name over the budget of {} bytes", budget.key_bytes);
     const std::optional<DType> dtype = storage_dtype(as<Global>(items[1], expected));
     if (!dtype) fail("got a persistent id of no storage class, expected {}", expected);
+    document_.storages_.insert_or_assign(as<std::string>(items[2], expected), *dtype);
     push(Storage{*dtype, as<std::string>(items[2], expected), as<std::int64_t>(items[4], expected)});
   }
 
@@ -296,6 +318,7 @@ class Machine {
         return push_dict(arguments);
       case Global::size:
         if (arguments.size() != 1) fail("got {} arguments of torch.Size, expected 1", arguments.size());
+        charge(as<Tuple>(arguments[0], "a tuple").items.size());
         return push(as<Tuple>(arguments[0], "a tuple"));
       case Global::rebuild_tensor:
       case Global::rebuild_tensor_v2:
@@ -319,7 +342,11 @@ class Machine {
     Dict dict;
     if (arguments.size() > 1) fail("got {} arguments of a dict, expected 0 or 1", arguments.size());
     if (!arguments.empty()) {
-      if (const Dict* items = std::get_if<Dict>(&arguments[0]->data)) return push(*items);
+      if (const Dict* items = std::get_if<Dict>(&arguments[0]->data)) {
+        charge(items->items.size());
+        return push(*items);
+      }
+      charge(as<List>(arguments[0], "a list of pairs").items.size());
       for (const Ref item : as<List>(arguments[0], "a list of pairs").items) {
         const List* const pair_list = std::get_if<List>(&item->data);
         const std::vector<Ref>& pair = pair_list ? pair_list->items : as<Tuple>(item, "a pair").items;
@@ -345,6 +372,7 @@ class Machine {
       return key != nullptr && *key == "_metadata";
     });
     if (is_state_dict || &attributes == dict) return;
+    charge(attributes.items.size());
     dict->items.insert(dict->items.end(), attributes.items.begin(), attributes.items.end());
   }
 
@@ -352,6 +380,8 @@ class Machine {
   const std::string& name_;
   std::size_t position_ = 0;
   std::size_t opcode_at_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t items_ = 0;
   std::vector<Value*> stack_;
   std::vector<std::size_t> marks_;  // heights of the stack
   std::unordered_map<std::uint64_t, Value*> memo_;

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -72,14 +72,20 @@ struct Value {
 class Document {
  public:
   const Value& root() const { return *root_; }
+  std::size_t bytes() const { return bytes_; }  // of the stream, up to its STOP
+  // Every storage that the stream names, by its key, with its element type.
+  const std::map<std::string, DType>& storages() const { return storages_; }
 
  private:
   friend class Machine;
   std::deque<Value> values_;
   Ref root_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::map<std::string, DType> storages_;
 };
 
-// Reads a stream of protocol 2 to 5. Throws Error with `name`, the byte position and what was found there.
+// Reads the stream of protocol 2 to 5 that the bytes begin with, within the budget of pickle_budget.h. Throws
+// Error with `name`, the byte position and what was found there.
 Document parse(std::span<const std::byte> stream, const std::string& name);
 
 }  // namespace ssd::pickle

@@ -243,6 +243,7 @@ TensorMap read_safetensors(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
   TensorMap tensors;
   for (const auto& [name, view] : file.tensors()) tensors.emplace(name, Tensor::copy_of(view));
+  file.check_unchanged();
   return tensors;
 }
 

@@ -34,6 +34,8 @@ class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
 
+  // Throws Error where the file was changed since it was opened: what was read may be of both.
+  void check_unchanged() const { file_.check_unchanged(); }
   std::vector<std::string> names() const;  // in name order
   bool contains(std::string_view name) const { return content_.tensors.contains(name); }
   // Throws Error for a name that is not there.

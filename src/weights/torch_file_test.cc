@@ -95,7 +95,10 @@ TEST(TorchFile, ReadsAModulesStateWithoutItsLayerVersions) {
 }
 
 TEST(TorchFile, FindsTheModelOfACheckpoint) {
-  const TensorMap tensors = strip_wrapper_prefixes(read_torch(testdata("checkpoint.pt")));
+  const NetworkWeights weights = read_network_weights(testdata("checkpoint.pt"));
+  const TensorMap& tensors = weights.tensors;
+  EXPECT_EQ(weights.note, "in 'model', without 'module.1.' before the names");
+  EXPECT_EQ(weights.labels, (std::map<std::int64_t, std::string>{{1, "person"}, {2, "bicycle"}}));
   EXPECT_EQ(names_of(tensors), std::vector<std::string>{"0.weight"});
   EXPECT_EQ(tensors.at("0.weight").as<float>()[3], value(3));
 }
@@ -123,9 +126,15 @@ TEST(TorchFile, RefusesAForeignGlobalByName) {
 }
 
 TEST(TorchFile, RefusesOtherFormatsWithTheWayOut) {
-  EXPECT_NE(refusal(testdata("legacy.pt")).find("before PyTorch 1.6"), std::string::npos);
   EXPECT_NE(refusal(testdata("script.pt")).find("TorchScript"), std::string::npos);
-  EXPECT_NE(refusal(testdata("types.safetensors")).find("no zip archive"), std::string::npos);
+  EXPECT_NE(refusal(testdata("types.safetensors")).find("neither a zip archive"), std::string::npos);
+}
+
+TEST(TorchFile, ReadsTheFormatBeforePyTorch16) {
+  const TensorMap tensors = read_torch(testdata("legacy.pt"));
+  EXPECT_EQ(names_of(tensors), std::vector<std::string>{"w"});
+  ASSERT_EQ(tensors.at("w").shape(), (Shape{2, 2}));
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(tensors.at("w").as<float>()[i], value(i));
 }
 
 // Every damage to a real file ends in an Error or in a tensor map, never in anything else (run with
@@ -282,13 +291,17 @@ TEST(Weights, LoseOnlyThePrefixesThatAllShare) {
   const auto stripped = [](std::initializer_list<const char*> names) {
     TensorMap tensors;
     for (const char* name : names) tensors.emplace(name, Tensor(DType::f32, {1}));
-    return names_of(strip_wrapper_prefixes(std::move(tensors)));
+    strip_common_prefixes(tensors);
+    return names_of(tensors);
   };
   using Names = std::vector<std::string>;
   EXPECT_EQ(stripped({"module.a.b", "module.c"}), (Names{"a.b", "c"}));
   EXPECT_EQ(stripped({"module.1.a.b", "module.1.c"}), (Names{"a.b", "c"}));
   EXPECT_EQ(stripped({"module.module.a", "module.module.b"}), (Names{"a", "b"}));
   EXPECT_EQ(stripped({"module.a", "b"}), (Names{"b", "module.a"}));
+  EXPECT_EQ(stripped({"model.backbone.a", "model.backbone.b"}), (Names{"a", "b"}));
+  EXPECT_EQ(stripped({"backbone.a", "head.b"}), (Names{"backbone.a", "head.b"}));
+  EXPECT_EQ(stripped({"conv.a", "conv.b"}), (Names{"conv.a", "conv.b"}));  // a network's own
   EXPECT_EQ(stripped({}), Names{});
 }
 

@@ -43,7 +43,11 @@ TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& 
   std::error_code ignored;  // what cannot be looked at fails below, with its reason
   if (std::filesystem::is_directory(path, ignored)) return read_weights(path / "model.safetensors", options);
   const MappedFile file(path);
-  if (is_torch(file.bytes())) return parse_torch(file.bytes(), file.name(), {.key = options.key});
+  if (is_torch(file.bytes())) {
+    TensorMap tensors = parse_torch(file.bytes(), file.name(), {.key = options.key});
+    file.check_unchanged();
+    return tensors;
+  }
   if (!is_safetensors(file.bytes()))
     throw Error("{}: got an unknown format, expected safetensors or a torch.save file; convert it",
                 file.name());
@@ -55,10 +59,41 @@ TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& 
   return read_safetensors(path);
 }
 
-TensorMap strip_wrapper_prefixes(TensorMap tensors) {
-  for (const std::string_view prefix : {"module.1.", "module."})
-    while (all_start_with(tensors, prefix)) tensors = without_prefix(std::move(tensors), prefix.size());
-  return tensors;
+std::string strip_common_prefixes(TensorMap& tensors) {
+  // "1": the reference's, of a Sequential of loss and model below the data-parallel wrapper.
+  constexpr std::string_view prefixes[] = {"module.1.", "module.",  "_orig_mod.", "model.",     "backbone.",
+                                           "encoder.",  "network.", "net.",       "body.",      "resnet.",
+                                           "ssd300.",   "ssd.",     "detector.",  "state_dict."};
+  std::string stripped;
+  const auto found = [&] {
+    return std::ranges::find_if(prefixes, [&](std::string_view one) { return all_start_with(tensors, one); });
+  };
+  for (auto prefix = found(); prefix != std::end(prefixes); prefix = found()) {
+    tensors = without_prefix(std::move(tensors), prefix->size());
+    stripped += *prefix;
+  }
+  return stripped;
+}
+
+NetworkWeights read_network_weights(const std::filesystem::path& path) {
+  NetworkWeights weights;
+  std::string entry;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    const MappedFile file(path);
+    if (is_torch(file.bytes())) {
+      TorchFile torch = read_torch_file(file.bytes(), file.name());
+      weights.tensors = std::move(torch.tensors);
+      weights.labels = std::move(torch.labels);
+      entry = torch.entry;
+    }
+  }
+  if (weights.tensors.empty()) weights.tensors = read_weights(path);
+  const std::string prefix = strip_common_prefixes(weights.tensors);
+  if (!entry.empty()) weights.note = "in '" + entry + "'";
+  if (!prefix.empty())
+    weights.note += (entry.empty() ? "" : ", ") + ("without '" + prefix + "' before the names");
+  return weights;
 }
 
 }  // namespace ssd

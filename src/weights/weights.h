@@ -1,7 +1,9 @@
 // Weights from whatever file they come in.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "base/tensor.h"
@@ -16,8 +18,19 @@ struct WeightsOptions {
 // folder (its model.safetensors). Throws Error for anything else.
 TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& options = {});
 
-// Names without the prefixes that PyTorch's data-parallel wrappers put in front: "module.1.conv.weight" and
-// "module.conv.weight" become "conv.weight". Only a prefix that all names share is taken away.
-TensorMap strip_wrapper_prefixes(TensorMap tensors);
+// Weights of a network, under the names that its own state_dict has.
+struct NetworkWeights {
+  TensorMap tensors;
+  std::map<std::int64_t, std::string> labels;  // of the reference's label_map: 0 is "background"; empty: none
+  std::string note;  // what was done to find them, one line: "in 'model', without 'module.' before the names"
+};
+
+// The tensors of a file as people save them: with a prefix before all names (of PyTorch's wrappers, or of a
+// member that holds the network: "module.1.", "backbone.", "model."), which is taken off, or in a dict within
+// a checkpoint. Throws Error as read_weights does.
+NetworkWeights read_network_weights(const std::filesystem::path& path);
+
+// Names without prefixes of that kind; only one that all names share is taken away, and returned.
+std::string strip_common_prefixes(TensorMap& tensors);
 
 }  // namespace ssd

@@ -7,6 +7,7 @@
 #include "backend/cpu/images.h"
 #include "backend/cpu/loss.h"
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/squared_norm.h"
 #include "backend/cpu/update.h"
 #include "backend/cpu/winograd.h"
 
@@ -48,6 +49,8 @@ std::unique_ptr<Executor> make_executor(const Task& task) {
       return make_running_statistics(task);
     case Kind::update:
       return make_update(task);
+    case Kind::squared_norm:
+      return make_squared_norm(task);
   }
   assert(false && "no task is scheduled for these kinds");
   return nullptr;

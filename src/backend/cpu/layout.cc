@@ -97,6 +97,7 @@ class WeightRoles {
       case Kind::multibox_loss:
       case Kind::multibox_loss_grad:
       case Kind::running_statistics:
+      case Kind::squared_norm:
         return;
     }
   }

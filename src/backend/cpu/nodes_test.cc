@@ -311,19 +311,52 @@ TEST(Updates, AnyRule) {
   Trial trial;
   const Value rate = trial.graph.input("rate", {DType::f32, {}}, false);
   const Value step = trial.graph.input("step", {DType::f32, {}}, false);
+  const Value squares = trial.graph.input("squares", {DType::f32, {}}, false);
   trial.feeds["step"] = graph::Array(Shape{}, {3});
+  trial.feeds["squares"] = graph::Array(Shape{}, {2.5});
   int count = 0;
   for (const Shape& shape : {Shape{40, 24, 3, 3}, Shape{8, 3, 7, 7}, Shape{11}, Shape{1}}) {
     const std::string name = fmt::format("w{}", count++);
     const Value weight = trial.f32(name, shape), gradient = trial.f32("g/" + name, shape);
     const Value mean = trial.f32("m/" + name, shape), square = trial.f32("s/" + name, shape);
-    const int node = trial.graph.append(Kind::update, name, {weight, gradient, mean, square, rate, step},
-                                        graph::UpdateAttributes{graph::rule_of_all_operations()});
+    const int node =
+        trial.graph.append(Kind::update, name, {weight, gradient, mean, square, rate, step, squares},
+                           graph::UpdateAttributes{graph::rule_of_all_operations()});
     trial.graph.update(weight, {node, 0});
     trial.graph.update(mean, {node, 1});
     trial.graph.update(square, {node, 2});
   }
   expect_like_interpreter(trial, {.tolerance = 2e-6, .steps = 3});
+}
+
+// Blocked and thin weights with padding, vectors, and a tensor of several parts.
+TEST(SquaredNorm, IsOfAllElements) {
+  Trial trial;
+  const Value x = trial.f32("x", {2, 5, 5, 20}), dy = trial.f32("dy", {2, 5, 5, 13});
+  std::vector<Value> tensors{trial.f32("a", {11}), trial.f32("b", {1}), trial.f32("c", {300, 200})};
+  tensors.push_back({trial.graph.append(Kind::convolution_grad_weight, "gradient", {x, dy},
+                                        ConvolutionAttributes{.padding = 1, .kernel = 3, .bias = true}),
+                     0});
+  tensors.push_back({tensors.back().node, 1});
+  const Value images = trial.f32("images", {2, 9, 9, 3}), dz = trial.f32("dz", {2, 9, 9, 10});
+  tensors.push_back({trial.graph.append(Kind::convolution_grad_weight, "thin", {images, dz},
+                                        ConvolutionAttributes{.padding = 1, .kernel = 3})});
+  trial.output_all(trial.graph.append(Kind::squared_norm, "norm", tensors));
+  expect_like_interpreter(trial, {.tolerance = 1e-6});
+}
+
+TEST(SquaredNorm, IsTheSameForAnyNumberOfThreads) {
+  Trial trial;
+  trial.output_all(trial.graph.append(Kind::squared_norm, "norm",
+                                      {trial.f32("a", {300, 200}), trial.f32("b", {40, 24, 3, 3})}));
+  trial.fill();
+  std::vector<float> results;
+  for (const int threads : {1, 2, 3, 4}) {
+    CpuProgram program({trial.graph}, {.threads = threads});
+    program.load(parameters_of(trial));
+    results.push_back(program.run({})[0].as<float>()[0]);
+  }
+  for (const float result : results) EXPECT_EQ(result, results[0]);
 }
 
 // A weight and a slot that change places: what is made in place of one must not be read as the other.

@@ -34,6 +34,7 @@ class Update final : public Executor {
     const std::size_t slots = rule_.slots.size();
     learning_rate_ = 2 + slots;
     step_ = learning_rate_ + 1;
+    squared_norm_ = task.inputs.size() - 1;
   }
 
   // Output 0 is the weight, input 0; output 1 + s is slot s, input 2 + s. Every value of a block is read
@@ -76,6 +77,9 @@ class Update final : public Executor {
         case Op::step:
           values[i] = *operands.in<float>(step_);
           break;
+        case Op::squared_norm:
+          values[i] = *operands.in<float>(squared_norm_);
+          break;
         case Op::constant:
           values[i] = one.number;
           break;
@@ -90,6 +94,9 @@ class Update final : public Executor {
           break;
         case Op::divide:
           values[i] = values[one.a] / values[one.b];
+          break;
+        case Op::minimum:
+          values[i] = std::min(values[one.a], values[one.b]);
           break;
         case Op::square_root:
           values[i] = std::sqrt(values[one.a]);
@@ -134,6 +141,7 @@ class Update final : public Executor {
         return operands.in<float>(2 + static_cast<std::size_t>(one.a)) + first;
       case Op::learning_rate:
       case Op::step:
+      case Op::squared_norm:
       case Op::constant:
         break;  // scalars
       case Op::add:
@@ -147,6 +155,9 @@ class Update final : public Executor {
         break;
       case Op::divide:
         combine(at[one.a], at[one.b], row, count, [](float a, float b) { return a / b; });
+        break;
+      case Op::minimum:
+        combine(at[one.a], at[one.b], row, count, [](float a, float b) { return b < a ? b : a; });
         break;
       case Op::square_root:
         combine(at[one.a], at[one.a], row, count, [](float a, float) { return std::sqrt(a); });
@@ -163,7 +174,7 @@ class Update final : public Executor {
   UpdateRule rule_;
   std::vector<bool> scalar_;
   std::int64_t count_ = 0;
-  std::size_t learning_rate_ = 0, step_ = 0;  // inputs
+  std::size_t learning_rate_ = 0, step_ = 0, squared_norm_ = 0;  // inputs
 };
 
 }  // namespace

@@ -211,8 +211,14 @@ TEST_F(Kinds, UpdateByAnyRule) {
   const Value w = test.in("w", shape), g = test.in("g", shape), mean = test.in("mean", shape);
   const Value square = test.in("square", shape), rate = test.in("rate", Array(Shape{}, {0.1}));
   const Value step = test.in("step", Array(Shape{}, {3}));
-  test.node(Kind::update, {w, g, mean, square, rate, step},
+  const Value squares = test.in("squares", Array(Shape{}, {2.5}));
+  test.node(Kind::update, {w, g, mean, square, rate, step, squares},
             graph::UpdateAttributes{graph::rule_of_all_operations()});
+  expect_as_interpreted(test.graph, test.feeds);
+}
+
+TEST_F(Kinds, SquaredNorm) {
+  test.node(Kind::squared_norm, {test.in("a", {4, 3, 2, 2}), test.in("b", Shape{7}), test.in("c", Shape{})});
   expect_as_interpreted(test.graph, test.feeds);
 }
 

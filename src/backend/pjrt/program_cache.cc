@@ -8,14 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <span>
-#include <sstream>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "storage/atomic_file.h"
 #include "storage/temporary_name.h"
 
@@ -79,11 +78,13 @@ std::string ProgramCache::path_of(const std::string& key) const {
 
 std::optional<std::string> ProgramCache::find(const std::string& key) const {
   if (folder_.empty()) return std::nullopt;
-  std::ifstream file(path_of(key), std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream content;
-  content << file.rdbuf();
-  const std::string text = std::move(content).str();
+  std::string text;
+  try {
+    if (std::error_code absent; !fs::is_regular_file(path_of(key), absent)) return std::nullopt;
+    text = read_text_file(path_of(key), budget::program);
+  } catch (const Error&) {  // then it is compiled again
+    return std::nullopt;
+  }
   Header header;
   if (text.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, text.data(), sizeof header);

@@ -184,6 +184,19 @@ std::vector<Term> running_statistics(const NodeSite& site) {
   return {blend(site.inputs[0], site.inputs[2], 1), blend(site.inputs[1], site.inputs[3], unbiased)};
 }
 
+// Rows first: sums of sums lose less than one long sum in f32.
+Term squared_norm(const NodeSite& site) {
+  Body& body = site.body;
+  Term total = body.constant(0, Element::f32);
+  for (const Term& x : site.inputs) {
+    Term squares = body.multiply(x, x);
+    while (squares.shape.rank() > 0)
+      squares = body.sum(squares, {static_cast<std::int64_t>(squares.shape.rank()) - 1});
+    total = body.add(total, squares);
+  }
+  return total;
+}
+
 std::vector<Term> all_reduce(const NodeSite& site) {
   const int replicas = site.graph.replicas;
   if (replicas == 1) return site.inputs;

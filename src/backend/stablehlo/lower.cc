@@ -53,6 +53,8 @@ std::vector<Bound> results_of(const NodeSite& site) {
       return bound(running_statistics(site));
     case Kind::update:
       return bound(update(site));
+    case Kind::squared_norm:
+      return {squared_norm(site)};
     case Kind::all_reduce:
       return bound(all_reduce(site));
   }
@@ -194,6 +196,7 @@ bool takes_parts(Kind kind, std::size_t index) {
     case Kind::head_view:
     case Kind::running_statistics:
     case Kind::update:
+    case Kind::squared_norm:
     case Kind::all_reduce:
       return false;
   }

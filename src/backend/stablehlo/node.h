@@ -44,6 +44,7 @@ std::vector<Bound> head_view(const NodeSite& site);
 std::vector<Bound> head_view_grad(const NodeSite& site);
 std::vector<Term> running_statistics(const NodeSite& site);
 std::vector<Term> update(const NodeSite& site);
+Term squared_norm(const NodeSite& site);
 std::vector<Term> all_reduce(const NodeSite& site);
 
 // loss.cc

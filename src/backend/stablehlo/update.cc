@@ -33,6 +33,8 @@ class Values {
         return site_.inputs[2 + slots];
       case Op::step:
         return site_.inputs[3 + slots];
+      case Op::squared_norm:
+        return site_.inputs.back();
       case Op::constant:
         return body_.constant(one.number, Element::f32);
       case Op::add:
@@ -43,6 +45,8 @@ class Values {
         return both("multiply", one);
       case Op::divide:
         return both("divide", one);
+      case Op::minimum:
+        return both("minimum", one);
       case Op::square_root:
         return body_.unary("sqrt", terms_[one.a]);
       case Op::one_minus_power:

@@ -22,10 +22,11 @@ struct Mapping {
   int descriptor = -1;
   const std::byte* data = nullptr;
   std::uint64_t bytes = 0;
+  FileStamp stamp;
 };
 
 Mapping map_file(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) throw Error("{}: {}; expected a record cache", file.string(), std::strerror(errno));
   struct stat status {};
   if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) ||
@@ -41,7 +42,7 @@ Mapping map_file(const std::filesystem::path& file) {
     ::close(descriptor);
     throw Error("{}: cannot map {} bytes: {}", file.string(), bytes, std::strerror(error));
   }
-  return {descriptor, static_cast<const std::byte*>(data), bytes};
+  return {descriptor, static_cast<const std::byte*>(data), bytes, stamp_of(status)};
 }
 
 std::uint64_t hash_of_header(const CacheHeader& header) {
@@ -57,6 +58,8 @@ RecordCache::RecordCache(const std::filesystem::path& file) : file_(file) {
   descriptor_ = mapping.descriptor;
   data_ = mapping.data;
   bytes_ = mapping.bytes;
+  stamp_ = mapping.stamp;
+  guard_ = MappingGuard(data_, bytes_);
   try {
     check_header();
   } catch (...) {
@@ -68,6 +71,7 @@ RecordCache::RecordCache(const std::filesystem::path& file) : file_(file) {
 RecordCache::~RecordCache() { unmap(); }
 
 void RecordCache::unmap() {
+  guard_ = {};
   ::munmap(const_cast<std::byte*>(data_), bytes_);
   ::close(descriptor_);
 }
@@ -107,7 +111,8 @@ void RecordCache::check_header() {
   encoding_ = static_cast<RecordEncoding>(header.encoding);
   max_side_ = static_cast<int>(header.max_side);
   quality_ = static_cast<int>(header.quality);
-  annotations_ = parse_coco({reinterpret_cast<const char*>(annotations.data()), annotations.size()}, name);
+  annotations_ = parse_coco({reinterpret_cast<const char*>(annotations.data()), annotations.size()}, name,
+                            {.faults = CocoReadOptions::Faults::refuse});
   check_index();
   verified_ = std::vector<std::atomic<bool>>(index_.size());
 }
@@ -131,25 +136,39 @@ void RecordCache::check_index() const {
 
 Record RecordCache::record(std::size_t i) const {
   const CacheEntry& entry = index_[i];
-  const std::string& name = annotations_.images[i].file_name;
-  if (entry.bytes == 0) throw Error("{}: could not be read when {} was made", name, file_.string());
-  check_still_whole();
-  const std::span<const std::byte> bytes(data_ + entry.offset, entry.bytes);
-  if (!verified_[i].load(std::memory_order_relaxed)) {
-    if (xxh64(bytes) != entry.hash)
-      throw Error("{}: the checksum of record {} in {} is wrong: the file was damaged", name, i,
-                  file_.string());
+  if (entry.bytes == 0)
+    throw Error("{}: could not be read when {} was made", annotations_.images[i].file_name, file_.string());
+  if (!is_as_opened() || !verified_[i].load(std::memory_order_relaxed)) {
+    check_record(i);
     verified_[i].store(true, std::memory_order_relaxed);
   }
-  return {encoding_, bytes, static_cast<int>(entry.width), static_cast<int>(entry.height)};
+  return {encoding_,
+          {data_ + entry.offset, entry.bytes},
+          static_cast<int>(entry.width),
+          static_cast<int>(entry.height)};
 }
 
-// Touching a page beyond the end of a file that was cut meanwhile would end the program by a signal.
-void RecordCache::check_still_whole() const {
+bool RecordCache::is_as_opened() const {
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < bytes_)
+  return ::fstat(descriptor_, &status) == 0 && stamp_of(status) == stamp_ && !guard_.is_broken();
+}
+
+// A page that the file no longer has reads as zeros (mapping_guard.h), which no checksum fits.
+void RecordCache::check_record(std::size_t i) const {
+  const CacheEntry& entry = index_[i];
+  if (xxh64({data_ + entry.offset, entry.bytes}) == entry.hash) return;
+  struct stat status {};
+  const std::string& name = annotations_.images[i].file_name;
+  if (::fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) < bytes_)
     throw Error("{}: got {} bytes, expected {}: the file was cut while in use; make it anew", file_.string(),
                 static_cast<std::uint64_t>(status.st_size), bytes_);
+  throw Error(
+      "{}: the checksum of record {} in {} is wrong: the file was damaged or overwritten; make it anew", name,
+      i, file_.string());
+}
+
+void RecordCache::check_used(const Sample& sample) const {
+  if (!is_as_opened()) check_record(sample.record);
 }
 
 ImageSource RecordCache::load(const Sample& sample, std::vector<std::byte>& /*buffer*/) const {

@@ -12,6 +12,7 @@
 
 #include "data/dataset/coco.h"
 #include "data/dataset/image_store.h"
+#include "storage/mapping_guard.h"
 
 namespace ssd {
 
@@ -49,11 +50,13 @@ class RecordCache : public ImageStore {
   std::size_t size() const { return annotations_.images.size(); }
 
   // The image of annotations().images[i]. Throws Error where it could not be read when the cache was made,
-  // where its checksum is not as written and where the file was cut meanwhile.
+  // where its checksum is not as written and where the file was cut meanwhile. Checksums are compared when a
+  // record is first used, and each time once the file was written to.
   Record record(std::size_t i) const;
 
   // Of a sample of a data set made from annotations().
   ImageSource load(const Sample& sample, std::vector<std::byte>& buffer) const override;
+  void check_used(const Sample& sample) const override;
   void prefetch(const Sample& sample) const override;
   std::string pixels() const override;
   std::string description() const override;
@@ -64,11 +67,14 @@ class RecordCache : public ImageStore {
  private:
   void check_header();
   void check_index() const;
-  void check_still_whole() const;
+  bool is_as_opened() const;
+  void check_record(std::size_t i) const;
   void unmap();
 
   std::filesystem::path file_;
-  int descriptor_ = -1;  // open, to see whether the file is still as long as it was
+  int descriptor_ = -1;  // open, to see whether the file is still as it was
+  FileStamp stamp_;
+  MappingGuard guard_;
   const std::byte* data_ = nullptr;
   std::uint64_t bytes_ = 0;
   RecordEncoding encoding_ = RecordEncoding::raw;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "data/cache/cache_writer.h"
+#include "data/dataset/coco_split.h"
 #include "image/format.h"
 #include "image/jpeg_encode.h"
 #include "image/orientation.h"
@@ -112,7 +113,8 @@ std::size_t images_at_once(const CocoFile& coco, std::size_t first, const CacheO
 CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& file,
                         const CacheOptions& options, const CacheProgress& progress) {
   check_options(options);
-  const CocoFile coco = read_coco(paths.annotations);
+  const CocoSplit split = read_coco_split(paths);
+  const CocoFile& coco = split.coco;
   make_dataset(coco, paths.images, {}, paths.annotations.string());  // refuses what could not be trained on
   CacheWriter writer(file, {options.encoding, options.max_side, options.quality});
   const int threads = std::max(1, options.threads);

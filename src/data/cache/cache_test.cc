@@ -77,6 +77,16 @@ void overwrite(const std::filesystem::path& file, const std::vector<char>& bytes
   std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
+// Where a record begins.
+std::uint64_t offset_of(const std::filesystem::path& file, std::size_t i) {
+  const std::vector<char> whole = contents(file);
+  CacheHeader header;
+  std::memcpy(&header, whole.data(), sizeof header);
+  CacheEntry entry;
+  std::memcpy(&entry, whole.data() + header.index_offset + i * sizeof entry, sizeof entry);
+  return entry.offset;
+}
+
 bool opens_whole(const std::filesystem::path& file) {
   try {
     return RecordCache(file).verify().size() == 1;  // the unreadable one
@@ -159,6 +169,33 @@ TEST_F(CacheTest, CutWhileInUseIsAnErrorNotASignal) {
   std::filesystem::resize_file(file, 100);
   cache.prefetch({.record = 2});
   for (const std::size_t i : {0, 2}) EXPECT_THROW(cache.record(i), Error);
+}
+
+TEST_F(CacheTest, OverwrittenWhileInUseIsAnErrorNotOtherPixels) {
+  const std::filesystem::path file = scratch("overwritten.cache");
+  write_small(file);
+  const RecordCache cache(file);
+  const Record record = cache.record(0);
+  const Sample sample{.record = 0}, other{.record = 2};
+  EXPECT_NO_THROW(cache.check_used(sample));
+  ::usleep(20000);  // more than a tick of the clock
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  bytes.seekp(static_cast<std::streamoff>(offset_of(file, 0)) + 100);
+  bytes.put(static_cast<char>(record.bytes[100] ^ std::byte{1})).flush();
+  EXPECT_THROW(cache.check_used(sample), Error) << "it was loaded before";
+  EXPECT_THROW(cache.record(0), Error);
+  EXPECT_EQ(cache.record(2).width, 20) << "the others are as they were";
+  EXPECT_NO_THROW(cache.check_used(other));
+}
+
+TEST_F(CacheTest, CutWhileARecordIsUsedIsAnErrorNotASignal) {
+  const std::filesystem::path file = scratch("cut-in-use.cache");
+  write_small(file);
+  const RecordCache cache(file);
+  const Record record = cache.record(2);
+  std::filesystem::resize_file(file, 0);
+  EXPECT_EQ(record.bytes[0], std::byte{0});
+  EXPECT_THROW(cache.check_used({.record = 2}), Error);
 }
 
 TEST_F(CacheTest, RefusesImpossibleNumbersUnderRightChecksums) {

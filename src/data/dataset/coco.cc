@@ -3,9 +3,13 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
+#include <system_error>
+#include <type_traits>
 
+#include "base/budgets.h"
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/json_text.h"
@@ -20,11 +24,12 @@ namespace ondemand = simdjson::ondemand;
 // Walks the document once. Where it stands (list, index, field) is kept for messages.
 class CocoReader {
  public:
-  CocoReader(simdjson::padded_string_view text, std::string_view name, CocoFields fields)
+  CocoReader(simdjson::padded_string_view text, std::string_view name, const CocoReadOptions& options)
       : text_(text),
         json_(text_.substr(byte_order_mark(text_)), text.capacity() - byte_order_mark(text_)),
         name_(name),
-        ids_only_(fields == CocoFields::ids) {}
+        ids_only_(options.fields == CocoReadOptions::Fields::ids),
+        leave_out_(options.faults == CocoReadOptions::Faults::leave_out) {}
 
   CocoFile read() {
     if (const auto other = other_than_json(text_); !other.empty()) throw Error("{}: {}", name_, other);
@@ -40,6 +45,7 @@ class CocoReader {
         location = json_.data() + json_.size();
       fail_at(location, error.what());
     }
+    if (!ids_only_) leave_out_root();
     return std::move(coco_);
   }
 
@@ -62,6 +68,9 @@ class CocoReader {
       } else if (key == "categories") {
         categories = true;
         read_list(member.value(), "category", coco_.categories, &CocoReader::read_category);
+        if (coco_.categories.size() > budget::classes)
+          throw Error("{}: got {} categories, expected at most {}; give a set with fewer classes", name_,
+                      coco_.categories.size(), budget::classes);
       }
     }
     const char* rest = nullptr;
@@ -85,15 +94,53 @@ class CocoReader {
     index_ = 0;
     field_ = {};
     items.clear();
+    if (std::is_same_v<Item, CocoCategory>) supercategories_.clear();
     for (ondemand::value element : list) {
       item_ = element.raw_json_token().data();
-      ondemand::object object;
-      if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
-      (this->*read_item)(object, items.emplace_back());
+      Item& item = items.emplace_back();
+      try {
+        ondemand::object object;
+        if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
+        (this->*read_item)(object, item);
+      } catch (const Error& error) {
+        // The list goes on behind the item, wherever in it the reading stopped.
+        if (!leave_out_ || std::is_same_v<Item, CocoCategory>) throw;
+        leave_out(item, error.what());
+        items.pop_back();
+      }
       ++index_;
       field_ = {};
     }
     what_ = nullptr;
+  }
+
+  template <typename Item>
+  void leave_out(const Item& item, std::string reason) {
+    reason.erase(0, name_.size() + 2);  // the file's name
+    if (item.id != 0) reason += fmt::format(" (its id is {})", item.id);
+    using What = CocoLeftOut::What;
+    coco_.left_out.push_back(
+        {std::is_same_v<Item, CocoImage> ? What::image : What::annotation, std::move(reason)});
+  }
+
+  void leave_out_root() {
+    std::vector<CocoCategory>& categories = coco_.categories;
+    if (categories.size() < 2) return;
+    for (std::size_t root = 0; root < categories.size(); ++root) {
+      const auto is_below = [&](std::size_t i) {
+        return i == root || supercategories_[i] == categories[root].name;
+      };
+      const auto is_used = [&](const CocoAnnotation& one) { return one.category_id == categories[root].id; };
+      bool is_root = true;
+      for (std::size_t i = 0; i < categories.size(); ++i) is_root = is_root && is_below(i);
+      if (!is_root || std::ranges::any_of(coco_.annotations, is_used)) continue;
+      coco_.left_out.push_back({CocoLeftOut::What::root_category,
+                                fmt::format("category {} ({}) is the supercategory of all others and has no "
+                                            "boxes: it is no class",
+                                            categories[root].id, categories[root].name)});
+      categories.erase(categories.begin() + static_cast<std::ptrdiff_t>(root));
+      return;
+    }
   }
 
   void read_image(ondemand::object object, CocoImage& image) {
@@ -107,15 +154,15 @@ class CocoReader {
       } else if (key == "file_name") {
         field_ = "file_name", seen |= 2u, image.file_name = string(member.value());
       } else if (key == "width") {
-        field_ = "width", seen |= 4u, image.width = extent(member.value());
+        field_ = "width", image.width = extent(member.value());
       } else if (key == "height") {
-        field_ = "height", seen |= 8u, image.height = extent(member.value());
+        field_ = "height", image.height = extent(member.value());
       }
     }
     if (ids_only_)
       require(seen, {"id"});
     else
-      require(seen, {"id", "file_name", "width", "height"});
+      require(seen, {"id", "file_name"});
   }
 
   void read_annotation(ondemand::object object, CocoAnnotation& annotation) {
@@ -146,10 +193,14 @@ class CocoReader {
 
   void read_category(ondemand::object object, CocoCategory& category) {
     unsigned seen = 0;
+    std::string& supercategory = supercategories_.emplace_back();
     for (auto member : object) {
       const ondemand::raw_json_string key = member.key();
       if (key == "id") {
         field_ = "id", seen |= 1u, category.id = integer(member.value());
+      } else if (key == "supercategory") {
+        ondemand::value name = member.value();
+        if (name.type() == ondemand::json_type::string) supercategory = string(name);
       } else if (key == "name") {
         ondemand::value name = member.value();
         if (ids_only_ && name.type() != ondemand::json_type::string) continue;
@@ -196,10 +247,20 @@ class CocoReader {
   double real(ondemand::value value, std::string_view expected = "a number") const {
     const std::string_view token = value.raw_json_token();
     double number = 0;
-    if (value.get_double().get(number)) mistyped(token, expected);
-    number = exact_double(token, number);
+    if (value.get_double().get(number) == simdjson::SUCCESS)
+      number = exact_double(token, number);
+    else if (!number_of_text(value, number))
+      mistyped(token, expected);
     if (!std::isfinite(number)) fail_at(token.data(), "the number is too large");
     return number;
+  }
+
+  // "2.5", as some writers have it.
+  static bool number_of_text(ondemand::value value, double& number) {
+    std::string_view text;
+    if (value.get_string().get(text)) return false;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size() && !text.empty();
   }
 
   std::int64_t integer(ondemand::value value) const {
@@ -214,8 +275,9 @@ class CocoReader {
   }
 
   int extent(ondemand::value value) const {
+    if (value.is_null()) return 0;
     const std::int64_t pixels = integer(value);
-    if (pixels < 1 || pixels > std::numeric_limits<int>::max())
+    if (pixels < 0 || pixels > std::numeric_limits<int>::max())
       fail_at(item_, fmt::format("got {} pixels, expected 1 or more", pixels));
     return static_cast<int>(pixels);
   }
@@ -260,6 +322,8 @@ class CocoReader {
   simdjson::padded_string_view json_;  // the same without a byte order mark
   std::string_view name_;
   bool ids_only_;
+  bool leave_out_;
+  std::vector<std::string> supercategories_;  // of the categories
   ondemand::parser parser_;
   ondemand::document document_;
   CocoFile coco_;
@@ -285,7 +349,7 @@ std::string json_string(std::string_view text) {
 
 }  // namespace
 
-CocoFile read_coco(const std::filesystem::path& file, CocoFields fields) {
+CocoFile read_coco(const std::filesystem::path& file, const CocoReadOptions& options) {
   const std::filesystem::path packed = file.string() + ".gz";
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored) && std::filesystem::exists(packed, ignored))
@@ -293,12 +357,12 @@ CocoFile read_coco(const std::filesystem::path& file, CocoFields fields) {
   std::string json = read_text_file(file);
   json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
   const simdjson::padded_string_view view(json.data(), json.size(), json.capacity());
-  return CocoReader(view, file.string(), fields).read();
+  return CocoReader(view, file.string(), options).read();
 }
 
-CocoFile parse_coco(std::string_view text, std::string_view name, CocoFields fields) {
+CocoFile parse_coco(std::string_view text, std::string_view name, const CocoReadOptions& options) {
   const simdjson::padded_string json(text);
-  return CocoReader(json, name, fields).read();
+  return CocoReader(json, name, options).read();
 }
 
 std::string write_coco(const CocoFile& coco) {

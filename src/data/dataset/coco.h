@@ -13,7 +13,7 @@ namespace ssd {
 struct CocoImage {
   std::int64_t id = 0;
   std::string file_name;  // relative to the image folder
-  int width = 0;          // pixels; the image as it was annotated
+  int width = 0;          // pixels; the image as it was annotated; 0 where the file does not say
   int height = 0;
 };
 
@@ -32,27 +32,43 @@ struct CocoCategory {
   std::string name;
 };
 
+// What stands in a file but not in its lists, and why.
+struct CocoLeftOut {
+  enum class What { image, annotation, root_category };
+  What what = What::annotation;
+  std::string reason;  // "byte 17 (line 1): annotation 0: bbox: got null, expected a list (its id is 3)"
+};
+
 // All three in the file's order. Ids are not checked for being unique, nor references for leading somewhere.
 struct CocoFile {
   std::vector<CocoImage> images;
   std::vector<CocoAnnotation> annotations;
   std::vector<CocoCategory> categories;
+  std::vector<CocoLeftOut> left_out;  // also in the file's order
 };
 
-// What is asked of images and categories. An evaluation needs their ids alone, and files made for one often
-// hold no more: with `ids`, images have neither name nor size, and a category without a name is named by its
-// id.
-enum class CocoFields { all, ids };
+struct CocoReadOptions {
+  // What is asked of images and categories. An evaluation needs their ids alone, and files made for one often
+  // hold no more: with `ids`, images have neither name nor size, and a category without a name is named by
+  // its id.
+  enum class Fields { all, ids };
+  Fields fields = Fields::all;
+  // An image or an annotation with a missing or mistyped field is an Error, or costs no more than itself:
+  // it is in `left_out`. A category always is an Error, for without it the labels of the others would shift.
+  enum class Faults { refuse, leave_out };
+  Faults faults = Faults::leave_out;
+};
 
-// Reads the file in one pass. Unknown fields are passed over; ids may be written as 1 or 1.0. Throws Error
-// `FILE: byte N: ...` for text that is not JSON, a missing list, and a missing or mistyped field. The file
-// may be a pipe.
-CocoFile read_coco(const std::filesystem::path& file, CocoFields fields = CocoFields::all);
+// Reads the file in one pass. Unknown fields are passed over; numbers may be written as texts ("12"), ids as
+// 1 or 1.0. A category that no annotation uses, and that all others name as their supercategory, is a
+// heading and no class (Roboflow writes such a root): it is left out. Throws Error `FILE: byte N: ...` for
+// text that is not JSON, a missing list, and what `faults` says. The file may be a pipe.
+CocoFile read_coco(const std::filesystem::path& file, const CocoReadOptions& options = {});
 
 // The same from memory; `name` stands for the file in messages.
-CocoFile parse_coco(std::string_view json, std::string_view name, CocoFields fields = CocoFields::all);
+CocoFile parse_coco(std::string_view json, std::string_view name, const CocoReadOptions& options = {});
 
-// The same three lists as JSON text on one line. parse_coco() gives back equal values;
+// The three lists as JSON text on one line. parse_coco() gives back equal values;
 // names that are no UTF-8 are written as if they were Latin-1.
 std::string write_coco(const CocoFile& coco);
 

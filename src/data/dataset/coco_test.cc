@@ -7,13 +7,19 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "data/dataset/coco_classes.h"
+#include "data/dataset/coco_classes.h"
 
 namespace ssd {
 namespace {
 
-std::string message_of(std::string_view json) {
+constexpr CocoReadOptions strict{.faults = CocoReadOptions::Faults::refuse};
+constexpr CocoReadOptions ids{.fields = CocoReadOptions::Fields::ids,
+                              .faults = CocoReadOptions::Faults::refuse};
+
+std::string message_of(std::string_view json, const CocoReadOptions& options = strict) {
   try {
-    parse_coco(json, "a.json");
+    parse_coco(json, "a.json", options);
   } catch (const Error& error) {
     return error.what();
   }
@@ -82,7 +88,7 @@ TEST(Coco, AnEvaluationNeedsIdsAlone) {
   constexpr std::string_view bare =
       R"({"images": [{"id": 3}, {"id": 4, "width": null, "height": 0, "file_name": 5}],
       "annotations": [], "categories": [{"id": 7}, {"name": null, "id": 8}, {"id": 9, "name": ""}]})";
-  const CocoFile coco = parse_coco(bare, "a.json", CocoFields::ids);
+  const CocoFile coco = parse_coco(bare, "a.json", ids);
   ASSERT_EQ(coco.images.size(), 2u);
   EXPECT_EQ(coco.images[1].id, 4);
   ASSERT_EQ(coco.categories.size(), 3u);
@@ -91,7 +97,7 @@ TEST(Coco, AnEvaluationNeedsIdsAlone) {
   EXPECT_EQ(coco.categories[2].name, "");
   EXPECT_EQ(message_of(bare), "a.json: byte 12 (line 1): image 0 has no \"file_name\"");
   for (const std::string_view text : {R"({"images": [{}]})", R"({"categories": [{"name": "bat"}]})"})
-    EXPECT_THROW(parse_coco(text, "a.json", CocoFields::ids), Error) << text;
+    EXPECT_THROW(parse_coco(text, "a.json", ids), Error) << text;
 }
 
 TEST(Coco, WritesWhatItReadsBack) {
@@ -111,8 +117,8 @@ TEST(Coco, NamesFilePositionAndFieldOfWhatIsWrong) {
       "a.json: byte 32 (line 2): annotation 0 has no \"bbox\"");
   EXPECT_EQ(message_of(R"({"images": [{"id": 1.5}]})"),
             "a.json: byte 12 (line 1): image 0: id: got 1.5, expected a whole number");
-  EXPECT_EQ(message_of(R"({"images": [{"id": 1, "width": 0}]})"),
-            "a.json: byte 12 (line 1): image 0: width: got 0 pixels, expected 1 or more");
+  EXPECT_EQ(message_of(R"({"images": [{"id": 1, "width": -1}]})"),
+            "a.json: byte 12 (line 1): image 0: width: got -1 pixels, expected 1 or more");
   EXPECT_EQ(
       message_of(R"({"annotations": [{"id": 1, "bbox": [1, 2, 3]}]})"),
       "a.json: byte 17 (line 1): annotation 0: bbox: got 3 numbers, expected 4 (left, top, width, height)");
@@ -140,6 +146,69 @@ TEST(Coco, SaysWhatStandsWhereAnotherKindIsExpected) {
       message_of(" []"),
       "a.json: byte 1 (line 1): got a list, expected an object with images, annotations and categories");
   EXPECT_TRUE(message_of(R"({"images": [{"id": 01}]})").ends_with("got 01, expected a whole number"));
+}
+
+TEST(Coco, OneBrokenEntryCostsThatEntry) {
+  const std::string_view text = R"({"images": [
+    {"id": 1, "file_name": "a.jpg"}, {"id": 2}, 5, {"id": 3, "file_name": "b.jpg", "width": 4, "height": null}],
+    "annotations": [
+    {"id": 10, "image_id": 1, "category_id": 1, "bbox": null, "segmentation": [[1, {"x": [2]}]]},
+    {"id": 11, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
+    {"id": 12, "image_id": 1, "category_id": 1, "bbox": []},
+    {"id": 13, "image_id": 1, "category_id": 1, "bbox": [1, [2, 3], 4, 5], "area": 3}, [[], {}], "x", null,
+    {"id": 14, "image_id": 1, "category_id": 1, "bbox": [1, 2, NaN, 4]},
+    {"id": 15, "image_id": {"a": [1, {}]}, "category_id": 1, "bbox": [1, 2, 3, 4]},
+    {"id": 16, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 1e999]},
+    {"id": "17", "image_id": "3", "category_id": 1.0, "bbox": ["1", "2.5", 3, 4]}],
+    "categories": [{"id": 1, "name": "a"}]})";
+  const CocoFile coco = parse_coco(text, "a.json");
+  ASSERT_EQ(coco.images.size(), 2u);
+  EXPECT_EQ(coco.images[0].width, 0);  // not said
+  EXPECT_EQ(coco.images[1].id, 3);
+  EXPECT_EQ(coco.images[1].height, 0);
+  ASSERT_EQ(coco.annotations.size(), 2u);
+  EXPECT_EQ(coco.annotations[0].id, 11);
+  EXPECT_EQ(coco.annotations[1].id, 17);
+  EXPECT_EQ(coco.annotations[1].image_id, 3);
+  EXPECT_EQ(coco.annotations[1].bbox, (std::array{1.0, 2.5, 3.0, 4.0}));
+  ASSERT_EQ(coco.left_out.size(), 11u);
+  EXPECT_EQ(coco.left_out[0].what, CocoLeftOut::What::image);
+  EXPECT_EQ(coco.left_out[0].reason, "byte 50 (line 2): image 1 has no \"file_name\" (its id is 2)");
+  EXPECT_EQ(coco.left_out[2].what, CocoLeftOut::What::annotation);
+  EXPECT_TRUE(coco.left_out[2].reason.ends_with("annotation 0: bbox: got null, expected a list (its id is 10)"))
+      << coco.left_out[2].reason;
+  EXPECT_NE(message_of(text), "no error");
+}
+
+TEST(Coco, ABrokenCategoryOrTextIsNeverPassedOver) {
+  const CocoReadOptions lenient;
+  EXPECT_NE(message_of(R"({"images": [], "annotations": [], "categories": [{"id": 1, "name": 5}]})", lenient),
+            "no error");
+  const std::string whole(small);
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_NE(message_of(whole.substr(0, size), lenient), "no error") << size << " of " << whole.size();
+  for (const char* id : {"\"12x\"", "\"\"", "\"1 2\"", "\"0x10\"", "true", "\"1.5\""})
+    EXPECT_EQ(parse_coco(fmt::format(R"({{"images": [{{"id": {}, "file_name": "a"}}], "annotations": [],
+                                         "categories": []}})",
+                                     id),
+                         "a.json")
+                  .left_out.size(),
+              1u)
+        << id;
+}
+
+TEST(Coco, ARootThatOnlyNamesTheOthersIsNoClass) {
+  const auto classes = [](std::string_view annotations, std::string_view root) {
+    return parse_coco(fmt::format(R"({{"images": [], "annotations": [{}], "categories": [
+        {{"id": 0, "name": "{}", "supercategory": "none"}}, {{"id": 1, "name": "RBC", "supercategory": "cells"}},
+        {{"id": 2, "name": "WBC", "supercategory": "cells"}}]}})",
+                                  annotations, root),
+                      "a.json")
+        .categories.size();
+  };
+  EXPECT_EQ(classes("", "cells"), 2u);
+  EXPECT_EQ(classes("", "other"), 3u);
+  EXPECT_EQ(classes(R"({"id": 1, "image_id": 1, "category_id": 0, "bbox": [1, 2, 3, 4]})", "cells"), 3u);
 }
 
 TEST(Coco, TakesAByteOrderMarkAndCountsIt) {
@@ -208,6 +277,10 @@ TEST(Coco, ReadsTheRealSubset) {
   EXPECT_EQ(train.categories.size(), 80u);
   EXPECT_EQ(train.categories[79].id, 90);
   EXPECT_EQ(train.categories[79].name, "toothbrush");
+  std::vector<std::string> names;
+  for (const CocoCategory& category : train.categories) names.push_back(category.name);
+  const std::vector<CocoCategory> by_name = categories_of(names);
+  for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(by_name[i].id, train.categories[i].id) << names[i];
   double area = 0;
   std::size_t crowds = 0;
   for (const CocoAnnotation& annotation : train.annotations) {

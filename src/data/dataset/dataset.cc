@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "data/dataset/coco_split.h"
 
 namespace ssd {
 namespace {
@@ -83,15 +84,17 @@ Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, 
     dataset.left_out.images_without_boxes =
         std::erase_if(dataset.samples, [](const Sample& sample) { return sample.boxes.empty(); });
   if (dataset.samples.empty())
-    throw Error("{}: got {} images and {} boxes, of which no image with a box remains; give a file with both",
-                name, coco.images.size(), coco.annotations.size());
+    throw Error(
+        "{}: got {} images and {} boxes, of which no image with a box remains; give a file with both{}", name,
+        coco.images.size(), coco.annotations.size(),
+        coco.left_out.empty() ? "" : fmt::format(" (left out: {})", coco.left_out.front().reason));
   for (const Sample& sample : dataset.samples)
     dataset.max_boxes = std::max(dataset.max_boxes, static_cast<int>(sample.boxes.size()));
   return dataset;
 }
 
 Dataset read_dataset(const CocoPaths& paths, const DatasetOptions& options) {
-  return make_dataset(read_coco(paths.annotations), paths.images, options, paths.annotations.string());
+  return make_dataset(read_coco_split(paths).coco, paths.images, options, paths.annotations.string());
 }
 
 }  // namespace ssd

@@ -73,7 +73,7 @@ Box normalized_box(const std::array<double, 4>& bbox, int width, int height);
 Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, const DatasetOptions& options,
                      std::string_view name);
 
-// Reads the annotations; the images are not looked at. Throws Error as read_coco and make_dataset do.
+// Reads the annotations as read_coco_split() does. Throws Error as that and make_dataset do.
 Dataset read_dataset(const CocoPaths& paths, const DatasetOptions& options = {});
 
 }  // namespace ssd

@@ -20,6 +20,8 @@ class ImageStore {
   // The stored image of a sample. A store that has to read does so into `buffer`; what is returned is valid
   // as long as the store and until the buffer is changed. Throws Error where it cannot be read.
   virtual ImageSource load(const Sample& sample, std::vector<std::byte>& buffer) const = 0;
+  // To be called once the sample's bytes have been used: throws Error where they were changed meanwhile.
+  virtual void check_used(const Sample& /*sample*/) const {}
   // Whether there is something to load; it need not be an image that can be read.
   virtual bool has(const Sample& /*sample*/) const { return true; }
   // Asks for a sample's bytes ahead of their use, where that helps.

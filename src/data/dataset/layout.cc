@@ -75,6 +75,8 @@ std::vector<std::string> file_names_in(std::string_view json) {
 
 // The beginning of a regular file.
 std::string begin_of(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) return {};
   std::ifstream stream(file, std::ios::binary);
   std::string text(beginning, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -84,12 +86,14 @@ std::string begin_of(const fs::path& file) {
 
 std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder) {
   const std::string text = begin_of(file);
+  const std::string stem = file.stem().string();
+  // What is named as annotations is taken for them, so that a broken file is refused by name, not passed over.
+  const bool is_named = stem.starts_with("instances_") && file.parent_path().filename() == "annotations";
   const bool looks_right = text.find("\"images\"") != std::string::npos ||
                            text.find("\"annotations\"") != std::string::npos ||
                            text.find("\"categories\"") != std::string::npos;
   const auto first = text.find_first_not_of(" \t\r\n\xef\xbb\xbf");
-  if (!looks_right || first == std::string::npos || text[first] != '{') return std::nullopt;
-  const std::string stem = file.stem().string();
+  if (!is_named && (!looks_right || first == std::string::npos || text[first] != '{')) return std::nullopt;
   const std::vector<std::string> words = words_of(stem);
   if (has_word(words, {"captions", "keypoints", "panoptic", "stuff", "info"})) return std::nullopt;
   Candidate result{file, role_of(words), stem, 2, file_names_in(text)};
@@ -191,8 +195,26 @@ CocoLayout find_coco_layout(const fs::path& folder) {
   if (train) layout.train = split(*train);
   if (val) layout.val = split(*val);
   for (const Candidate& one : found)
-    if (&one != train && &one != val) layout.unused.push_back(one.file);
+    if (&one != train && &one != val) layout.unused.push_back(split(one));
   return layout;
+}
+
+std::vector<CocoLayout::Split> CocoLayout::splits() const {
+  std::vector<Split> all;
+  for (const auto& one : {train, val})
+    if (one) all.push_back(*one);
+  all.insert(all.end(), unused.begin(), unused.end());
+  return all;
+}
+
+std::optional<CocoLayout::Split> CocoLayout::find(std::string_view name) const {
+  for (Split& one : splits())
+    if (one.name == name) return std::move(one);
+  const Role role = role_of(words_of(name));
+  if (role == Role::train) return train;
+  // A test split may stand in for validation, but the other way round is nobody's wish.
+  if (role == Role::val) return val;
+  return std::nullopt;
 }
 
 std::string CocoLayout::to_text(const fs::path& folder) const {
@@ -207,7 +229,7 @@ std::string CocoLayout::to_text(const fs::path& folder) const {
   std::string text = fmt::format("{}", fmt::join(parts, ", "));
   if (unused.empty()) return text;
   std::vector<std::string> names;
-  for (const fs::path& file : unused) names.push_back(below(file, folder));
+  for (const Split& one : unused) names.push_back(below(one.paths.annotations, folder));
   return text + fmt::format("{}not used: {}", text.empty() ? "" : "; ", fmt::join(names, ", "));
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset/dataset.h"
@@ -19,9 +20,14 @@ struct CocoLayout {
     std::string name;  // "train2017", "test"
     CocoPaths paths;
   };
-  std::optional<Split> train, val;             // a test split serves as val where there is no other
-  std::vector<std::filesystem::path> unused;  // other annotation files
-  bool ambiguous = false;                      // several files that name no split: none was taken
+  std::optional<Split> train, val;  // a test split serves as val where there is no other
+  std::vector<Split> unused;        // other annotation files
+  bool ambiguous = false;           // several files that name no split: none was taken
+
+  // All of them: train, val, the others.
+  std::vector<Split> splits() const;
+  // The split of a name ("train2014", "test"), or the one that train or val stands for.
+  std::optional<Split> find(std::string_view name) const;
 
   // For people, a line: what was taken, and what lies there unused. `folder` is cut off in front of paths.
   std::string to_text(const std::filesystem::path& folder) const;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <system_error>
+#include <utility>
 
 #include "storage/folder_walk.h"
 
@@ -65,19 +67,20 @@ std::optional<fs::path> ImageIndex::find(std::string_view name) {
   return best && !tie ? std::optional(*best) : std::nullopt;
 }
 
-LocatedImages locate_images(Dataset& dataset, const fs::path& folder) {
+LocatedImages locate_images(CocoFile& coco, const fs::path& folder) {
   LocatedImages located;
   ImageIndex index(folder);
-  for (Sample& sample : dataset.samples) {
-    if (dataset.images->has(sample)) continue;
-    const std::string name = fs::path(sample.file).lexically_relative(folder).string();
-    const auto found = folder.empty() ? std::nullopt : index.find(name.empty() ? sample.file : name);
-    if (found) {
-      if (located.helped++ == 0) located.example = fmt::format("{} is {}", name, found->string());
-      sample.file = found->string();
-    } else if (located.missing++ == 0) {
-      located.first_missing = sample.file;
+  for (CocoImage& image : coco.images) {
+    const fs::path file = folder / image.file_name;
+    if (std::error_code ignored; fs::is_regular_file(file, ignored)) continue;
+    const auto found = folder.empty() ? std::nullopt : index.find(image.file_name);
+    if (!found) {
+      located.missing.push_back(file.string());
+      continue;
     }
+    std::string name = found->lexically_relative(folder).string();
+    located.helped.push_back(fmt::format("{} is {}", image.file_name, name));
+    image.file_name = std::move(name);
   }
   return located;
 }

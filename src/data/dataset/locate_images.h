@@ -1,7 +1,6 @@
 // Finding a data set's image files where the names in its annotations do not lead to them.
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -9,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/dataset/dataset.h"
+#include "data/dataset/coco.h"
 
 namespace ssd {
 
@@ -30,14 +29,12 @@ class ImageIndex {
 };
 
 struct LocatedImages {
-  std::size_t helped = 0;  // samples whose file was found by its last components
-  std::string example;     // "images\a.jpg is a.jpg": the first of them
-  std::size_t missing = 0;
-  std::string first_missing;  // path
+  std::vector<std::string> helped;   // "images\a.jpg is a.jpg": images found by their last components
+  std::vector<std::string> missing;  // paths of those that are nowhere
 };
 
-// Looks for every sample's file, not into it, and corrects the paths of those that lie elsewhere below
-// `folder`. Images in a record cache are there.
-LocatedImages locate_images(Dataset& dataset, const std::filesystem::path& folder);
+// Looks for every image's file, not into it, and puts the names right of those that lie elsewhere below
+// `folder`: they lead from there to the file.
+LocatedImages locate_images(CocoFile& coco, const std::filesystem::path& folder);
 
 }  // namespace ssd

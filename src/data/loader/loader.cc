@@ -40,10 +40,17 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
   order_.reserve(samples);
   for (int i = 0; i < options.threads; ++i)
     workers_.push_back(std::make_unique<Worker>(options.augment, max_boxes_));
-  for (const auto& worker : workers_) pool_.submit([this, &memory = *worker] { run(memory); });
+  try {
+    for (const auto& worker : workers_) pool_.submit([this, &memory = *worker] { run(memory); });
+  } catch (...) {
+    stop();  // those that run already
+    throw;
+  }
 }
 
-Loader::~Loader() {
+Loader::~Loader() { stop(); }
+
+void Loader::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;

@@ -112,6 +112,7 @@ class Loader {
   struct Work;    // a batch being made
   struct Worker;  // a thread's memory
 
+  void stop();
   void check_options() const;
   std::unique_ptr<Work> make_work(int buffer) const;
   void run(Worker& worker);

@@ -89,6 +89,7 @@ void Loader::make_sample(Worker& worker, Work& work, std::size_t slot, std::uint
       worker.augmenter.evaluate(source, image_of(batch, slot));
       break;
   }
+  dataset_.images->check_used(dataset_.samples[sample]);
   batch.image_ids[slot] = dataset_.samples[sample].image_id;
   batch.sample_indices[slot] = sample;
   if (options_.after_sample) {
@@ -107,6 +108,7 @@ void Loader::make_mosaic(Worker& worker, Work& work, std::size_t slot, std::uint
     const ImageSource source = dataset_.images->load(dataset_.samples[shown], worker.file);
     worker.times.read += loader_seconds() - start;
     worker.augmenter.add_tile(source, dataset_.samples[shown].boxes, random, tile, image, worker.kept);
+    dataset_.images->check_used(dataset_.samples[shown]);
   };
   const Mosaic mosaic = random_mosaic(random, static_cast<std::uint32_t>(dataset_.samples.size()));
   worker.kept.clear();

@@ -76,6 +76,8 @@ Arrays evaluate(const Node& node, const Inputs& in, const Feeds& feeds) {
       return eval_running_statistics(node.as<RunningAttributes>(), in);
     case Kind::update:
       return eval_update(node.as<UpdateAttributes>(), in);
+    case Kind::squared_norm:
+      return eval_squared_norm(in);
     case Kind::batch_norm:
     case Kind::batch_norm_grad:
     case Kind::all_reduce:

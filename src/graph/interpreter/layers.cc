@@ -67,6 +67,9 @@ std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, std::size
       case Op::step:
         v.push_back(in[3 + slots]->values[0]);
         break;
+      case Op::squared_norm:
+        v.push_back(in.back()->values[0]);
+        break;
       case Op::constant:
         v.push_back(one.number);
         break;
@@ -81,6 +84,9 @@ std::vector<double> evaluate(const UpdateRule& rule, const Inputs& in, std::size
         break;
       case Op::divide:
         v.push_back(v[one.a] / v[one.b]);
+        break;
+      case Op::minimum:
+        v.push_back(std::min(v[one.a], v[one.b]));
         break;
       case Op::square_root:
         v.push_back(std::sqrt(v[one.a]));
@@ -245,6 +251,13 @@ Arrays eval_max_pool_grad(const PoolAttributes& a, const Inputs& in) {
 Arrays eval_add(const Inputs& in) {
   Array sum = *in[0];
   for (std::size_t i = 0; i < sum.values.size(); ++i) sum.values[i] += in[1]->values[i];
+  return {sum};
+}
+
+Arrays eval_squared_norm(const Inputs& in) {
+  Array sum{Shape{}};
+  for (const Array* one : in)
+    for (const double value : one->values) sum.values[0] += value * value;
   return {sum};
 }
 

@@ -23,6 +23,7 @@ Arrays eval_multibox_loss_grad(const LossAttributes& attributes, const Inputs& i
 Arrays eval_running_statistics(const RunningAttributes& attributes, const Inputs& in);
 Arrays eval_update(const UpdateAttributes& attributes, const Inputs& in);
 Arrays eval_add(const Inputs& in);
+Arrays eval_squared_norm(const Inputs& in);
 
 // Over all replicas of a group at once: `in` and the result have one entry a replica.
 std::vector<Arrays> eval_batch_norm(const BatchNormAttributes& attributes, const std::vector<Inputs>& in);

@@ -1,22 +1,19 @@
 #include "prepare/download/download.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "prepare/download/download_http.h"
 #include "prepare/download/download_partial.h"
+#include "prepare/download/sha256.h"
 
 namespace ssd {
 namespace {
@@ -59,7 +56,7 @@ class Downloader {
   // Calls `attempt` until it returns; a RetryableError is followed by a pause and another try. `attempt` sets
   // `advanced` when it brought something new.
   template <typename Attempt>
-  void retry(const Attempt& attempt);
+  void retry(int attempts, const Attempt& attempt);
   void pause(int failures);
   void stop(std::exception_ptr failure);
 
@@ -82,9 +79,7 @@ DownloadSummary Downloader::run(std::span<const DownloadItem> items) {
   check_room();
   for (Job& job : jobs_) open(job);
   const auto count = std::min(queue_.size(), static_cast<std::size_t>(std::max(1, options_.connections)));
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
-  for (std::thread& thread : threads) thread.join();
+  if (count > 0) ThreadPool(static_cast<int>(count)).parallel_for(count, [this](std::size_t) { work(); });
   summary_.bytes_fetched = fetched_;
   if (failure_) {
     keep_what_is_there();
@@ -102,7 +97,8 @@ void Downloader::probe(const DownloadItem& item, HttpClient& client) {
   }
   Job& job = jobs_.emplace_back();
   job.item = &item;
-  retry([&](bool&) { job.remote = client.probe(item.url); });
+  const int attempts = options_.first_attempts > 0 ? options_.first_attempts : options_.attempts;
+  retry(attempts, [&](bool&) { job.remote = client.probe(item.url); });
   if (item.bytes != 0 && job.remote.bytes != item.bytes) {
     throw Error("{}: got {} bytes on the server, expected {}; use another mirror", item.url, job.remote.bytes,
                 item.bytes);
@@ -170,7 +166,7 @@ bool Downloader::fetch(HttpClient& client, const Segment& segment) {
   const std::uint64_t end = partial.end_of(segment.index);
   std::uint64_t at = begin;
   bool going = true;
-  retry([&](bool& advanced) {
+  retry(options_.attempts, [&](bool& advanced) {
     if (!job.remote.ranges) {
       job.done -= at - begin;
       at = begin;
@@ -188,7 +184,7 @@ bool Downloader::fetch(HttpClient& client, const Segment& segment) {
 }
 
 template <typename Attempt>
-void Downloader::retry(const Attempt& attempt) {
+void Downloader::retry(int attempts, const Attempt& attempt) {
   for (int failures = 0;;) {
     bool advanced = false;
     try {
@@ -196,7 +192,7 @@ void Downloader::retry(const Attempt& attempt) {
       return;
     } catch (const RetryableError& error) {
       failures = advanced ? 1 : failures + 1;
-      if (failures >= options_.attempts) {
+      if (failures >= attempts) {
         throw Error("{}; gave up after {} attempts, run again to go on from here", error.what(), failures);
       }
       const std::scoped_lock lock(progress_mutex_);
@@ -244,29 +240,12 @@ void Downloader::complete(Job& job) {
   ++summary_.files_fetched;
 }
 
-std::string hexadecimal(std::span<const unsigned char> bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
-}
-
 void Downloader::check_sha256(Job& job) {
   job.partial->save();
-  std::ifstream stream(job.partial->part_path(), std::ios::binary);
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-  std::vector<char> buffer(1u << 20);
-  std::uint64_t done = 0;
-  while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || stream.gcount() > 0) {
-    EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(stream.gcount()));
-    done += static_cast<std::uint64_t>(stream.gcount());
-    if (!report(Stage::check, job, done)) throw Error("download stopped; run again to go on from here");
-  }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(context.get(), digest.data(), &length);
-  const std::string got = hexadecimal({digest.data(), length});
-  if (got == job.item->sha256) return;
+  const auto going = [&](std::uint64_t done) { return report(Stage::check, job, done); };
+  const std::string got = sha256_of(job.partial->part_path(), going);
+  if (got.empty()) throw Error("download stopped; run again to go on from here");
+  if (got.starts_with(job.item->sha256)) return;
   job.partial->discard();
   job.partial.reset();
   throw Error("{}: got SHA-256 {}, expected {}; the download was removed, run again", job.item->url, got,

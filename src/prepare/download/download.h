@@ -16,12 +16,13 @@ struct DownloadItem {
   std::string url;
   std::filesystem::path file;
   std::uint64_t bytes = 0;  // the size it must have; 0: the size that the server states
-  std::string sha256;       // 64 hexadecimal digits; empty: not checked
+  std::string sha256;       // hexadecimal digits, all 64 or the first of them; empty: not checked
 };
 
 struct DownloadOptions {
   int connections = 4;                     // at the same time, over all files
   int attempts = 8;                        // in a row without a new byte before giving up
+  int first_attempts = 0;                  // the same to reach the server at all; 0: as many
   std::chrono::milliseconds backoff{500};  // wait before the second attempt, doubled each time up to 30 s
   std::chrono::seconds stall{30};          // a connection this long below 1 byte/s counts as dropped
   std::uint64_t segment_bytes = 8u << 20;  // what one request asks for

@@ -111,7 +111,10 @@ void HttpClient::State::check_response() const {
 }
 
 bool HttpClient::State::take(std::span<const std::byte> bytes) {
-  if (range == nullptr) return status() == 206;  // a probe wants the header, not a whole file
+  if (range == nullptr) {  // a probe wants the header, and of the file the one byte that it asked for
+    received += bytes.size();
+    return status() == 206 && received <= 1;
+  }
   if (received == 0) check_response();
   if (bytes.size() > range->end - range->begin - received) {
     throw RetryableError("{}: got more than the {} bytes asked for", *url, range->end - range->begin);

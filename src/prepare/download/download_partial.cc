@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "storage/atomic_file.h"
 #include "storage/temporary_name.h"
 
@@ -119,8 +119,9 @@ PartialFile::~PartialFile() { ::close(descriptor_); }
 
 // The note of an earlier time, if it fits what the server has now.
 bool PartialFile::load() {
-  std::ifstream stream(note_);
-  const auto note = nlohmann::json::parse(stream, nullptr, false);
+  std::error_code unknown;
+  if (!fs::is_regular_file(note_, unknown)) return false;
+  const auto note = nlohmann::json::parse(read_text_file(note_, budget::state), nullptr, false);
   if (!note.is_object() || size_of(part_) != remote_.bytes) return false;
   try {
     const auto done = note.at("done").get<std::string>();

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <zip.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/budgets.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "storage/atomic_file.h"
@@ -114,6 +116,22 @@ void unpack(zip_t* archive, const Entry& entry, const fs::path& folder, std::vec
   file.commit_unsynced();
 }
 
+// A few bytes of zip can state any number.
+void check_growth(const fs::path& archive, const std::vector<Entry>& entries) {
+  const std::uint64_t most = std::max(budget::zip_least, budget::zip_growth * fs::file_size(archive));
+  std::uint64_t sum = 0;
+  for (const Entry& entry : entries) {
+    if (entry.bytes <= most - sum) {
+      sum += entry.bytes;
+      continue;
+    }
+    throw Error(
+        "{}: would grow to more than {} MiB, expected at most {} times its own size; do not trust this "
+        "archive",
+        archive.string(), most / budget::mib, budget::zip_growth);
+  }
+}
+
 void check_room(const fs::path& folder, const std::vector<Entry>& entries) {
   std::uint64_t needed = 0;
   for (const Entry& entry : entries) {
@@ -142,6 +160,7 @@ void remove_leftovers(const fs::path& folder, const std::vector<Entry>& entries)
 std::size_t unzip(const fs::path& archive, const fs::path& folder, const UnzipOptions& options,
                   const DownloadCallback& progress) {
   const std::vector<Entry> entries = list_entries(archive, options);
+  check_growth(archive, entries);
   fs::create_directories(folder);
   remove_leftovers(folder, entries);
   check_room(folder, entries);

@@ -42,6 +42,10 @@ std::ptrdiff_t shared_tail(const fs::path& a, const fs::path& b) {
 }
 
 std::vector<std::byte> read_beginning(const fs::path& file, std::size_t most) {
+  std::error_code unknown;  // opening the file says it better
+  const fs::file_type type = fs::status(file, unknown).type();
+  if (type != fs::file_type::regular && type != fs::file_type::not_found)
+    throw Error("{}: this is no regular file", file.string());
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw Error("{}: cannot be opened", file.string());
   std::vector<std::byte> bytes(most);

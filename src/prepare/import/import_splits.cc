@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <fstream>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/text_file.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -167,8 +168,7 @@ void check_share(const ImportOptions& options) {
 }  // namespace
 
 std::vector<std::string> read_lines(const fs::path& file) {
-  std::ifstream stream(file);
-  if (!stream) throw Error("{}: cannot be opened", file.string());
+  std::istringstream stream(read_text_file(file, budget::list));
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {
     if (lines.empty()) line.erase(0, byte_order_mark(line));

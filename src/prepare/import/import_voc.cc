@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "prepare/import/import_source.h"
 #include "prepare/import/import_splits.h"
 
@@ -23,9 +24,7 @@ namespace fs = std::filesystem;
 class XmlFile {
  public:
   explicit XmlFile(const fs::path& path) : path_(path) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw Error("{}: cannot be opened", path.string());
-    text_.assign(std::istreambuf_iterator<char>(stream), {});
+    text_ = read_text_file(path, budget::xml);
     const pugi::xml_parse_result result = document_.load_buffer(text_.data(), text_.size());
     if (!result)
       throw Error("{}: {}; mend the file or remove it", where(result.offset), result.description());

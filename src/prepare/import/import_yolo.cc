@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "base/utf8.h"
 #include "prepare/import/import_source.h"
 #include "prepare/import/import_splits.h"
@@ -112,7 +113,7 @@ void YoloImporter::settle_shared() {
 
 // Whether the file's first line that is not empty could be one of labels.
 bool holds_labels(const fs::path& file) {
-  std::ifstream stream(file);
+  std::istringstream stream(read_text_file(file, budget::labels));
   for (std::string line; std::getline(stream, line);) {
     const auto numbers = numbers_of(std::string_view(line).substr(byte_order_mark(line)));
     if (!numbers || !numbers->empty()) return numbers && numbers->size() >= 5;
@@ -212,8 +213,7 @@ std::optional<fs::path> YoloImporter::label_file(const fs::path& image_file) con
 }
 
 void YoloImporter::read_labels(const fs::path& file, ImportedImage& image) {
-  std::ifstream stream(file);
-  if (!stream) throw Error("{}: cannot be opened", file.string());
+  std::istringstream stream(read_text_file(file, budget::labels));
   int line_number = 0;
   for (std::string line; std::getline(stream, line);) {
     if (++line_number == 1) line.erase(0, byte_order_mark(line));

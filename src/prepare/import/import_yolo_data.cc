@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/text_file.h"
 
 namespace ssd {
 namespace {
@@ -18,9 +19,7 @@ std::string where(const fs::path& file, const YAML::Mark& mark) {
 
 YAML::Node load(const fs::path& file) {
   try {
-    return YAML::LoadFile(file.string());
-  } catch (const YAML::BadFile&) {
-    throw Error("{}: cannot be opened", file.string());
+    return YAML::Load(read_text_file(file, budget::yaml));
   } catch (const YAML::Exception& error) {
     throw Error("{}: {}; mend the file", where(file, error.mark), error.msg);
   }

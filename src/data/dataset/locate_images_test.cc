@@ -1,0 +1,69 @@
+#include "data/dataset/locate_images.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LocateImages : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              (std::string("locate_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void touch(const std::string& name) const {
+    fs::create_directories((folder_ / name).parent_path());
+    std::ofstream(folder_ / name) << "x";
+  }
+  // Where an image of that name is found; "-": nowhere.
+  std::string located(const std::string& name) const {
+    CocoFile coco;
+    coco.images = {{.id = 1, .file_name = name, .width = 1, .height = 1}};
+    const LocatedImages all = locate_images(coco, folder_);
+    EXPECT_EQ(all.helped.size() + all.missing.size(), coco.images[0].file_name == name ? all.missing.size() : 1);
+    return all.missing.empty() ? coco.images[0].file_name : "-";
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(LocateImages, NamesThatLeadToFilesStay) {
+  touch("a.jpg"), touch("sub/a.jpg");
+  EXPECT_EQ(located("a.jpg"), "a.jpg");
+  EXPECT_EQ(located("sub/a.jpg"), "sub/a.jpg");
+}
+
+TEST_F(LocateImages, FoldersOfAnotherMachineAreCutOff) {
+  touch("a.jpg"), touch("deep/er/b.jpg");
+  EXPECT_EQ(located("train2017/a.jpg"), "a.jpg");
+  EXPECT_EQ(located("images\\a.jpg"), "a.jpg");
+  EXPECT_EQ(located("..\\..\\media\\upload\\4\\a.jpg"), "a.jpg");
+  EXPECT_EQ(located("C:\\data\\b.jpg"), "deep/er/b.jpg");
+  EXPECT_EQ(located("/data/upload/1/a.jpg"), "a.jpg");
+  EXPECT_EQ(located("c.jpg"), "-");
+}
+
+TEST_F(LocateImages, CapitalsCountOnlyWhereTheyDecide) {
+  touch("a.jpg"), touch("B.jpg"), touch("b.JPG");
+  EXPECT_EQ(located("A.JPG"), "a.jpg");
+  EXPECT_EQ(located("x/b.JPG"), "b.JPG");
+  EXPECT_EQ(located("b.jpg"), "-");  // two would do
+}
+
+TEST_F(LocateImages, OfEqualNamesTheFoldersDecide) {
+  touch("1/a.jpg"), touch("2/a.jpg"), touch("2/sub/a.jpg");
+  EXPECT_EQ(located("old\\2\\a.jpg"), "2/a.jpg");
+  EXPECT_EQ(located("old/2/sub/a.jpg"), "2/sub/a.jpg");
+  EXPECT_EQ(located("old/3/a.jpg"), "-");
+}
+
+}  // namespace
+}  // namespace ssd

@@ -1,0 +1,22 @@
+// The checkpoints of the PyTorch recipe: {epoch, iteration, model, optimizer, scheduler, label_map}.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "export/export_format.h"
+
+namespace ssd {
+
+// The names of the state_dict in the order of PyTorch's modules: backbone, additional blocks, loc, conf; a block's
+// shortcut after its convolutions. Without num_batches_tracked.
+std::vector<std::string> reference_order(const model::ModelOptions& model);
+
+// As ExportFormat::write. `optimizer` is in the layout of torch.optim.SGD with the recipe's two groups (tensors of rank 1 and
+// biases without weight decay, then the rest, each in the order of the modules), `scheduler` in that of MultiStepLR;
+// they are there where the checkpoint has momentum and milestones. Batch norms' num_batches_tracked is the number of steps.
+std::vector<std::string> write_reference_checkpoint(const ExportSource& source,
+                                                    const std::filesystem::path& path);
+
+}  // namespace ssd

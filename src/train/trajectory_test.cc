@@ -1,0 +1,230 @@
+// Training against PyTorch's, step by step: testdata/make_trajectories.py wrote what it is held against.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "backend/cpu/cpu_device.h"
+#include "boxes/match.h"
+#include "model/formula_weights.h"
+#include "model/training_program.h"
+#include "train/schedule.h"
+
+namespace ssd {
+namespace {
+
+// Ours may differ from PyTorch's float64 by as many times what its float32 differs by.
+constexpr double times = 3;
+// PyTorch's two float32 runs do not show all that float32 may do: less than this is not asked for.
+constexpr double loss_floor = 3e-7, change_floor = 3e-6;
+
+const nlohmann::json& golden() {
+  static const nlohmann::json json = nlohmann::json::parse(
+      std::ifstream(std::filesystem::path(SSD_SOURCE_DIR) / "src/train/testdata/trajectories.json"));
+  return json;
+}
+
+// A formula's value as one of 0 .. count - 1.
+int choice(double value, double count) { return static_cast<int>(std::floor((value + 1) * (count / 2))); }
+
+// A micro-batch of the script's make_batch(), with the default boxes matched.
+struct Batch {
+  Tensor images, match, boxes, labels;
+
+  explicit Batch(int index) {
+    const std::int64_t n = golden().at("images"), g = golden().at("boxes");
+    images = Tensor(DType::u8, {n, 300, 300, 3});
+    match = Tensor(DType::i32, {n, default_box_count});
+    boxes = Tensor(DType::f32, {n, g, 4});
+    labels = Tensor(DType::i32, {n, g});
+    paint(index, n);
+    place_boxes(index, n, g);
+  }
+
+ private:
+  void paint(int index, std::int64_t n) {
+    const auto squares = model::formula_values(fmt::format("squares/{}", index), n * 300);
+    const auto grain = model::formula_values(fmt::format("grain/{}", index), n * 270000);
+    const auto bytes = images.as<std::uint8_t>();
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const std::size_t channel = i % 3, x = i / 3 % 300, y = i / 900 % 300, image = i / 270000;
+      const double square = squares[((image * 10 + y / 30) * 10 + x / 30) * 3 + channel];
+      bytes[i] = static_cast<std::uint8_t>((3 * choice(square, 256) + choice(grain[i], 256)) / 4);
+    }
+  }
+
+  void place_boxes(int index, std::int64_t n, std::int64_t g) {
+    const auto u = model::formula_values(fmt::format("boxes/{}", index), n * g * 4);
+    const auto classes = model::formula_values(fmt::format("labels/{}", index), n * g);
+    const double objects = golden().at("classes").get<double>() - 1;
+    std::vector<Box> corners;
+    for (std::size_t b = 0; b < classes.size(); ++b) {
+      const double width = 0.35 + 0.25 * u[4 * b + 2], height = 0.35 + 0.25 * u[4 * b + 3];
+      const double cx = 0.5 + (1 - width) / 2 * u[4 * b], cy = 0.5 + (1 - height) / 2 * u[4 * b + 1];
+      const std::array<double, 4> values{cx, cy, width, height};
+      std::copy(values.begin(), values.end(), boxes.as<float>().begin() + 4 * static_cast<std::ptrdiff_t>(b));
+      labels.as<std::int32_t>()[b] = 1 + choice(classes[b], objects);
+      corners.push_back({static_cast<float>(cx - width / 2), static_cast<float>(cy - height / 2),
+                         static_cast<float>(cx + width / 2), static_cast<float>(cy + height / 2)});
+    }
+    MatchScratch scratch;
+    for (std::int64_t image = 0; image < n; ++image)
+      ssd::match(std::span(corners).subspan(image * g, g), ssd300_default_boxes(),
+                 match.as<std::int32_t>().subspan(image * default_box_count, default_box_count), scratch);
+  }
+};
+
+const std::vector<Batch>& batches() {
+  static const std::vector<Batch> all = [] {
+    std::vector<Batch> made;
+    for (int index = 0; index < golden().at("batches").get<int>(); ++index) made.emplace_back(index);
+    return made;
+  }();
+  return all;
+}
+
+Schedule schedule_of(const nlohmann::json& run) {
+  return {.rate = run.at("base_rate"),
+          .shape = schedule_named(run.at("shape").get<std::string>()),
+          .warmup = run.at("warmup"),
+          .milestones = run.at("milestones"),
+          .steps = run.at("steps")};
+}
+
+model::TrainingOptions options_of(const nlohmann::json& run) {
+  return {.batch = golden().at("images"),
+          .max_boxes = golden().at("boxes"),
+          .optimizer = {.name = run.at("optimizer"),
+                        .weight_decay = run.at("weight_decay"),
+                        .momentum = run.at("momentum"),
+                        .epsilon = run.at("epsilon"),
+                        .clip_norm = run.at("clip_norm")},
+          .ema = run.at("ema") > 0};
+}
+
+struct Trained {
+  std::vector<double> losses;  // a step's mean over its micro-batches
+  model::State first, last;
+};
+
+// One of the script's runs, by the program's own graphs, schedule, state and CPU backend.
+class Run {
+ public:
+  explicit Run(const nlohmann::json& run) : run_(run), schedule_(schedule_of(run)) {
+    model_.backbone = model::Backbone::resnet18;
+    model_.classes = golden().at("classes");
+  }
+
+  Trained train() {
+    Trained trained{{}, {model::formula_weights(model_), {}, {}}, {}};
+    model::TrainingProgram program(*device_, model_, options_of(run_), model::TrainingProgram::varying);
+    program.load(trained.first);
+    for (int step = 0; step < run_.at("steps"); ++step) {
+      const int micros = step < run_.at("accumulate_from") ? 1 : 2;
+      trained.losses.push_back(train_step(program, step, micros));
+    }
+    trained.last = program.save();
+    return trained;
+  }
+
+ private:
+  static void set(Tensor& scalar, double value) { scalar.as<float>()[0] = static_cast<float>(value); }
+
+  double train_step(model::TrainingProgram& program, int step, int micros) {
+    EXPECT_NEAR(schedule_.rate_at(step), run_.at("rate")[step].get<double>(), 1e-9 * schedule_.rate) << step;
+    set(rate_, schedule_.rate_at(step));
+    set(scale_, 1.0 / micros);
+    set(number_, step + 1);
+    set(decay_, run_.at("ema"));
+    double loss = 0;
+    for (int micro = 0; micro < micros; ++micro) {
+      const std::size_t index = micro_batches_++ % batches().size();
+      const Batch& batch = batches()[index];
+      program.start(micro, micros,
+                    {.images = batch.images,
+                     .match = batch.match,
+                     .boxes = batch.boxes,
+                     .labels = batch.labels,
+                     .learning_rate = rate_,
+                     .loss_scale = scale_,
+                     .step = number_,
+                     .ema_decay = decay_});
+      const model::TrainingOutputs outputs = program.finish();
+      const auto positives = outputs.positives.as<std::int32_t>();
+      EXPECT_EQ(std::vector<int>(positives.begin(), positives.end()),
+                golden().at("positives")[index].get<std::vector<int>>());
+      loss += static_cast<double>(outputs.loss.as<float>()[0]) / micros;
+    }
+    return loss;
+  }
+
+  const nlohmann::json& run_;
+  Schedule schedule_;
+  model::ModelOptions model_;
+  std::unique_ptr<graph::Device> device_ = cpu::make_device({.threads = 2});
+  Tensor rate_{DType::f32, {}}, scale_{DType::f32, {}}, number_{DType::f32, {}}, decay_{DType::f32, {}};
+  std::size_t micro_batches_ = 0;
+};
+
+// A rounding that one step makes stays in the next: the bound never falls.
+void expect_losses(const nlohmann::json& run, const std::vector<double>& got) {
+  double own = 0, nearest = 0;
+  ASSERT_EQ(got.size(), run.at("loss").size());
+  for (std::size_t step = 0; step < got.size(); ++step) {
+    const double expected = run.at("loss")[step];
+    for (const auto& losses : run.at("float32_loss"))
+      own = std::max(own, std::abs(losses[step].get<double>() - expected) / expected);
+    const double bound = std::max(loss_floor, times * own), error = std::abs(got[step] - expected) / expected;
+    nearest = std::max(nearest, error / bound);
+    EXPECT_LE(error, bound) << "step " << step << ": " << got[step] << ", PyTorch " << expected;
+  }
+  testing::Test::RecordProperty("loss_error_of_bound", fmt::format("{:.3f}", nearest));
+}
+
+// What has become of every tensor, as the script's changes() and statistics() have it. `first` may be null.
+void expect_tensors(const nlohmann::json& run, const std::string& key, const TensorMap& last,
+                    const TensorMap* first) {
+  const double bound = std::max(change_floor, times * run.at("float32_" + key).get<double>());
+  double worst = 0;
+  std::string where;
+  for (const auto& [name, expected] : run.at(key).items()) {
+    const auto values = last.at(name).as<float>();
+    const auto direction = model::formula_values("projection/" + name, values.size());
+    double square = 0, along = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double moved = values[i] - (first ? double{first->at(name).as<float>()[i]} : 0.0);
+      square += moved * moved;
+      along += moved * direction[i];
+    }
+    const double norm = expected[0];
+    double error = std::abs(std::sqrt(square) - norm) / norm;
+    if (first) {
+      along /= std::sqrt(static_cast<double>(values.size()));
+      error = std::max(error, std::abs(along - expected[1].get<double>()) / norm);
+    }
+    if (error > worst || std::isnan(error)) worst = error, where = name;
+  }
+  EXPECT_LE(worst, bound) << key << ": " << where;
+  testing::Test::RecordProperty(key + "_error_of_bound", fmt::format("{:.3f}", worst / bound));
+}
+
+class Trajectory : public testing::TestWithParam<const char*> {};
+
+TEST_P(Trajectory, IsPytorchs) {
+  const nlohmann::json& run = golden().at("runs").at(GetParam());
+  const Trained trained = Run(run).train();
+  expect_losses(run, trained.losses);
+  expect_tensors(run, "changes", trained.last.weights, &trained.first.weights);
+  expect_tensors(run, "statistics", trained.last.weights, nullptr);
+  if (run.contains("average_changes"))
+    expect_tensors(run, "average_changes", trained.last.averages.at(model::ema), &trained.first.weights);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Trajectory, testing::Values("adamw", "clipped"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace ssd
