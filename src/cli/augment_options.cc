@@ -23,7 +23,7 @@ CLI::Validator augment_list() {
 
 void add_augment_option(CLI::App& command, std::string& names) {
   command
-      .add_option("--augment", names, "Changes to images: all (crop,flip,colour), none, or names (see below)")
+      .add_option("--augment", names, "Changes to images: all, none or names with commas (a wrong one lists all)")
       ->type_name("LIST")
       ->check(augment_list())
       ->capture_default_str();
