@@ -1,4 +1,4 @@
-// singleshot data: check, cache, import, download.
+// singleshot data: check, cache, import, download; show is data_show.cc.
 #include <fmt/format.h>
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "base/one_line.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/data_show.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/pretrained.h"
@@ -267,10 +268,11 @@ void add_download(CLI::App& data, Session& session) {
 }  // namespace
 
 void add_data(CLI::App& program, Session& session) {
-  CLI::App* data = program.add_subcommand("data", "Check, cache, import and download data sets");
+  CLI::App* data = program.add_subcommand("data", "Check, show, cache, import and download data sets");
   data->require_subcommand(1);
   add_check(*data, session);
   add_cache(*data, session);
+  add_data_show(*data);
   add_import(*data);
   add_download(*data, session);
 }

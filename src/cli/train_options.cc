@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/augment_options.h"
 #include "cli/bench.h"
 #include "cli/given.h"
 #include "cli/help.h"
@@ -16,6 +17,7 @@
 #include "cli/preset.h"
 #include "cli/train_mode.h"
 #include "cli/validators.h"
+#include "data/loader/augment_options.h"
 
 namespace ssd::cli {
 namespace {
@@ -70,18 +72,11 @@ constexpr std::array useful_with_evaluation = {"--mode",
                                                "--benchmark-warmup",
                                                "--benchmark-iterations"};
 
-AugmentOptions augment_options(const std::string& name) {
-  if (name == "none") return {false, false, false};
-  if (name == "flip") return {false, true, false};
-  if (name == "crop-flip") return {true, true, false};
-  return {};
-}
-
 // What a checkpoint keeps of the options, to be compared when the run is resumed.
 RunState::Options recorded(const TrainOptions& options, const graph::Device& device) {
   const TrainerOptions& trainer = options.trainer;
   RunState::Options kept = recorded_optimisation(options.optimisation, trainer);
-  kept.merge(RunState::Options{{"augment", options.augment},
+  kept.merge(RunState::Options{{"augment", augment_text(augment_options(options.augment))},
                                {"order", options.order},
                                {"replicas", fmt::format("{}", device.replicas())},
                                {"batch-norm-images", fmt::format("{}", trainer.evaluation.batch_norm_images)},
@@ -109,11 +104,7 @@ void add_recipe_options(CLI::App& command, TrainOptions& options) {
 void add_input_options(CLI::App& command, TrainOptions& options) {
   add_val_data_options(command, options.data);
   add_train_data_options(command, options.data);
-  command
-      .add_option("--augment", options.augment,
-                  "Changes to images: all (crop, flip, colour), crop-flip, flip, none")
-      ->check(CLI::IsMember({"all", "crop-flip", "flip", "none"}))
-      ->capture_default_str();
+  add_augment_option(command, options.augment);
   command
       .add_option("--order", options.order,
                   "Order of an epoch: shuffled, windows (kind to slow disks), sequential")

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/one_line.h"
-#include "report/draw.h"
 #include "storage/temporary_name.h"
 
 namespace ssd {
@@ -49,8 +48,13 @@ std::filesystem::path DrawingFolder::draw(const DetectedImage& image) {
     boxes.push_back({object.left, object.top, object.right, object.bottom,
                      fmt::format("{} {:.2f}", one_line(object.category.name, 80), object.score),
                      object.label - 1});
-  const std::filesystem::path path = path_for(image.file);
-  draw_boxes(path, {image.pixels.width, image.pixels.height, image.pixels.rgb}, boxes);
+  return draw(image.file, {image.pixels.width, image.pixels.height, image.pixels.rgb}, boxes);
+}
+
+std::filesystem::path DrawingFolder::draw(const std::string& file, const RgbImage& pixels,
+                                          std::span<const DrawnBox> boxes) {
+  const std::filesystem::path path = path_for(file);
+  draw_boxes(path, pixels, boxes);
   return path;
 }
 

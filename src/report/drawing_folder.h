@@ -1,4 +1,4 @@
-// Drawings of detected images, in one folder.
+// Drawings of images, in one folder.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "detect/image_detector.h"
+#include "report/draw.h"
 
 namespace ssd {
 
@@ -22,6 +23,8 @@ class DrawingFolder {
   // Draws the objects, tagged "person 0.93", on the image's pixels; returns the file written. Throws Error as
   // draw_boxes() does; for an image without pixels too.
   std::filesystem::path draw(const DetectedImage& image);
+  // The same with boxes of any kind on pixels that were made of `file`.
+  std::filesystem::path draw(const std::string& file, const RgbImage& pixels, std::span<const DrawnBox> boxes);
 
  private:
   std::filesystem::path path_for(const std::string& file);
