@@ -261,17 +261,6 @@ TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
   }
 }
 
-TEST(Train, AStopRightAfterTheStartIsAStopLikeAnyOther) {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    const TemporaryFolder folder;
-    RunningProgram program(small_training(folder, 2, 2, {"--iterations", "500"}));
-    program.send_once_caught(signal);
-    const Outcome stopped = program.wait();
-    EXPECT_EQ(stopped.exit_status, 0) << signal << ": " << stopped.err;
-    EXPECT_NE(stopped.err.find("stopped after"), std::string::npos) << stopped.err;
-  }
-}
-
 TEST(Train, AStopWithinAnEvaluationLeavesStatisticsForUse) {
   const TemporaryFolder folder;
   RunningProgram program(
