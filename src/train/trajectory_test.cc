@@ -1,4 +1,5 @@
 // Training against PyTorch's, step by step: testdata/make_trajectories.py wrote what it is held against.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -111,9 +112,9 @@ struct Trained {
 };
 
 // One of the script's runs, by the program's own graphs, schedule, state and CPU backend.
-class Run {
+class RecordedRun {
  public:
-  explicit Run(const nlohmann::json& run) : run_(run), schedule_(schedule_of(run)) {
+  explicit RecordedRun(const nlohmann::json& run) : run_(run), schedule_(schedule_of(run)) {
     model_.backbone = model::Backbone::resnet18;
     model_.classes = golden().at("classes");
   }
@@ -215,7 +216,7 @@ class Trajectory : public testing::TestWithParam<const char*> {};
 
 TEST_P(Trajectory, IsPytorchs) {
   const nlohmann::json& run = golden().at("runs").at(GetParam());
-  const Trained trained = Run(run).train();
+  const Trained trained = RecordedRun(run).train();
   expect_losses(run, trained.losses);
   expect_tensors(run, "changes", trained.last.weights, &trained.first.weights);
   expect_tensors(run, "statistics", trained.last.weights, nullptr);
@@ -224,7 +225,7 @@ TEST_P(Trajectory, IsPytorchs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Trajectory, testing::Values("adamw", "clipped"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& run) { return std::string(run.param); });
 
 }  // namespace
 }  // namespace ssd
