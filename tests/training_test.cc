@@ -1,3 +1,4 @@
+// Over 400 lines: all runs share one way of being started and compared.
 // `singleshot train`: runs that are cut off and resumed, workers, broken images.
 #include <gtest/gtest.h>
 

@@ -23,7 +23,8 @@ CLI::Validator augment_list() {
 
 void add_augment_option(CLI::App& command, std::string& names) {
   command
-      .add_option("--augment", names, "Changes to images: all, none or names with commas (a wrong one lists all)")
+      .add_option("--augment", names,
+                  "Changes to images: all, none or names with commas (a wrong one lists all)")
       ->type_name("LIST")
       ->check(augment_list())
       ->capture_default_str();

@@ -14,8 +14,8 @@
 #include "cli/output.h"
 #include "cli/validators.h"
 #include "data/loader/loader.h"
-#include "train/trainer.h"
 #include "report/drawing_folder.h"
+#include "train/trainer.h"
 
 namespace ssd::cli {
 namespace {
@@ -61,8 +61,8 @@ void show(const ShowOptions& options) {
     const auto batch = loader.next();
     const std::vector<DrawnBox> drawn = drawn_boxes(*batch, dataset);
     boxes += drawn.size();
-    folder.draw(files[batch->sample_indices[0]],
-                {image_size, image_size, batch->images.as<std::uint8_t>()}, drawn);
+    folder.draw(files[batch->sample_indices[0]], {image_size, image_size, batch->images.as<std::uint8_t>()},
+                drawn);
   }
   put("{}: {} images with {} boxes\n", options.out, options.count, boxes);
 }

@@ -56,6 +56,7 @@ UpdateFormula::Term UpdateFormula::append(const UpdateRule::Instruction& instruc
   return {this, static_cast<int>(rule_.instructions.size()) - 1};
 }
 
+// Over 60 lines: a switch with a case for every instruction.
 std::string to_string(const UpdateRule& rule) {
   using Op = UpdateRule::Op;
   std::vector<std::string> text;

@@ -24,7 +24,8 @@ class DrawingFolder {
   // draw_boxes() does; for an image without pixels too.
   std::filesystem::path draw(const DetectedImage& image);
   // The same with boxes of any kind on pixels that were made of `file`.
-  std::filesystem::path draw(const std::string& file, const RgbImage& pixels, std::span<const DrawnBox> boxes);
+  std::filesystem::path draw(const std::string& file, const RgbImage& pixels,
+                             std::span<const DrawnBox> boxes);
 
  private:
   std::filesystem::path path_for(const std::string& file);

@@ -133,7 +133,7 @@ std::string without_prefix(std::string text, const std::string& prefix) {
 
 std::optional<CocoFile> read_annotations(const fs::path& file, CheckReport& report) {
   try {
-    return read_coco(file);
+    return read_coco(file, {.faults = CocoReadOptions::Faults::refuse});
   } catch (const Error& error) {
     report.findings.push_back({CheckProblem::annotations_unreadable, file.string(),
                                without_prefix(error.what(), file.string() + ": ")});
