@@ -192,7 +192,7 @@ TEST_F(Trained, EvaluationCountsImagesThatCannotBeReadAndFailsWhereAllCannot) {
   std::filesystem::create_directories(folder_ / "empty");
   const Outcome none = evaluate("none.json", {"--val-images", folder_ / "empty"});
   EXPECT_EQ(none.exit_status, 1);
-  EXPECT_NE(none.err.find("none of the 3 images"), std::string::npos) << none.err;
+  EXPECT_NE(none.err.find("none of its 3 images"), std::string::npos) << none.err;
 }
 
 TEST_F(Trained, EvaluationThatCannotWriteFailsBeforeItsWork) {

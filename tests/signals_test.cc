@@ -14,8 +14,8 @@ TEST(Signals, RightAfterTheStartEndTrainingLikeLaterOnes) {
   make_small_data(folder / "data", 3);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     RunningProgram program({"train", "--data", folder / "data", "--backbone", "resnet18", "--batch-size", "1",
-                            "--iterations", "500", "--evaluation", "-1", "--batch-norm-images", "2", "--save",
-                            folder / std::to_string(signal)});
+                            "--iterations", "500", "--pretrained", "none", "--evaluation", "-1",
+                            "--batch-norm-images", "2", "--save", folder / std::to_string(signal)});
     program.send_once_caught(signal);
     const Outcome stopped = program.wait();
     EXPECT_EQ(stopped.exit_status, 0) << signal << ": " << stopped.err;

@@ -197,7 +197,8 @@ TEST(Usage, OptionsOfFakeDataNeedIt) {
 
 TEST(Usage, AnOptimizerRefusesOptionsOfAnother) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--momentum", "0.9", "adamw"},
-                                                {"--beta1", "0.9", "sgd"},
+                                                {"--beta1", "0.9", "lars"},
+                                                {"--trust-coefficient", "0.01", "sgd"},
                                                 {"--beta2", "0.999", "sgd"},
                                                 {"--epsilon", "1e-8", "sgd"}}) {
     const Outcome outcome =

@@ -45,6 +45,8 @@ CocoPaths paths_of(const SplitOptions& options) {
   if (!paths.annotations.empty() && !paths.images.empty()) return paths;
   if (options.data.empty() || is_cache(options.data))
     throw UsageError("{}: its annotations and images are not known, {}", options.split, options.advice);
+  if (!std::filesystem::is_directory(options.data))
+    throw Error("{}: no such folder or record cache; check the path", options.data);
   const CocoLayout layout = find_coco_layout(options.data);
   const auto& found = options.is_training ? layout.train : layout.val;
   if (paths.annotations.empty() && !found) {

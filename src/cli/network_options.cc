@@ -17,7 +17,7 @@ CLI::Option* add_checkpoint_options(CLI::App& command, std::string& checkpoint, 
   CLI::Option* option =
       command
           .add_option("--checkpoint", checkpoint,
-                      "A run (its latest checkpoint), a checkpoint, weights; coco: published ones")
+                      "A run (its latest checkpoint), a checkpoint, weights, or coco: published")
           ->type_name("PATH");
   command.add_option("--stride-in", stride_in, "For weights that do not say it: 3x3 or 1x1")
       ->check(CLI::IsMember({"3x3", "1x1"}));

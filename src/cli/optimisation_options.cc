@@ -48,7 +48,7 @@ void add_schedule_options(CLI::App& command, OptimisationOptions& options) {
       ->check(positive_number());
   command
       .add_option("--learning-rate-per-32", options.rate_per_32,
-                  "Peak rate for every 32 images of a step [2.6e-3; adamw: 1e-4]")
+                  "Peak rate for every 32 images of a step [by optimizer; sgd: 2.6e-3]")
       ->check(positive_number());
   command
       .add_option("--lr-rule", options.lr_rule,
@@ -68,13 +68,13 @@ void add_schedule_options(CLI::App& command, OptimisationOptions& options) {
 }
 
 void add_optimizer_options(CLI::App& command, model::OptimizerOptions& optimizer) {
-  command.add_option("--optimizer", optimizer.name, "sgd (the recipe's) or adamw")
+  command.add_option("--optimizer", optimizer.name, "sgd (the recipe's), adamw or lars")
       ->check(optimizer_name())
       ->capture_default_str();
   command.add_option("--weight-decay,--wd", optimizer.weight_decay, "Of convolution weights")
       ->check(number_from_zero())
       ->capture_default_str();
-  command.add_option("-m,--momentum", optimizer.momentum, "Of sgd")
+  command.add_option("-m,--momentum", optimizer.momentum, "Of sgd and lars")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command.add_option("--beta1", optimizer.beta1, "Of adamw: what stays of the mean gradient")
@@ -83,7 +83,12 @@ void add_optimizer_options(CLI::App& command, model::OptimizerOptions& optimizer
   command.add_option("--beta2", optimizer.beta2, "Of adamw: what stays of the mean square")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command.add_option("--epsilon", optimizer.epsilon, "Of adamw: added to the mean square's root")
+  command.add_option("--epsilon", optimizer.epsilon, "Added to what adamw and lars divide by")
+      ->check(positive_number())
+      ->capture_default_str();
+  command
+      .add_option("--trust-coefficient", optimizer.trust_coefficient,
+                  "Of lars: how far a step moves a weight, of its norm")
       ->check(positive_number())
       ->capture_default_str();
 }
@@ -122,7 +127,7 @@ void add_optimisation_options(CLI::App& command, OptimisationOptions& options, T
   add_optimizer_options(command, trainer.optimizer);
   command
       .add_option("--clip-norm", trainer.optimizer.clip_norm,
-                  "Largest norm of all gradients together; larger ones are made smaller (0: none is)")
+                  "Norm of all gradients that larger ones are made smaller to (0: off)")
       ->check(number_from_zero())
       ->capture_default_str();
   command
@@ -137,9 +142,11 @@ std::vector<InertOptions> inert_optimisation_options(const CLI::App& command,
                                                      const TrainerOptions& trainer) {
   std::vector<InertOptions> inert;
   const std::string& optimizer = trainer.optimizer.name;
-  if (optimizer != "sgd") inert.push_back({"--optimizer " + optimizer, {"--momentum"}});
-  if (optimizer != "adamw")
-    inert.push_back({"--optimizer " + optimizer, {"--beta1", "--beta2", "--epsilon"}});
+  const std::string chosen = "--optimizer " + optimizer;
+  if (optimizer == "adamw") inert.push_back({chosen, {"--momentum"}});
+  if (optimizer != "adamw") inert.push_back({chosen, {"--beta1", "--beta2"}});
+  if (optimizer == "sgd") inert.push_back({chosen, {"--epsilon"}});
+  if (optimizer != "lars") inert.push_back({chosen, {"--trust-coefficient"}});
   if (is_given(command, "--learning-rate"))
     inert.push_back({"--learning-rate", {"--learning-rate-per-32", "--lr-rule"}});
   if (options.iterations > 0 && options.schedule == "cosine")
@@ -194,6 +201,7 @@ RunState::Options recorded_optimisation(const OptimisationOptions& options, cons
           {"beta1", fmt::format("{}", trainer.optimizer.beta1)},
           {"beta2", fmt::format("{}", trainer.optimizer.beta2)},
           {"epsilon", fmt::format("{}", trainer.optimizer.epsilon)},
+          {"trust-coefficient", fmt::format("{}", trainer.optimizer.trust_coefficient)},
           {"clip-norm", fmt::format("{}", trainer.optimizer.clip_norm)},
           {"ema", fmt::format("{}", trainer.ema_decay)},
           {"sync-batch-norm", fmt::format("{}", trainer.step.batch_norm_group)}};

@@ -41,7 +41,7 @@ std::string base_url(const std::string& given) {
 void add_weights_url_option(CLI::App& command, std::string& url) {
   command
       .add_option("--weights-url", url,
-                  "A mirror with the published files [$SINGLESHOT_WEIGHTS_URL, else their own hosts]")
+                  "A mirror of the published files [SINGLESHOT_WEIGHTS_URL, or their hosts]")
       ->type_name("URL");
 }
 

@@ -92,8 +92,7 @@ void add_recipe_options(CLI::App& command, TrainOptions& options) {
       ->check(CLI::IsMember(preset_names))
       ->capture_default_str();
   command
-      .add_option("--mode", options.mode,
-                  "training, evaluation (of --checkpoint), benchmark-training, benchmark-inference")
+      .add_option("--mode", options.mode, "training, evaluation, benchmark-training or benchmark-inference")
       ->check(CLI::IsMember(train_modes))
       ->capture_default_str();
   command

@@ -160,7 +160,18 @@ class Bench:
     def training(self, run, more=()):
         return ["train", "--data", self.data, "--backbone", "resnet18", "--batch-size", "1", "--iterations", "3",
                 "--checkpoint-interval", "1", "--evaluation", "-1", "--batch-norm-images", "2", "--threads", "1",
-                "--save", run, *more]
+                "--preset", "reference", "--pretrained", "none", "--save", run, *more]
+
+    def reference(self, kind):
+        """The folder of what an undisturbed job makes."""
+        folder = self.folder / f"reference-{kind}"
+        if not folder.exists():
+            folder.mkdir()
+            command = self.cache(folder / "c.cache") if kind == "cache" else self.training(folder / "run")
+            made = self.run(command)
+            if made.code != 0:
+                sys.exit(f"faults: an undisturbed {kind} fails:\n{made.err.decode()}")
+        return folder
 
 
 def digest(folder):
@@ -211,10 +222,7 @@ def kill(bench):
     if kind == "import":
         return
     name = "c.cache" if kind == "cache" else "run/checkpoints"
-    reference = bench.folder / f"reference-{kind}"
-    if not reference.exists():
-        reference.mkdir()
-        bench.run(bench.cache(reference / "c.cache") if kind == "cache" else bench.training(reference / "run"))
+    reference = bench.reference(kind)
     made = [(side / name).read_bytes() if kind == "cache" else digest(side / name / "step-000003")
             for side in (target, reference)]
     if made[0] != made[1]:
@@ -305,10 +313,7 @@ def mutate(bench):
     rng = bench.rng
     work = bench.folder / "mutated"
     shutil.rmtree(work, ignore_errors=True)
-    reference = bench.folder / "reference-train"
-    if not reference.exists():
-        reference.mkdir()
-        bench.run(bench.training(reference / "run"))
+    reference = bench.reference("train")
     cache = bench.folder / "whole.cache"
     if not cache.exists():
         bench.run(bench.cache(cache, "files" if rng.random() < 0.5 else "raw"))
