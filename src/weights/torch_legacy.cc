@@ -105,7 +105,7 @@ bool is_torch_legacy(std::span<const std::byte> bytes) {
   constexpr std::size_t longest_start = 11;  // PROTO, and FRAME of protocol 4
   const auto head = bytes.first(std::min(bytes.size(), longest_start + magic.size()));
   const auto same = [](std::byte a, unsigned char b) { return std::to_integer<unsigned char>(a) == b; };
-  return !std::ranges::search(head, magic, same).empty();
+  return std::search(head.begin(), head.end(), magic.begin(), magic.end(), same) != head.end();
 }
 
 TorchContents open_torch_legacy(std::span<const std::byte> bytes, const std::string& name) {

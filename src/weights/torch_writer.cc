@@ -134,7 +134,7 @@ class Pickler {
 
 }  // namespace
 
-void Dict::add(Value key, Value value) { items.emplace_back(std::move(key), std::move(value)); }
+void Dict::add(Value key, Value value) { items.push_back({std::move(key), std::move(value)}); }
 
 void write(const std::filesystem::path& path, const Value& root) {
   const std::string file = path.string();

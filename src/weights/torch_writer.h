@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,11 +11,12 @@
 
 namespace ssd::torch_save {
 
+struct Item;
 struct Value;
 
 struct Dict {
   enum class Kind { plain, ordered, counter };  // dict, collections.OrderedDict, collections.Counter
-  std::vector<std::pair<Value, Value>> items;   // in the order in which Python will see them
+  std::vector<Item> items;                      // in the order in which Python will see them
   Kind kind = Kind::plain;
 
   void add(Value key, Value value);
@@ -31,6 +31,10 @@ struct None {};
 // A Python value. Tensors are views: their owners outlive the writing.
 struct Value {
   std::variant<None, bool, std::int64_t, double, std::string, Dict, List, TensorView> data;
+};
+
+struct Item {
+  Value key, value;
 };
 
 // Writes the zip format of PyTorch 1.6 and later, atomically: a pickle of protocol 2, and a storage on the
