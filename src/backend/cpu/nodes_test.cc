@@ -225,7 +225,8 @@ TEST(Heads, ViewAndGradient) {
 }
 
 // Two images, the second without positives.
-Trial loss_trial(std::int64_t count, std::int64_t classes, const std::vector<int>& matched) {
+Trial loss_trial(std::int64_t count, std::int64_t classes, const std::vector<int>& matched,
+                 const graph::LossAttributes& attributes = {0.1, 0.2, 3}) {
   Trial trial;
   const Value loc = trial.f32("loc", {2, count, 4}), conf = trial.f32("conf", {2, count, classes});
   const Value match = trial.graph.input("match", {DType::i32, {2, count}});
@@ -234,13 +235,11 @@ Trial loss_trial(std::int64_t count, std::int64_t classes, const std::vector<int
   const Value defaults = trial.f32("defaults", {count, 4});
   const Value seed = trial.f32("seed", {});
   std::vector<Value> inputs{loc, conf, match, boxes, labels, defaults};
-  const int loss =
-      trial.graph.append(Kind::multibox_loss, "loss", inputs, graph::LossAttributes{0.1, 0.2, 3});
+  const int loss = trial.graph.append(Kind::multibox_loss, "loss", inputs, attributes);
   inputs.insert(inputs.begin(), seed);
   inputs.push_back({loss, 3});
   inputs.push_back({loss, 4});
-  const int grad =
-      trial.graph.append(Kind::multibox_loss_grad, "grad", inputs, graph::LossAttributes{0.1, 0.2, 3});
+  const int grad = trial.graph.append(Kind::multibox_loss_grad, "grad", inputs, attributes);
   trial.output_all(loss);
   trial.graph.output("dloc", {grad, 0}, false);
   trial.graph.output("dconf", {grad, 1}, false);
@@ -256,6 +255,19 @@ Trial loss_trial(std::int64_t count, std::int64_t classes, const std::vector<int
 
 TEST(MultiboxLoss, LossAndGradient) {
   Trial trial = loss_trial(50, 5, {3, 8, 40});
+  expect_like_interpreter(trial);
+}
+
+constexpr graph::LossAttributes tuned_loss{.scale_xy = 0.1,
+                                           .scale_wh = 0.2,
+                                           .negatives_per_positive = 3,
+                                           .label_smoothing = 0.2,
+                                           .loc_weight = 2,
+                                           .conf_weight = 0.5,
+                                           .background_negatives = 3};
+
+TEST(MultiboxLoss, SmoothedLabelsAndWeights) {
+  Trial trial = loss_trial(50, 5, {3, 8, 40}, tuned_loss);
   expect_like_interpreter(trial);
 }
 
