@@ -31,7 +31,8 @@ PixelBuffer pixels_of(const Pixels& array, const std::string& order_name) {
   if (array.ndim() != 3 || array.shape(2) != channels)
     throw Error("image: got an array of {} dimensions, {} channels, expected (height, width, {}) for {}",
                 array.ndim(), array.ndim() == 3 ? array.shape(2) : 0, channels, order_name);
-  if (array.stride(2) != 1 || array.stride(1) != static_cast<std::int64_t>(channels))
+  // numpy gives an axis of one element any stride.
+  if ((channels > 1 && array.stride(2) != 1) || array.stride(1) != static_cast<std::int64_t>(channels))
     throw Error("image: got pixels with gaps, expected rows without");
   for (const std::size_t axis : {0u, 1u})
     if (array.shape(axis) > (std::size_t{1} << 30))

@@ -34,7 +34,8 @@ def checkpoint(tmp_path_factory):
         if name.endswith("num_batches_tracked"):
             continue
         if len(shape) == 4:
-            tensors[name] = random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
+            scale = 0.02 if name.startswith(("loc", "conf")) else 1.0
+            tensors[name] = random.normal(0, scale * np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
         else:
             ones = name.endswith(("running_var", ".weight"))
             tensors[name] = np.full(shape, 1.0 if ones else 0.0, np.float32)

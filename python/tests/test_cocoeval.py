@@ -162,7 +162,7 @@ def test_an_unchanged_script_runs_with_the_imports_replaced(files, tmp_path):
 
     outputs = []
     for name in ("pycocotools", "singleshot"):
-        replaced = tmp_path / f"{name}.py"
+        replaced = tmp_path / f"script_of_{name}.py"
         replaced.write_text(script.read_text().replace("pycocotools", name))
         made = subprocess.run([sys.executable, replaced, *files], capture_output=True, text=True, check=True)
         outputs.append([line for line in made.stdout.splitlines() if "t=" not in line])

@@ -20,6 +20,7 @@
 #include "detect/detector.h"
 #include "detect/image_detector.h"
 #include "detect/trained_model.h"
+#include "model/options.h"
 
 namespace ssd {
 
