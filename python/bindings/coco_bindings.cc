@@ -118,9 +118,73 @@ nb::tuple evaluate(const Objects& objects, const Found& found, const Axes& axes,
                         array_of(std::move(result.scores), t, r, k, a, m));
 }
 
+// The value of a dictionary's key, borrowed; null where it has none. Throws what Python raised.
+PyObject* value_of(nb::handle annotation, nb::handle key) {
+  if (!PyDict_Check(annotation.ptr()))
+    throw nb::type_error("annotations: got something else in their list, expected dictionaries");
+  PyObject* value = PyDict_GetItemWithError(annotation.ptr(), key.ptr());
+  if (value == nullptr && PyErr_Occurred() != nullptr) throw nb::python_error();
+  return value;
+}
+
+double number_of(PyObject* value) {
+  const double number = PyFloat_AsDouble(value);
+  if (number == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();
+  return number;
+}
+
+// Of each annotation the number under `key`, or `otherwise`, where that is no None; a KeyError where it is.
+auto numbers_of(const nb::list& annotations, const nb::str& key, nb::handle otherwise) {
+  const std::size_t n = annotations.size();
+  std::vector<double> numbers(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    PyObject* value = value_of(annotations[i], key);
+    if (value == nullptr && otherwise.is_none()) throw nb::key_error(key.c_str());
+    numbers[i] = number_of(value != nullptr ? value : otherwise.ptr());
+  }
+  return array_of(std::move(numbers), n);
+}
+
+// Of each annotation what `positions` has for the value under `key`; -1 where it has nothing.
+auto positions_of(const nb::list& annotations, const nb::str& key, const nb::dict& positions) {
+  const std::size_t n = annotations.size();
+  std::vector<std::int64_t> found(n, -1);
+  for (std::size_t i = 0; i < n; ++i) {
+    PyObject* value = value_of(annotations[i], key);
+    if (value == nullptr) throw nb::key_error(key.c_str());
+    PyObject* position = PyDict_GetItemWithError(positions.ptr(), value);
+    if (position != nullptr)
+      found[i] = nb::cast<std::int64_t>(nb::handle(position));
+    else if (PyErr_Occurred() != nullptr)
+      throw nb::python_error();
+  }
+  return array_of(std::move(found), n);
+}
+
+// (N, 4): of each annotation its bbox.
+auto boxes_of(const nb::list& annotations) {
+  const std::size_t n = annotations.size();
+  const nb::str key("bbox");
+  std::vector<double> boxes(4 * n);
+  for (std::size_t i = 0; i < n; ++i) {
+    PyObject* value = value_of(annotations[i], key);
+    if (value == nullptr) throw nb::key_error("bbox");
+    const nb::object box = nb::steal(PySequence_Fast(value, "bbox: expected a list of four numbers"));
+    if (!box.is_valid()) throw nb::python_error();
+    if (PySequence_Fast_GET_SIZE(box.ptr()) != 4)
+      throw Error("bbox: got {} numbers, expected 4: left, top, width, height", PySequence_Fast_GET_SIZE(box.ptr()));
+    for (Py_ssize_t c = 0; c < 4; ++c)
+      boxes[4 * i + static_cast<std::size_t>(c)] = number_of(PySequence_Fast_GET_ITEM(box.ptr(), c));
+  }
+  return array_of(std::move(boxes), n, 4);
+}
+
 }  // namespace
 
 void bind_coco(nb::module_& module) {
+  module.def("numbers_of", &numbers_of, nb::arg(), nb::arg(), nb::arg().none());
+  module.def("positions_of", &positions_of);
+  module.def("boxes_of", &boxes_of);
   // Images and categories are their positions among those that are evaluated.
   module.def("evaluate_coco",
              [](Ids ids, Ids images, Ids categories, Rows boxes, Numbers areas, Ids crowds, Ids found_images,

@@ -1,6 +1,8 @@
 """COCO annotation files in memory, with the attributes and methods of pycocotools.coco.COCO that boxes need."""
 
+import contextlib
 import copy
+import gc
 import itertools
 import json
 import os
@@ -17,6 +19,23 @@ def _as_list(value):
     return list(value) if hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) else [value]
 
 
+@contextlib.contextmanager
+def _no_collection():
+    """While hundreds of thousands of dictionaries are made, looking for cycles among them takes more time than they do."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _read_json(file):
+    with open(file, encoding="utf-8-sig") as opened, _no_collection():
+        return json.load(opened)
+
+
 class COCO:
     """Annotations with their indices: anns, imgs, cats by id; imgToAnns, catToImgs as lists by id.
 
@@ -30,8 +49,7 @@ class COCO:
             return
         print("loading annotations into memory...")
         started = time.time()
-        with open(annotation_file, encoding="utf-8-sig") as file:
-            dataset = json.load(file)
+        dataset = _read_json(annotation_file)
         if not isinstance(dataset, dict):
             raise ValueError(f"{os.fsdecode(annotation_file)}: got a {type(dataset).__name__}, expected an object of lists")
         print(f"Done (t={time.time() - started:0.2f}s)")
@@ -112,12 +130,11 @@ class COCO:
     def loadRes(self, resFile):
         """Detections as a COCO of their own: a file, a list of {image_id, category_id, bbox, score}, or an array
         (N, 7) of image_id, left, top, width, height, score, category_id. Given dictionaries get an id, an area and
-        iscrowd."""
+        iscrowd; not pycocotools' polygon around the box."""
         print("Loading and preparing results...")
         started = time.time()
         if isinstance(resFile, (str, os.PathLike)):
-            with open(resFile, encoding="utf-8-sig") as file:
-                found = json.load(file)
+            found = _read_json(resFile)
         elif isinstance(resFile, np.ndarray):
             found = self.loadNumpyAnnotations(resFile)
         else:
@@ -133,10 +150,7 @@ class COCO:
         if found and not found[0].get("bbox"):
             raise ValueError("results: got no bbox in detection 0, expected boxes: masks, keypoints and captions are not read")
         for number, annotation in enumerate(found, 1):
-            left, top, width, height = annotation["bbox"]
-            if "segmentation" not in annotation:
-                right, bottom = left + width, top + height
-                annotation["segmentation"] = [[left, top, left, bottom, right, bottom, right, top]]
+            _, _, width, height = annotation["bbox"]
             annotation["area"] = width * height
             annotation["id"] = number
             annotation["iscrowd"] = 0

@@ -176,18 +176,13 @@ def _columns(coco, params):
     out. Without categories all are in one, ordered as the categories are."""
     chosen, images = _annotations_of(coco, params)
     position_of = {category: position for position, category in enumerate(params.catIds)}
-    categories = np.fromiter((position_of.get(a["category_id"], -1) for a in chosen), np.int64, len(chosen))
+    categories = _core.positions_of(chosen, "category_id", position_of)
     if not params.useCats:
         order = np.argsort(categories, kind="stable")
         order = order[categories[order] >= 0]
         chosen = [chosen[i] for i in order]
         images, categories = images[order], np.zeros(len(order), np.int64)
-    boxes = np.array([a["bbox"] for a in chosen], np.float64).reshape(-1, 4)
-    return chosen, images, categories, boxes
-
-
-def _numbers(annotations, key, dtype):
-    return np.fromiter((annotation[key] for annotation in annotations), dtype, len(annotations))
+    return chosen, images, categories, _core.boxes_of(chosen)
 
 
 def _ground_truth(coco, params):
@@ -195,12 +190,12 @@ def _ground_truth(coco, params):
     # pycocotools takes a match with the annotation of id 0 for none.
     ids = np.fromiter((0 if a["id"] == 0 else i for i, a in enumerate(chosen, 1)), np.int64, len(chosen))
     crowds = np.fromiter((1 if a.get("iscrowd") else 0 for a in chosen), np.int64, len(chosen))
-    return ids, images, categories, boxes, _numbers(chosen, "area", np.float64), crowds
+    return ids, images, categories, boxes, _core.numbers_of(chosen, "area", None), crowds
 
 
 def _detections(coco, params):
     chosen, images, categories, boxes = _columns(coco, params)
-    areas = np.fromiter((a.get("area", -1) for a in chosen), np.float64, len(chosen))
+    areas = _core.numbers_of(chosen, "area", -1)
     if np.any((areas >= 0) & (areas != boxes[:, 2] * boxes[:, 3])):
         raise ValueError("detections: got an area that is not its box's, expected results of boxes; load them with loadRes")
-    return images, categories, boxes, _numbers(chosen, "score", np.float64)
+    return images, categories, boxes, _core.numbers_of(chosen, "score", None)
