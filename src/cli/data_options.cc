@@ -118,6 +118,11 @@ void add_train_data_options(CLI::App& command, DataOptions& options) {
       ->type_name("FILE");
   command.add_option("--train-images", options.train_images, "Image folder [found in DATA]")
       ->type_name("FOLDER");
+  command
+      .add_option("--background-images", options.background_images,
+                  "Training images without objects: skip, or use as examples of background")
+      ->check(CLI::IsMember({"use", "skip"}))
+      ->capture_default_str();
 }
 
 void add_val_data_options(CLI::App& command, DataOptions& options) {
@@ -137,13 +142,16 @@ void add_val_data_options(CLI::App& command, DataOptions& options) {
 
 Dataset training_set(const DataOptions& options) {
   const SplitOptions split = train_split(options);
-  if (const std::string cache = cache_of(split); !cache.empty()) return open_dataset(cache, split.split);
+  using EmptyImages = DatasetOptions::EmptyImages;
+  const DatasetOptions which{options.background_images == "use" ? EmptyImages::keep : EmptyImages::skip};
+  if (const std::string cache = cache_of(split); !cache.empty())
+    return open_dataset(cache, split.split, which);
   const CocoPaths paths = paths_of(split);
   tell_layout(split.data);
   const std::string name = paths.annotations.string();
   const CocoSplit read = read_coco_split(paths);
   tell_split(read, name, "check --data or --train-images");
-  return make_dataset(read.coco, paths.images, {}, name);
+  return make_dataset(read.coco, paths.images, which, name);
 }
 
 ValidationSet validation_set(const DataOptions& options) {

@@ -12,7 +12,8 @@ namespace ssd::cli {
 struct DataOptions {
   std::string data;  // a COCO folder, or a record cache
   std::string train_annotations, train_images, val_annotations, val_images;
-  std::string val_data;  // a COCO folder, or a record cache of the validation split
+  std::string background_images = "skip";  // of the training split: images without objects, use or skip
+  std::string val_data;                    // a COCO folder, or a record cache of the validation split
 };
 
 void add_train_data_options(CLI::App& command, DataOptions& options);

@@ -45,15 +45,33 @@ TrainingStart start_of(TrainOptions& options, const Dataset& dataset, std::int64
         trainer.checkpoints.run.string(), latest_checkpoint(trainer.checkpoints.run)->step);
   }
   settle_start(options.pretrained, options.fresh);
+  if (trainer.step.frozen_stages > 0 && options.fresh.backbone.empty() && options.fresh.checkpoint.empty())
+    throw UsageError(
+        "--freeze-backbone {}: got random weights, expected pretrained ones, which are worth keeping; leave "
+        "it out, or pass --pretrained or --backbone-path",
+        trainer.step.frozen_stages);
+  const PaceOptions& pace = trainer.pace;
+  if (options.resume && trainer.optimizer.name == "sgd")
+    options.fresh.continued_images_per_step = images_per_step;
+  else if (options.resume && !options.fresh.checkpoint.empty())
+    tell("--resume: beginning at step 0, for momentum of the reference's checkpoint is of --optimizer sgd\n");
   TrainingStart start = fresh_start(options.fresh, dataset);
+  if (pace.rule != RateRule::fixed)
+    start.state.pace.progress *= static_cast<double>(images_per_step) / static_cast<double>(pace.base_images);
   if (options.pretrained.name != "none") tell("beginning from {}\n", start.origin);
   return start;
 }
 
 void print_data(const Dataset& dataset) {
   const LeftOut& out = dataset.left_out;
+  const auto background =
+      std::ranges::count_if(dataset.samples, [](const Sample& sample) { return sample.boxes.empty(); });
   tell("{} training images, {} classes; left out: {} images without boxes, {} boxes without area\n",
        dataset.samples.size(), dataset.categories.size(), out.images_without_boxes, out.boxes_without_area);
+  if (background > 0) tell("{} of the images are background, without an object\n", background);
+  if (dataset.max_boxes == 0)
+    throw Error("--background-images use: got {} images and no object in any, expected some to learn from",
+                dataset.samples.size());
   if (out.boxes_without_category + out.boxes_without_image > 0)
     tell("also left out: {} boxes of unknown categories, {} of unknown images; see singleshot data check\n",
          out.boxes_without_category, out.boxes_without_image);
