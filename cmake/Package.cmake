@@ -1,5 +1,7 @@
 # What cpack makes: a Debian package of the program and the library (scripts/package). Its dependencies are those that
 # dpkg-shlibdeps finds; oneDNN, which Debian has in other versions, lies inside.
+include(GNUInstallDirs)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME singleshot)
 set(CPACK_PACKAGE_CONTACT "Singleshot's developers <singleshot@localhost>")
