@@ -65,7 +65,7 @@ void TiffFile::open(std::span<const std::byte> bytes, std::int64_t largest_piece
   if (!options) fail("no memory");
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), Calls::error, this);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), Calls::warning, this);
-  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(largest_piece));
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), std::max<tmsize_t>(largest_piece, 1 << 20));
   file_ = TIFFClientOpenExt("image", "r", this, Calls::read, Calls::write, Calls::seek, Calls::close,
                             Calls::size, Calls::map, Calls::unmap, options.get());
   if (file_ == nullptr) fail("no header");

@@ -21,7 +21,7 @@ class TiffFile {
   ~TiffFile() { close(); }
 
   // Reads the first image's directory. `bytes` must stay until the file is closed; no piece of memory that
-  // libtiff takes is larger than `largest_piece`. Throws Error.
+  // libtiff takes is larger than `largest_piece` and than a megabyte. Throws Error.
   void open(std::span<const std::byte> bytes, std::int64_t largest_piece);
   void close();
 
