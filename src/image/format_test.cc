@@ -56,6 +56,19 @@ TEST(ImageFormat, DecodersArePickedByTheBytes) {
   EXPECT_EQ(from_jpeg.rgb.size(), image.rgb.size());
 }
 
+TEST(ImageFormat, LimitsAreThoseOfTheProgramWhereNoneAreGiven) {
+  const auto png = encode_png(test_image(11, 10));
+  set_max_image_pixels(109);
+  EXPECT_EQ(image_limits().memory, ImageLimits{}.memory);
+  EXPECT_THROW(decode_image(png), Error);
+  EXPECT_THROW(read_image_header(png), Error);
+  EXPECT_NO_THROW(decode_image(png, {.pixels = 110}));
+  set_max_image_pixels(std::int64_t{1} << 30);
+  EXPECT_EQ(image_limits().memory, std::int64_t{1} << 33);
+  set_max_image_pixels(ImageLimits{}.pixels);
+  EXPECT_NO_THROW(decode_image(png));
+}
+
 TEST(ImageFormat, SaysWhatOtherBytesAre) {
   const std::string_view with_zeros("\0\1\2\3", 4);
   EXPECT_EQ(
