@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "data/loader/augment.h"
+#include "detect/image_list.h"
 #include "image/format.h"
 #include "image/orientation.h"
 #include "storage/file_bytes.h"
@@ -25,7 +27,7 @@ class FileBatches {
 
   // Throws Error for an image that cannot be read; the batch is then as before.
   void add(const std::string& file) {
-    const auto bytes = read_file(file, buffer_);
+    const auto bytes = read(file);
     const std::size_t slot = waiting_.size() * Augmenter::image_bytes;
     const Augmenter::Size size = augmenter_.evaluate(
         {.bytes = bytes}, images_.as<std::uint8_t>().subspan(slot, Augmenter::image_bytes));
@@ -50,6 +52,16 @@ class FileBatches {
   }
 
  private:
+  // Of a file, or of standard input: its bytes, until the next call.
+  std::span<const std::byte> read(const std::string& file) {
+    if (file != standard_input) return read_file(file, buffer_);
+    const std::string text = read_text_file("/dev/stdin", {largest_file, "an image"});
+    if (text.empty()) throw Error("{}: standard input is empty; send one image through it", file);
+    const auto bytes = std::as_bytes(std::span(text));
+    buffer_.assign(bytes.begin(), bytes.end());
+    return buffer_;
+  }
+
   Predictor& predictor_;
   std::span<const CocoCategory> categories_;
   const DetectFilesOptions& options_;
@@ -103,10 +115,12 @@ std::string to_json(std::span<const DetectedImage> images) {
            {"category", object.category.name},
            {"bbox", {object.left, object.top, object.right - object.left, object.bottom - object.top}},
            {"score", object.score}});
-    list.push_back({{"file", image.file},
-                    {"width", image.width},
-                    {"height", image.height},
-                    {"detections", std::move(detections)}});
+    nlohmann::ordered_json entry{{"file", image.file}};
+    if (!image.drawing.empty()) entry["drawing"] = image.drawing;
+    entry["width"] = image.width;
+    entry["height"] = image.height;
+    entry["detections"] = std::move(detections);
+    list.push_back(std::move(entry));
   }
   return list.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

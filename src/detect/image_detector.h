@@ -24,7 +24,8 @@ struct DetectedObject {
 
 // An image file and what was found in it.
 struct DetectedImage {
-  std::string file;                     // as it was named
+  std::string file;                     // as it was named, "-" from standard input
+  std::string drawing;                  // the file name of its drawing; empty without one
   int width = 0, height = 0;            // pixels, oriented as its EXIF tag says
   std::vector<DetectedObject> objects;  // by falling score
   Image pixels;                         // in the same orientation; empty where they were not asked for
@@ -51,9 +52,9 @@ struct DetectFilesOptions {
 void detect_files(Predictor& predictor, std::span<const CocoCategory> categories,
                   std::span<const std::string> files, const DetectFilesOptions& options);
 
-// A list of {file, width, height, detections: [{category_id, category, bbox, score}]}, a bbox as COCO's:
-// left, top, width, height in pixels. Names of files and categories need not be UTF-8: what is not is
-// replaced.
+// A list of {file, drawing, width, height, detections: [{category_id, category, bbox, score}]}, a bbox as
+// COCO's: left, top, width, height in pixels; "drawing" is left out where there is none. Names of files and
+// categories need not be UTF-8: what is not is replaced.
 std::string to_json(std::span<const DetectedImage> images);
 
 }  // namespace ssd

@@ -23,7 +23,7 @@ class ImportSource {
   // passed over too. Throws Error where a root is no folder.
   ImportSource(const std::vector<std::filesystem::path>& roots, const std::filesystem::path& except);
 
-  // Files with the endings of images, of those formats too that are not read (bmp, webp, ...).
+  // Files with the endings of images, of those formats too that are not read (jxl, svg, ...).
   const std::vector<std::filesystem::path>& image_files() const { return images_; }
   const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
   const std::vector<std::filesystem::path>& text_files() const { return text_; }
