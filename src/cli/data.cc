@@ -15,6 +15,7 @@
 #include "cli/stop_signals.h"
 #include "cli/validators.h"
 #include "data/cache/cache_build.h"
+#include "data/dataset/layout.h"
 #include "prepare/check/check.h"
 #include "prepare/download/download_coco.h"
 #include "prepare/download/published_weights.h"
@@ -82,7 +83,17 @@ void make_cache(const CacheCommand& options) {
     throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose files",
                      cache.quality);
   if (cache.threads == 0) cache.threads = available_processors();
-  CocoPaths paths = coco_paths(options.data, options.split);
+  CocoPaths paths;
+  if (options.annotations.empty() || options.images.empty()) {
+    const CocoLayout layout = find_coco_layout(options.data);
+    const auto found = layout.find(options.split);
+    if (!found && options.annotations.empty())
+      throw UsageError(
+          "{}: no annotations of the split {} are there, expected --split with one of them, or "
+          "--annotations and --images; seen: {}",
+          options.data, options.split, layout.to_text(options.data));
+    paths = found ? found->paths : coco_paths(options.data, options.split);
+  }
   if (!options.annotations.empty()) paths.annotations = options.annotations;
   if (!options.images.empty()) paths.images = options.images;
   CacheReport report;

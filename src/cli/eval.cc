@@ -40,8 +40,29 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
   write_safetensors(path, arrays);
 }
 
+// COCO's evaluation keeps what it matched by ids, so it misreads 0 and ids that begin anew in every image.
+void tell_about_ids(const EvalOptions& options, const CocoFile& truth) {
+  std::set<std::int64_t> ids;
+  std::size_t zeros = 0, repeated = 0;
+  for (const CocoAnnotation& one : truth.annotations) {
+    zeros += one.id == 0;
+    repeated += !ids.insert(one.id).second;
+  }
+  const std::string name =
+      options.ground_truth.empty() ? validation_name(options.data) : options.ground_truth;
+  if (zeros + repeated > 0)
+    tell(
+        "{}: {} annotations have id 0 and {} an id that occurs before; COCO's evaluation misreads them: give "
+        "each an id of its own from 1 on\n",
+        name, zeros, repeated);
+  if (!options.ground_truth.empty() && !truth.left_out.empty())
+    tell("{}: {} entries were left out: {}{}\n", name, truth.left_out.size(), truth.left_out.front().reason,
+         truth.left_out.size() > 1 ? ", ..." : "");
+}
+
 void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
             std::size_t bad_images) {
+  tell_about_ids(options, truth);
   ThreadPool pool(available_processors());
   CocoEvalResult arrays;
   EvaluationReport report =

@@ -139,6 +139,18 @@ const char* name_of(CheckProblem problem) {
       return "orientation_ambiguous";
     case CheckProblem::split_of_other_name:
       return "split_of_other_name";
+    case CheckProblem::entry_left_out:
+      return "entry_left_out";
+    case CheckProblem::image_in_two_splits:
+      return "image_in_two_splits";
+    case CheckProblem::image_elsewhere:
+      return "image_elsewhere";
+    case CheckProblem::size_missing:
+      return "size_missing";
+    case CheckProblem::root_category:
+      return "root_category";
+    case CheckProblem::annotation_id_zero:
+      return "annotation_id_zero";
   }
   return "";
 }
@@ -182,13 +194,26 @@ const char* describe(CheckProblem problem) {
              "image as "
              "stored)";
     case CheckProblem::split_of_other_name:
-      return "annotation files under a name of their own (note: training has to be given their paths)";
+      return "annotation files that training leaves aside (note: it has to be given their paths)";
+    case CheckProblem::entry_left_out:
+      return "images or annotations that cannot be used and are left out";
+    case CheckProblem::image_in_two_splits:
+      return "validation images that are training images too";
+    case CheckProblem::image_elsewhere:
+      return "images found by the last part of their names (note)";
+    case CheckProblem::size_missing:
+      return "images without a size in the annotations (note: it is taken from their files)";
+    case CheckProblem::root_category:
+      return "categories that only name the others (note: they are no classes)";
+    case CheckProblem::annotation_id_zero:
+      return "annotations with id 0 (note: COCO's evaluation never counts them as found)";
   }
   return "";
 }
 
 std::string CheckReport::to_text(std::size_t named) const {
   std::string text;
+  if (!layout.empty()) text += fmt::format("{}: {}\n", printable(path), printable(layout));
   for (const CheckSummary& summary : summaries) {
     text += fmt::format("{}: {} images", printable(summary.name), summary.images);
     text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
@@ -213,6 +238,7 @@ std::string CheckReport::to_text(std::size_t named) const {
 
 std::string CheckReport::to_json() const {
   nlohmann::ordered_json json = {{"path", path},
+                                 {"layout", layout},
                                  {"good", good()},
                                  {"problems", problems()},
                                  {"counts", nlohmann::ordered_json::object()},
