@@ -19,8 +19,8 @@
 #include "prepare/check/check.h"
 #include "prepare/download/download_coco.h"
 #include "prepare/download/published_weights.h"
-#include "prepare/import/import_voc.h"
-#include "prepare/import/import_yolo.h"
+#include "prepare/import/import.h"
+#include "prepare/import/import.h"
 
 namespace ssd::cli {
 namespace {
@@ -150,7 +150,7 @@ void print_import(const ImportReport& report, const std::string& json) {
 
 struct ImportCommand {
   std::string source, target, json, pixels = "as-written", difficult = "keep";
-  ImportOptions common;
+  ForeignOptions common;
 };
 
 CLI::App* add_importer(CLI::App& import, const char* name, const char* description, ImportCommand& options) {
@@ -187,9 +187,9 @@ void add_import(CLI::App& data) {
       ->check(CLI::IsMember({"keep", "leave-out"}))
       ->capture_default_str();
   command->callback([voc] {
-    VocImportOptions options{.common = voc->common};
-    if (voc->pixels == "one-based") options.pixels = VocImportOptions::Pixels::one_based;
-    if (voc->difficult == "leave-out") options.difficult = VocImportOptions::Difficult::leave_out;
+    VocOptions options{.common = voc->common};
+    if (voc->pixels == "one-based") options.pixels = VocOptions::Pixels::one_based;
+    if (voc->difficult == "leave-out") options.difficult = VocOptions::Difficult::leave_out;
     print_import(import_voc(voc->source, voc->target, options), voc->json);
   });
   auto yolo = std::make_shared<ImportCommand>();

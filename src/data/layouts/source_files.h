@@ -11,17 +11,19 @@
 #include <vector>
 
 #include "image/exif.h"
-#include "prepare/import/import.h"
+#include "data/layouts/foreign_set.h"
 #include "storage/folder_walk.h"
 
 namespace ssd {
 
 // The files below a folder, as FolderWalk finds them, by kind and sorted by path.
-class ImportSource {
+class SourceFiles {
  public:
   // The files below all `roots`; names are relative to the first. `except` (the folder to be written) is
   // passed over too. Throws Error where a root is no folder.
-  ImportSource(const std::vector<std::filesystem::path>& roots, const std::filesystem::path& except);
+  SourceFiles(const std::vector<std::filesystem::path>& roots, const std::filesystem::path& except);
+
+  const std::filesystem::path& root() const { return root_; }
 
   // Files with the endings of images, of those formats too that are not read (bmp, webp, ...).
   const std::vector<std::filesystem::path>& image_files() const { return images_; }
@@ -55,7 +57,7 @@ std::ptrdiff_t shared_depth(const std::filesystem::path& a, const std::filesyste
 std::filesystem::path plain_path(const std::filesystem::path& path);
 bool is_below(const std::filesystem::path& file, const std::filesystem::path& folder);
 
-// What an image's header says, for importers.
+// What an image's header says, for readers.
 struct ImageSize {
   int width = 0;  // as stored
   int height = 0;
@@ -67,10 +69,10 @@ ImageSize read_image_size(const std::filesystem::path& file);
 
 // Fills in `image.width` and `height` (as stored) of every image, on several threads, and removes those
 // that cannot be used, with a note. `orientations` gets what EXIF says of each image that remains.
-void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
-                      std::vector<Orientation>& orientations, ImportReport& report);
+void read_image_sizes(std::vector<ForeignImage>& images, const ForeignOptions& options,
+                      std::vector<Orientation>& orientations, ForeignNotes& notes);
 
 // Notes what the source could not follow.
-void note_unreadable(const ImportSource& source, ImportReport& report);
+void note_unreadable(const SourceFiles& source, ForeignNotes& notes);
 
 }  // namespace ssd
