@@ -90,7 +90,7 @@ void write_curve(const Curve& curve, std::size_t t, std::size_t s, CategoryCurve
 
 }  // namespace
 
-CategoryCurves accumulate(const CategoryMatches& matches) {
+CategoryCurves accumulate(const CategoryMatches& matches, const CocoLimits& limits) {
   CategoryCurves curves;
   std::vector<double> scores;
   scores.reserve(matches.detections.size());
@@ -105,7 +105,7 @@ CategoryCurves accumulate(const CategoryMatches& matches) {
     if (objects == 0) continue;
     std::array<Counts, coco_limit_count> counts;
     for (const MatchedDetection& detection : sorted) {
-      for (std::size_t m = coco_limit_count; m-- > 0 && detection.rank < coco_limits[m];) {
+      for (std::size_t m = coco_limit_count; m-- > 0 && detection.rank < limits[m];) {
         count(detection, a, counts[m]);
       }
     }

@@ -20,7 +20,7 @@ struct MatchedDetection {
   double score = 0;
   std::array<ThresholdBits, coco_area_count> matched{};  // found an object
   std::array<ThresholdBits, coco_area_count> ignored{};  // counts neither for nor against
-  std::uint8_t rank = 0;  // among the image's detections of the category, by score
+  std::uint32_t rank = 0;  // among the image's detections of the category, by score
 };
 
 // One category in all images.
@@ -32,7 +32,7 @@ struct CategoryMatches {
 // An image's boxes of one category.
 struct ImageBoxes {
   std::span<const GroundTruthBox* const> objects;  // in the order of the annotations
-  std::span<const DetectedBox* const> detections;  // by falling score, 100 at most
+  std::span<const DetectedBox* const> detections;  // by falling score, up to the largest limit
 };
 
 // Matches image after image; keeps its working memory.

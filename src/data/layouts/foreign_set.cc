@@ -36,6 +36,15 @@ class Categories {
 
 }  // namespace
 
+void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options,
+                   const std::filesystem::path& source) {
+  if (options.faults == ForeignOptions::Faults::leave_out) return;
+  for (const auto& [what, places] : notes)
+    if (is_fault(what))
+      throw Error("{}: --strict stops at {} {}: {}{}", source.string(), places.size(), describe(what),
+                  places.front(), places.size() > 1 ? ", ..." : "");
+}
+
 void note_boxes_over_edge(const ForeignImage& image, const std::string& place, ForeignNotes& notes) {
   for (const ForeignBox& box : image.boxes) {
     const auto& [left, top, width, height] = box.bbox;

@@ -21,6 +21,9 @@ struct ForeignOptions {
   int threads = 2;
   // Names of the classes in the order of their ids 1, 2, ...; empty: the reader's own rule.
   std::vector<std::string> classes;
+  // What is_fault() names is left out, or is an Error.
+  enum class Faults { leave_out, refuse };
+  Faults faults = Faults::leave_out;
   std::filesystem::path except;  // a folder within the source that is passed over: the one to be written
 };
 
@@ -96,6 +99,9 @@ struct ForeignSet {
   std::string splits_from;           // "lists: train for training, val for validation", ...
   ForeignNotes notes;
 };
+
+// Throws Error with the first fault where the options refuse them.
+void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options, const std::filesystem::path& source);
 
 // Notes the image's boxes that reach over its edge by more than a pixel, at `place`.
 void note_boxes_over_edge(const ForeignImage& image, const std::string& place, ForeignNotes& notes);

@@ -207,6 +207,7 @@ ForeignSet read_voc(const fs::path& source, const VocOptions& options) {
   note_unreadable(files, set.notes);
   set.images = VocReader(files, options, set.notes).read();
   set.splits_from = assign_splits(set.images, files, options.common, set.notes);
+  refuse_faults(set.notes, options.common, source);
   if (set.classes.empty()) set.classes = class_names(set.images);
   return set;
 }

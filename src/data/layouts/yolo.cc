@@ -122,17 +122,6 @@ void YoloReader::settle_shared() {
   for (std::string& name : shared_) notes_.add(ForeignNote::image_in_both_splits, std::move(name));
 }
 
-// Whether the file's first line that is not empty could be one of labels.
-bool holds_labels(const fs::path& file) {
-  try {
-    const YoloLabels labels = read_yolo_labels(file);
-    return !labels.lines.empty() && labels.lines.front().values.size() >= 5 &&
-           (labels.faults.empty() || labels.lines.size() > labels.faults.size());
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 // Images that no split names, and labels that no image has.
 void YoloReader::note_left_out() {
   std::set<std::string> stems;
@@ -145,7 +134,7 @@ void YoloReader::note_left_out() {
     // One file without a folder of its own is the labels of the images of its name.
     if (files.size() == 1 && stems.contains(stem)) continue;
     for (const fs::path& file : files)
-      if (holds_labels(file)) notes_.add(ForeignNote::annotation_without_image, source_.name_of(file));
+      if (holds_yolo_labels(file)) notes_.add(ForeignNote::annotation_without_image, source_.name_of(file));
   }
 }
 
@@ -268,6 +257,7 @@ ForeignSet read_yolo(const fs::path& source, const ForeignOptions& options) {
   } else {
     set.splits_from = "data file: train for training, val for validation";
   }
+  refuse_faults(set.notes, options, source);
   return set;
 }
 

@@ -87,6 +87,15 @@ YoloLabels read_yolo_labels(const std::filesystem::path& file) {
   return labels;
 }
 
+bool holds_yolo_labels(const std::filesystem::path& file) {
+  try {
+    const YoloLabels labels = read_yolo_labels(file);
+    return labels.lines.size() > labels.faults.size() && labels.lines.front().values.size() >= 5;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 bool are_tracked(std::span<const YoloLabels> labels) {
   std::size_t sevens = 0, fitting = 0, ends_beyond_one = 0, longer = 0;
   for (const YoloLabels& file : labels) {

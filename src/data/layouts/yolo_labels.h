@@ -26,6 +26,9 @@ struct YoloLabels {
 // Throws Error for a file that cannot be read or is no text.
 YoloLabels read_yolo_labels(const std::filesystem::path& file);
 
+// Whether most of the file's lines could be labels. Nothing is thrown for a file that cannot be read.
+bool holds_yolo_labels(const std::filesystem::path& file);
+
 // What the numbers behind the class are.
 struct YoloFormat {
   std::span<const std::string> classes;

@@ -12,10 +12,12 @@
 #include "base/error.h"
 #include "data/cache/cache.h"
 #include "data/dataset/coco_split.h"
-#include "data/dataset/layout.h"
+#include "data/layouts/data_folder.h"
+#include "data/layouts/folder_contents.h"
 #include "image/exif.h"
 #include "image/format.h"
 #include "prepare/check/check_annotations.h"
+#include "prepare/check/check_foreign.h"
 #include "prepare/check/check_images.h"
 #include "prepare/check/check_overlap.h"
 #include "storage/folder_walk.h"
@@ -211,6 +213,15 @@ void note_unused(const CocoLayout::Split& split, CheckReport& report) {
                                          split.paths.images.string())});
 }
 
+// What else lies in the folder, given all annotation files with their images.
+std::string unused_beside(const fs::path& folder, const CocoLayout& layout,
+                          const std::map<fs::path, std::vector<fs::path>>& images) {
+  UsedFiles used;
+  for (const auto& [file, some] : images) used.images.insert(used.images.end(), some.begin(), some.end());
+  for (const CocoLayout::Split& one : layout.splits()) used.annotations.push_back(one.paths.annotations);
+  return unused_text(folder, used);
+}
+
 void check_coco_folder(const fs::path& folder, const CocoLayout& layout, const CheckOptions& options,
                        CheckReport& report) {
   for (const fs::path& file : packed_annotations(folder)) read_split({file, folder}, report);
@@ -219,9 +230,30 @@ void check_coco_folder(const fs::path& folder, const CocoLayout& layout, const C
     if (const auto read = read_split(split.paths, report))
       images[split.paths.annotations] = check_split(*read, split.paths, split.name, options, report);
   for (const CocoLayout::Split& split : layout.unused) note_unused(split, report);
+  report.unused = unused_beside(folder, layout, images);
   if (layout.train && layout.val)
     find_overlap(images[layout.train->paths.annotations], images[layout.val->paths.annotations],
                  report.findings);
+}
+
+// YOLO or VOC. What cannot be read at all is the report's only finding.
+void check_foreign_folder(DataFolder& folder, const CheckOptions& options, CheckReport& report) {
+  std::map<DataPart, std::vector<fs::path>> images;
+  try {
+    report.layout = folder.to_text();
+    note_foreign(*folder.foreign(), report);
+    for (const DataPart part : {DataPart::train, DataPart::val}) {
+      if (!folder.has(part)) continue;
+      const DataSplit read = folder.read(part);
+      images[part] = check_split(read.split, {read.name, read.images},
+                                 part == DataPart::train ? "train" : "val", options, report);
+    }
+    report.unused = folder.unused();
+  } catch (const Error& error) {
+    report.findings.push_back({CheckProblem::annotations_unreadable, folder.path().string(),
+                               without_prefix(error.what(), folder.path().string() + ": ")});
+  }
+  find_overlap(images[DataPart::train], images[DataPart::val], report.findings);
 }
 
 void check_image_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
@@ -233,12 +265,31 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
   std::ranges::copy_if(walk.files(), std::back_inserter(files), is_image_name);
   if (files.empty() && report.findings.empty()) {
     throw Error(
-        "{}: got neither COCO annotations nor a {} file, expected a COCO folder or images; check "
-        "the path",
-        folder.string(), image_format_names());
+        "{}: got neither annotations (COCO, YOLO, VOC) nor a {} file, expected some of these; check the path; "
+        "{}",
+        folder.string(), image_format_names(), seen_text(folder));
   }
   std::ranges::sort(files);
   check_files(files, folder.string(), options, report);
+}
+
+// A folder of any kind, or YOLO's data file.
+void check_folder(const fs::path& path, const CheckOptions& options, CheckReport& report) {
+  DataFolder folder(path);
+  switch (folder.kind()) {
+    case DataKind::coco:
+      report.layout = folder.to_text();
+      return check_coco_folder(path, folder.layout(), options, report);
+    case DataKind::yolo:
+    case DataKind::voc:
+      return check_foreign_folder(folder, options, report);
+    case DataKind::none:
+      break;
+  }
+  if (packed_annotations(path).empty())
+    check_image_folder(path, options, report);
+  else
+    check_coco_folder(path, {}, options, report);
 }
 
 }  // namespace
@@ -254,14 +305,10 @@ CheckReport check_path(const fs::path& path, const CheckOptions& options) {
   report.path = path.string();
   if (fs::is_regular_file(path) && is_cache_file(path)) {
     check_cache(path, options, report);
-  } else if (!fs::is_directory(path)) {
+  } else if (!fs::is_directory(path) && !is_data_file(path)) {
     check_files({path}, path.string(), options, report);
-  } else if (const CocoLayout layout = find_coco_layout(path);
-             !layout.splits().empty() || !packed_annotations(path).empty()) {
-    report.layout = layout.to_text(path);
-    check_coco_folder(path, layout, options, report);
   } else {
-    check_image_folder(path, options, report);
+    check_folder(path, options, report);
   }
   report.seconds = stopwatch.seconds();
   return report;

@@ -41,8 +41,13 @@ enum class CheckProblem {
   size_missing,           // an image's, taken from its file
   root_category,          // a heading of the others, no class
   annotation_id_zero,     // COCO's evaluation takes it for no object
+  image_without_labels,   // of a YOLO set: an image without objects; of VOC: left out
+  file_passed_over,       // of another kind, or in no split
+  polygon_boxed,          // the bounding box counts
+  track_passed_over,      // numbers of a tracker behind the box
+  box_difficult,          // marked so
 };
-inline constexpr std::size_t check_problem_count = 24;
+inline constexpr std::size_t check_problem_count = 29;
 inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::orientation_ambiguous; }
 
 // "image_missing": the names in JSON.
@@ -88,7 +93,8 @@ struct CheckSummary {
 
 struct CheckReport {
   std::string path;
-  std::string layout;  // what a folder of annotations was taken for, and what lies there unused
+  std::string layout;  // what a folder of annotations was taken for
+  std::string unused;  // what else lies there
   std::vector<CheckSummary> summaries;
   std::vector<CheckFinding> findings;  // all of them
   double seconds = 0;
@@ -110,8 +116,8 @@ struct CheckOptions {
   std::function<void(std::size_t done, std::size_t total)> progress;  // from any thread, one at a time
 };
 
-// `path` is an image file, a record cache, a folder of COCO annotations as find_coco_layout() understands it,
-// of which every annotation file is checked, or any folder, below which every file is checked that is named
+// `path` is an image file, a record cache, YOLO's data file, or a folder: as DataFolder understands it, of
+// which every annotation file is checked, or any other, below which every file is checked that is named
 // as an image of a known format, as FolderWalk finds them. Formats are told by the first bytes, whatever the
 // name. What is wrong with the data is in the report; Error is thrown only where there is nothing to check:
 // no such path, no image in the folder.

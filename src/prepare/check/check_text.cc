@@ -151,6 +151,16 @@ const char* name_of(CheckProblem problem) {
       return "root_category";
     case CheckProblem::annotation_id_zero:
       return "annotation_id_zero";
+    case CheckProblem::image_without_labels:
+      return "image_without_labels";
+    case CheckProblem::file_passed_over:
+      return "file_passed_over";
+    case CheckProblem::polygon_boxed:
+      return "polygon_boxed";
+    case CheckProblem::track_passed_over:
+      return "track_passed_over";
+    case CheckProblem::box_difficult:
+      return "box_difficult";
   }
   return "";
 }
@@ -207,6 +217,16 @@ const char* describe(CheckProblem problem) {
       return "categories that only name the others (note: they are no classes)";
     case CheckProblem::annotation_id_zero:
       return "annotations with id 0 (note: COCO's evaluation never counts them as found)";
+    case CheckProblem::image_without_labels:
+      return "images without a file of labels (note)";
+    case CheckProblem::file_passed_over:
+      return "files that no split uses (note)";
+    case CheckProblem::polygon_boxed:
+      return "polygons of which the bounding box is taken (note)";
+    case CheckProblem::track_passed_over:
+      return "boxes with a confidence and the number of a track behind them (note: these are passed over)";
+    case CheckProblem::box_difficult:
+      return "boxes marked difficult (note)";
   }
   return "";
 }
@@ -214,6 +234,7 @@ const char* describe(CheckProblem problem) {
 std::string CheckReport::to_text(std::size_t named) const {
   std::string text;
   if (!layout.empty()) text += fmt::format("{}: {}\n", printable(path), printable(layout));
+  if (!unused.empty()) text += fmt::format("{}: not used: {}\n", printable(path), printable(unused));
   for (const CheckSummary& summary : summaries) {
     text += fmt::format("{}: {} images", printable(summary.name), summary.images);
     text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
@@ -227,7 +248,8 @@ std::string CheckReport::to_text(std::size_t named) const {
     std::size_t shown = 0;
     for (const CheckFinding& finding : findings) {
       if (finding.problem != problem_at(i) || shown == named) continue;
-      text += fmt::format("  {}: {}\n", printable(finding.place), printable(finding.detail));
+      text += fmt::format("  {}{}{}\n", printable(finding.place), finding.detail.empty() ? "" : ": ",
+                          printable(finding.detail));
       ++shown;
     }
     if (total > shown) text += fmt::format("  and {} more\n", total - shown);
@@ -239,6 +261,7 @@ std::string CheckReport::to_text(std::size_t named) const {
 std::string CheckReport::to_json() const {
   nlohmann::ordered_json json = {{"path", path},
                                  {"layout", layout},
+                                 {"unused", unused},
                                  {"good", good()},
                                  {"problems", problems()},
                                  {"counts", nlohmann::ordered_json::object()},

@@ -13,6 +13,7 @@
 #include "base/one_line.h"
 #include "base/utf8.h"
 #include "data/dataset/coco.h"
+#include "data/layouts/data_folder.h"
 #include "data/layouts/yolo.h"
 #include "image/format.h"
 #include "storage/atomic_file.h"
@@ -200,6 +201,22 @@ ImportReport import_yolo(const fs::path& source, const fs::path& target, Foreign
   if (fs::exists(source)) check_import_target(target, yolo_root(source));
   options.except = target;
   return write_coco_folder(read_yolo(source, options), target);
+}
+
+ImportReport import_any(const fs::path& source, const fs::path& target, ForeignOptions options) {
+  DataFolder folder(source);
+  switch (folder.kind()) {
+    case DataKind::yolo:
+      return import_yolo(source, target, std::move(options));
+    case DataKind::voc:
+      return import_voc(source, target, {.pixels = {}, .difficult = {}, .common = std::move(options)});
+    case DataKind::coco:
+      throw Error("{}: holds {}; give it to train as it is, or the importer's name for what else lies there",
+                  source.string(), folder.to_text());
+    case DataKind::none:
+      break;
+  }
+  throw Error("{}: holds no data set that is known (YOLO, Pascal VOC); {}", source.string(), folder.seen());
 }
 
 }  // namespace ssd

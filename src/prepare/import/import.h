@@ -39,6 +39,10 @@ ImportReport import_voc(const std::filesystem::path& source, const std::filesyst
 ImportReport import_yolo(const std::filesystem::path& source, const std::filesystem::path& target,
                          ForeignOptions options = {});
 
+// The same of whatever DataFolder finds in `source`. A COCO folder is refused: it can be used as it is.
+ImportReport import_any(const std::filesystem::path& source, const std::filesystem::path& target,
+                        ForeignOptions options = {});
+
 // Writes FOLDER/annotations/instances_{train2017,val2017}.json and the images FOLDER/{train2017,val2017}/,
 // as hard links where the file system can and copies otherwise, named like the source's files (with their
 // folders in front where a name occurs twice). Ids as to_coco gives them. The annotation files are written
