@@ -132,8 +132,7 @@ std::string decode_text(std::string bytes, std::string_view name, UnknownEncodin
 }
 
 std::string decode_xml(std::string bytes, std::string_view name) {
-  if (auto text = decode_wide(bytes, name))
-    return checked(std::move(*text), name, UnknownEncoding::refuse);
+  if (auto text = decode_wide(bytes, name)) return checked(std::move(*text), name, UnknownEncoding::refuse);
   const std::string encoding = declared_encoding(bytes);
   const bool is_plain = encoding.empty() || encoding == "UTF-8" || encoding == "UTF8" ||
                         encoding.starts_with("UTF-16") || encoding.starts_with("UTF-32");

@@ -21,7 +21,6 @@
 #include "prepare/download/download_coco.h"
 #include "prepare/download/published_weights.h"
 #include "prepare/import/import.h"
-#include "prepare/import/import.h"
 
 namespace ssd::cli {
 namespace {
@@ -58,7 +57,10 @@ void add_check(CLI::App& data, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = data.add_subcommand(
       "check", "Find broken images, boxes outside images, duplicate ids and the like; say what is there");
-  command->add_option("path", options->path, "An image, a folder of them, a folder with COCO, YOLO or VOC annotations, or a record cache")
+  command
+      ->add_option(
+          "path", options->path,
+          "An image, a folder of them, a folder with COCO, YOLO or VOC annotations, or a record cache")
       ->required();
   begin_group(*command, group::input);
   command->add_flag("--headers", options->headers, "Read the images' headers only");
@@ -118,10 +120,11 @@ void make_cache(const CacheCommand& options) {
   const std::atomic<bool>& stop_requested = watch_stop_signals();
   {
     Progress progress("cache");
-    report = build_cache({split.split.coco, split.images, split.name}, options.out, cache, [&](std::size_t done, std::size_t total) {
-      progress.show(done, total, "images");
-      return !stop_requested;
-    });
+    report = build_cache({split.split.coco, split.images, split.name}, options.out, cache,
+                         [&](std::size_t done, std::size_t total) {
+                           progress.show(done, total, "images");
+                           return !stop_requested;
+                         });
   }
   for (const std::string& message : report.unreadable) tell("left empty: {}\n", message);
   put("{}: {} images, {:.1f} MiB, {} unreadable\n", options.out, report.images,
@@ -135,7 +138,8 @@ void add_cache(CLI::App& data, Session& session) {
       data.add_subcommand("cache", "Put a split's images and annotations into one file that trains faster");
   session.ends_itself.insert(command);
   begin_group(*command, group::input);
-  command->add_option("-d,--data", options->data, "Folder with COCO, YOLO or VOC annotations")->type_name("FOLDER");
+  command->add_option("-d,--data", options->data, "Folder with COCO, YOLO or VOC annotations")
+      ->type_name("FOLDER");
   command->add_option("--split", options->split, "Split of the folder")->capture_default_str();
   command->add_option("--annotations", options->annotations, "Annotation file, for another layout")
       ->type_name("FILE");

@@ -135,17 +135,14 @@ DataSplit read_split(const SplitOptions& options) {
 }
 
 SplitOptions train_split(const DataOptions& options) {
-  return {DataPart::train, "train2017",        train_advice,
-          options.data,    options.train_annotations, options.train_images,
-          options.strict};
+  return {DataPart::train,           "train2017",          train_advice,  options.data,
+          options.train_annotations, options.train_images, options.strict};
 }
 
 // A record cache as --data holds training images: they do not tell how good a network is.
 SplitOptions val_split(const DataOptions& options) {
-  SplitOptions split{DataPart::val,    "val2017",
-                     val_advice,       options.val_data,
-                     options.val_annotations, options.val_images,
-                     options.strict};
+  SplitOptions split{DataPart::val,           "val2017",          val_advice,    options.val_data,
+                     options.val_annotations, options.val_images, options.strict};
   if (split.data.empty() && !is_cache(options.data)) split.data = options.data;
   return split;
 }
@@ -178,7 +175,8 @@ void add_val_data_options(CLI::App& command, DataOptions& options) {
 
 void add_strict_option(CLI::App& command, bool& strict) {
   begin_group(command, group::input);
-  command.add_flag("--strict", strict, "Stop at a broken or missing image, box or line; without, it is left out");
+  command.add_flag("--strict", strict,
+                   "Stop at a broken or missing image, box or line; without, it is left out");
 }
 
 Dataset training_set(const DataOptions& options) {
@@ -213,8 +211,8 @@ void tell_unused_files() {
     if (const std::string unused = folder.unused(); !unused.empty()) tell("{}: not used: {}\n", data, unused);
 }
 
-void tell_left_out(const std::string& name, std::size_t count, std::string_view what, const std::string& first,
-                   bool strict) {
+void tell_left_out(const std::string& name, std::size_t count, std::string_view what,
+                   const std::string& first, bool strict) {
   if (strict)
     throw Error("{}: --strict stops at {} {}: {}{}", name, count, what, first, count > 1 ? ", ..." : "");
   tell("{}: {} {}: {}{}\n", name, count, what, first, count > 1 ? ", ..." : "");

@@ -74,7 +74,8 @@ void add_data_show(CLI::App& data) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command =
       data.add_subcommand("show", "Draw training images as the network sees them, with their boxes");
-  command->add_option("data", options->data.data, "Folder with COCO, YOLO or VOC annotations, or record cache")
+  command
+      ->add_option("data", options->data.data, "Folder with COCO, YOLO or VOC annotations, or record cache")
       ->required();
   begin_group(*command, group::input);
   command->add_option("--split", options->split, "train, val")

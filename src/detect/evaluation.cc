@@ -163,8 +163,7 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
   for (const CocoAnnotation& a : ground_truth.annotations)
     boxes.push_back({a.id, a.image_id, a.category_id, a.bbox, a.area, a.iscrowd});
 
-  EvaluationReport report{
-      .images = images.size(), .detections = detections.size(), .limits = options.limits};
+  EvaluationReport report{.images = images.size(), .detections = detections.size(), .limits = options.limits};
   const std::vector<std::int64_t> used = categories_with_objects(categories, boxes);
   {
     using Scores = CocoEvalInput::Scores;
@@ -196,8 +195,8 @@ std::string to_text(const EvaluationReport& report) {
                                  fmt::format("{} with boxes", report.images_with_boxes));
   const auto names = coco_number_names_of(report.limits);
   for (std::size_t i = 0; i < coco_number_count; ++i)
-    text += fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", names[i], report.numbers[i],
-                        report.numbers_with_boxes[i]);
+    text +=
+        fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", names[i], report.numbers[i], report.numbers_with_boxes[i]);
   if (report.bad_images > 0)
     text += fmt::format("{} images could not be read and count as without detections\n", report.bad_images);
   return text;
@@ -209,13 +208,14 @@ std::string to_json(const EvaluationReport& report) {
   for (const CategoryPrecision& category : report.categories)
     static_cast<std::vector<nlohmann::ordered_json::object_t::value_type>&>(categories)
         .emplace_back(category.name, category.average_precision);
-  return nlohmann::ordered_json{{"images", report.images},
-                                {"images_with_boxes", report.images_with_boxes},
-                                {"bad_images", report.bad_images},
-                                {"detections", report.detections},
-                                {"numbers", numbers_json(report.numbers, report.limits)},
-                                {"numbers_with_boxes", numbers_json(report.numbers_with_boxes, report.limits)},
-                                {"categories", std::move(categories)}}
+  return nlohmann::ordered_json{
+      {"images", report.images},
+      {"images_with_boxes", report.images_with_boxes},
+      {"bad_images", report.bad_images},
+      {"detections", report.detections},
+      {"numbers", numbers_json(report.numbers, report.limits)},
+      {"numbers_with_boxes", numbers_json(report.numbers_with_boxes, report.limits)},
+      {"categories", std::move(categories)}}
       .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

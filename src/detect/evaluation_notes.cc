@@ -76,9 +76,10 @@ void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& dete
     if (!first) first = &one;
   }
   if (first)
-    notes.push_back(fmt::format("{} detections are of categories that are not listed, the first of {}: they do "
-                                "not count",
-                                strangers, first->category_id));
+    notes.push_back(
+        fmt::format("{} detections are of categories that are not listed, the first of {}: they do "
+                    "not count",
+                    strangers, first->category_id));
   if (detections.empty()) return;
   for (const CocoAnnotation& one : truth.annotations)
     if (listed.contains(one.category_id) && !detected.contains(one.category_id))
@@ -94,8 +95,9 @@ std::vector<std::string> evaluation_notes(const CocoFile& truth, const std::vect
                                           const CocoLimits& limits) {
   std::vector<std::string> notes;
   if (truth.annotations.empty())
-    notes.push_back(fmt::format(
-        "its {} images have no object: there is nothing to find, and all numbers are -1", truth.images.size()));
+    notes.push_back(
+        fmt::format("its {} images have no object: there is nothing to find, and all numbers are -1",
+                    truth.images.size()));
   note_ids(truth, notes);
   note_limit(truth, limits.back(), notes);
   note_categories(truth, detections, notes);

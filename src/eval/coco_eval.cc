@@ -200,8 +200,8 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   const std::vector<std::size_t> order = largest_first(objects, detections, count);
   const auto run = [&](std::size_t i) {
     const std::size_t k = order[i];
-    const CategoryCurves curves = accumulate(
-        match_category(objects, detections, k, input.limits.back()), input.limits);
+    const CategoryCurves curves =
+        accumulate(match_category(objects, detections, k, input.limits.back()), input.limits);
     store(curves.precision, k, count, result.precision);
     store(curves.recall, k, count, result.recall);
     if (keep_scores) store(curves.scores, k, count, result.scores);

@@ -57,7 +57,7 @@ struct CocoEvalInput {
   std::span<const GroundTruthBox> ground_truth;
   std::span<const DetectedBox> detections;
   enum class Scores { kept, dropped };
-  Scores scores = Scores::kept;  // dropped: the result's are empty, and half the memory is needed
+  Scores scores = Scores::kept;     // dropped: the result's are empty, and half the memory is needed
   CocoLimits limits = coco_limits;  // ascending
 };
 

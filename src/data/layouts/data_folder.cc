@@ -66,8 +66,9 @@ DataFolder::DataFolder(fs::path path, ForeignOptions options)
 
 void DataFolder::read_foreign() {
   if (foreign_ || kind_ == DataKind::none || kind_ == DataKind::coco) return;
-  ForeignSet set = kind_ == DataKind::yolo ? read_yolo(path_, options_)
-                                           : read_voc(path_, {.pixels = {}, .difficult = {}, .common = options_});
+  ForeignSet set = kind_ == DataKind::yolo
+                       ? read_yolo(path_, options_)
+                       : read_voc(path_, {.pixels = {}, .difficult = {}, .common = options_});
   foreign_coco_ = to_coco(set);
   foreign_ = std::move(set);
 }
@@ -103,7 +104,8 @@ std::string DataFolder::to_text() {
   if (kind_ == DataKind::none) return seen();
   if (kind_ == DataKind::coco) {
     const std::string text = layout_.to_text(path_);
-    return fmt::format("{}{}", layout_.train || layout_.val ? "COCO annotations: " : "COCO annotations; ", text);
+    return fmt::format("{}{}", layout_.train || layout_.val ? "COCO annotations: " : "COCO annotations; ",
+                       text);
   }
   read_foreign();
   return fmt::format("{}: {} training images and {} for validation of {} classes, by {}", ssd::name_of(kind_),
@@ -113,7 +115,11 @@ std::string DataFolder::to_text() {
 
 std::string DataFolder::unused() {
   if (used_.empty()) return {};
-  UsedFiles used{.images = used_, .annotations = {}, .not_looked_into = {}, .text = kind_ == DataKind::yolo, .xml = kind_ == DataKind::voc};
+  UsedFiles used{.images = used_,
+                 .annotations = {},
+                 .not_looked_into = {},
+                 .text = kind_ == DataKind::yolo,
+                 .xml = kind_ == DataKind::voc};
   if (kind_ == DataKind::coco) {
     for (const CocoLayout::Split& one : layout_.splits()) {
       used.annotations.push_back(one.paths.annotations);  // those not used stand in to_text() already

@@ -88,7 +88,9 @@ std::string unused_text(const fs::path& folder, const UsedFiles& used) {
   for (const fs::path& file : files_below(folder)) {
     const std::string extension = file.extension().string();
     if (annotations.contains(file.string()) || images.contains(file.string())) continue;
-    if (used.text && (extension == ".txt" || extension == ".names" || extension == ".yaml" || extension == ".yml" || extension == ".data")) continue;
+    if (used.text && (extension == ".txt" || extension == ".names" || extension == ".yaml" ||
+                      extension == ".yml" || extension == ".data"))
+      continue;
     if (used.xml && (extension == ".xml" || extension == ".txt")) continue;
     if (!is_image_name(file))
       kinds.add(kind_of(file), file);

@@ -101,7 +101,8 @@ struct ForeignSet {
 };
 
 // Throws Error with the first fault where the options refuse them.
-void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options, const std::filesystem::path& source);
+void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options,
+                   const std::filesystem::path& source);
 
 // Notes the image's boxes that reach over its edge by more than a pixel, at `place`.
 void note_boxes_over_edge(const ForeignImage& image, const std::string& place, ForeignNotes& notes);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "image/format.h"
+#include "storage/comparable_name.h"
 #include "storage/file_bytes.h"
 
 namespace ssd {
@@ -86,7 +87,8 @@ SourceFiles::SourceFiles(const std::vector<fs::path>& roots, const fs::path& exc
     std::ranges::sort(*files);
     files->erase(std::unique(files->begin(), files->end()), files->end());
   }
-  for (std::size_t i = 0; i < images_.size(); ++i) by_stem_[stem_of(images_[i])].push_back(i);
+  for (std::size_t i = 0; i < images_.size(); ++i)
+    by_stem_[comparable_name(stem_of(images_[i]))].push_back(i);
 }
 
 void SourceFiles::add_file(const fs::path& file) {
@@ -101,14 +103,21 @@ std::optional<fs::path> SourceFiles::find_image(std::string_view name, const fs:
   std::string slashes(name);
   std::ranges::replace(slashes, '\\', '/');
   const fs::path wanted = fs::path(slashes).lexically_normal();
-  const auto found = by_stem_.find(stem_of(wanted));
+  const auto found = by_stem_.find(comparable_name(stem_of(wanted)));
   if (found == by_stem_.end()) return std::nullopt;
+  const std::vector<std::size_t>& all = found->second;
+  const auto is_exact = [&](std::size_t index) { return stem_of(images_[index]) == stem_of(wanted); };
+  const auto is_as_first = [&](std::size_t index) {
+    return stem_of(images_[index]) == stem_of(images_[all[0]]);
+  };
+  // Of names in other capitals one alone fits.
+  if (std::ranges::none_of(all, is_exact) && !std::ranges::all_of(all, is_as_first)) return std::nullopt;
   const auto rank = [&](std::size_t index) {
     const fs::path& image = images_[index];
-    return std::tuple(shared_tail(image.parent_path(), wanted.parent_path()), shared_depth(image, from),
-                      image.filename() == wanted.filename(), is_image_name(image));
+    return std::tuple(is_exact(index), shared_tail(image.parent_path(), wanted.parent_path()),
+                      shared_depth(image, from), image.filename() == wanted.filename(), is_image_name(image));
   };
-  return images_[*std::ranges::max_element(found->second, {}, rank)];
+  return images_[*std::ranges::max_element(all, {}, rank)];
 }
 
 std::string SourceFiles::name_of(const fs::path& file) const {

@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "image/exif.h"
 #include "data/layouts/foreign_set.h"
+#include "image/exif.h"
 #include "storage/folder_walk.h"
 
 namespace ssd {
@@ -33,7 +33,8 @@ class SourceFiles {
   // Folders and links that could not be followed.
   const std::vector<FolderWalk::Unreadable>& unreadable() const { return walk_.unreadable(); }
 
-  // The image called `name` (with or without folders and extension). Where there are several, the one with
+  // The image called `name` (with or without folders and extension). Capitals and Unicode's normal form
+  // may differ where one spelling alone fits. Where there are several, the one spelled so, then the one with
   // the same last folders, then the nearest to the file `from` in the tree, then the one with that extension.
   std::optional<std::filesystem::path> find_image(std::string_view name,
                                                   const std::filesystem::path& from) const;
@@ -47,7 +48,7 @@ class SourceFiles {
   std::filesystem::path root_;
   FolderWalk walk_;
   std::vector<std::filesystem::path> images_, xml_, text_;
-  std::unordered_map<std::string, std::vector<std::size_t>> by_stem_;
+  std::unordered_map<std::string, std::vector<std::size_t>> by_stem_;  // comparable
 };
 
 // How many folders the paths have in common, from the root down.

@@ -112,7 +112,7 @@ void VocReader::add(ForeignImage image, VocAnnotation annotation) {
     images_[present.image] = std::move(image);
   }
   notes_.add(ForeignNote::annotation_without_image,
-               fmt::format("{} ({} has {})", annotation.xml, other->first, present.xml));
+             fmt::format("{} ({} has {})", annotation.xml, other->first, present.xml));
 }
 
 // The image's own size counts: one that cannot be read costs nothing.
@@ -143,7 +143,7 @@ void VocReader::read_objects(const XmlFile& xml, const std::string& name, Foreig
 }
 
 std::optional<ForeignBox> VocReader::read_box(const XmlFile& xml, pugi::xml_node object,
-                                                 const std::string& name) {
+                                              const std::string& name) {
   const std::string category(trimmed(object.child_value("name")));
   if (category.empty()) xml.fail(object, "has no <name>");
   const pugi::xml_node corners = object.child("bndbox");
@@ -203,7 +203,8 @@ ForeignSet read_voc(const fs::path& source, const VocOptions& options) {
         "{}: got no xml file below it, expected Pascal VOC annotations; for YOLO's text files import as yolo",
         source.string());
   }
-  ForeignSet set{.root = files.root(), .images = {}, .classes = options.common.classes, .splits_from = {}, .notes = {}};
+  ForeignSet set{
+      .root = files.root(), .images = {}, .classes = options.common.classes, .splits_from = {}, .notes = {}};
   note_unreadable(files, set.notes);
   set.images = VocReader(files, options, set.notes).read();
   set.splits_from = assign_splits(set.images, files, options.common, set.notes);

@@ -12,6 +12,7 @@
 #include "data/layouts/source_files.h"
 #include "data/layouts/yolo_data.h"
 #include "data/layouts/yolo_labels.h"
+#include "storage/comparable_name.h"
 
 namespace ssd {
 namespace {
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 class YoloReader {
  public:
   YoloReader(const SourceFiles& source, const YoloData& data, const ForeignOptions& options,
-               ForeignNotes& notes)
+             ForeignNotes& notes)
       : source_(source), data_(data), options_(options), notes_(notes) {}
 
   std::vector<ForeignImage> read();
@@ -75,8 +76,7 @@ std::vector<ForeignImage> YoloReader::read() {
     const bool ambiguous = is_ambiguous(orientations[i], image.width, image.height);
     if (orientations[i].transpose) std::swap(image.width, image.height);
     add_boxes(labels[i], format, image);
-    if (ambiguous && !image.boxes.empty())
-      notes_.add(ForeignNote::image_orientation_ambiguous, image.name);
+    if (ambiguous && !image.boxes.empty()) notes_.add(ForeignNote::image_orientation_ambiguous, image.name);
     usable.push_back(std::move(image));
   }
   return usable;
@@ -126,7 +126,7 @@ void YoloReader::settle_shared() {
 void YoloReader::note_left_out() {
   std::set<std::string> stems;
   for (const fs::path& image_file : source_.image_files()) {
-    stems.insert(image_file.stem().string());
+    stems.insert(comparable_name(image_file.stem().string()));
     if (!index_.contains(image_file.string()))
       notes_.add(ForeignNote::image_in_no_split, source_.name_of(image_file));
   }
@@ -145,7 +145,8 @@ void YoloReader::find_labels() {
   for (const fs::path& image_file : source_.image_files())
     if (const auto own = own_label_file(image_file)) taken.insert(plain_path(*own));
   for (const fs::path& file : source_.text_files())
-    if (!taken.contains(plain_path(file))) stray_labels_[file.stem().string()].push_back(file);
+    if (!taken.contains(plain_path(file)))
+      stray_labels_[comparable_name(file.stem().string())].push_back(file);
 }
 
 void YoloReader::add_all() {
@@ -198,7 +199,7 @@ std::optional<fs::path> YoloReader::own_label_file(const fs::path& image_file) c
 
 std::optional<fs::path> YoloReader::label_file(const fs::path& image_file) const {
   if (auto own = own_label_file(image_file)) return own;
-  const auto found = stray_labels_.find(image_file.stem().string());
+  const auto found = stray_labels_.find(comparable_name(image_file.stem().string()));
   return found != stray_labels_.end() && found->second.size() == 1 ? std::optional(found->second[0])
                                                                    : std::nullopt;
 }

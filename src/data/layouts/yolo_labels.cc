@@ -79,8 +79,9 @@ YoloLabels read_yolo_labels(const std::filesystem::path& file) {
     ++number;
     auto numbers = numbers_of(line);
     if (!numbers)
-      labels.faults.push_back(fmt::format("{}:{}: got \"{}\", expected numbers: class cx cy w h; mend the line",
-                                          file.string(), number, line));
+      labels.faults.push_back(
+          fmt::format("{}:{}: got \"{}\", expected numbers: class cx cy w h; mend the line", file.string(),
+                      number, line));
     else if (!numbers->empty())
       labels.lines.push_back({number, std::move(*numbers)});
   }

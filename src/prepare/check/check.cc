@@ -265,7 +265,8 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
   std::ranges::copy_if(walk.files(), std::back_inserter(files), is_image_name);
   if (files.empty() && report.findings.empty()) {
     throw Error(
-        "{}: got neither annotations (COCO, YOLO, VOC) nor a {} file, expected some of these; check the path; "
+        "{}: got neither annotations (COCO, YOLO, VOC) nor a {} file, expected some of these; check the "
+        "path; "
         "{}",
         folder.string(), image_format_names(), seen_text(folder));
   }

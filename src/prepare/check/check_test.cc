@@ -378,20 +378,5 @@ TEST_F(CheckTest, FaultsOfOneEntryAreNamedAndTheRestIsChecked) {
              "instances_val2017.json", "b.jpg");
 }
 
-// Folders after public reports: what is wrong with each, and how often.
-TEST(CheckCases, EveryFolderIsUnderstoodAndItsFaultsCounted) {
-  const fs::path cases = SSD_SOURCE_DIR "/../shared/cases";
-  if (!fs::exists(cases)) GTEST_SKIP() << "shared/cases is not beside the source tree";
-  const auto count = [&](const char* folder, CheckProblem problem) {
-    return check_path(cases / folder, {.images = CheckOptions::Images::headers}).count(problem);
-  };
-  EXPECT_EQ(count("train-val-overlap", CheckProblem::image_in_two_splits), 4u);
-  EXPECT_EQ(count("roboflow-coco", CheckProblem::root_category), 3u);   // of three files
-  EXPECT_EQ(count("broken-bbox/e", CheckProblem::entry_left_out), 6u);  // three in each of two files
-  EXPECT_GT(count("annotation-ids/from0", CheckProblem::annotation_id_zero), 0u);
-  EXPECT_GT(count("annotation-ids/per-image", CheckProblem::duplicate_annotation_id), 0u);
-  EXPECT_EQ(count("label-studio-coco", CheckProblem::image_missing), 0u);
-}
-
 }  // namespace
 }  // namespace ssd

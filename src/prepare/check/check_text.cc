@@ -101,6 +101,7 @@ nlohmann::ordered_json json_of(const CheckSummary& summary) {
 
 }  // namespace
 
+// Over 60 lines: two for each problem.
 const char* name_of(CheckProblem problem) {
   switch (problem) {
     case CheckProblem::annotations_unreadable:
@@ -165,6 +166,7 @@ const char* name_of(CheckProblem problem) {
   return "";
 }
 
+// Over 60 lines: two for each problem.
 const char* describe(CheckProblem problem) {
   switch (problem) {
     case CheckProblem::annotations_unreadable:

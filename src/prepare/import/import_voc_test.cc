@@ -1,5 +1,3 @@
-#include "prepare/import/import.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
@@ -7,6 +5,7 @@
 #include <tuple>
 
 #include "data/dataset/coco.h"
+#include "prepare/import/import.h"
 #include "testing/import_folder.h"
 
 namespace ssd {
@@ -180,8 +179,7 @@ TEST_F(VocTest, AnAnnotationWithoutItsImageTakesNoOthersAndIsNoted) {
   EXPECT_EQ(report.classes.at(0).name, "cat");
   const ForeignNotes::Places& notes = report.notes.at(ForeignNote::annotation_without_image);
   EXPECT_EQ(notes.size(), 2u);
-  EXPECT_TRUE(contains(notes.at(0), "early/a.xml (train/a.jpg has train/a.xml)"))
-      << notes.at(0);
+  EXPECT_TRUE(contains(notes.at(0), "early/a.xml (train/a.jpg has train/a.xml)")) << notes.at(0);
 }
 
 TEST_F(VocTest, ABadXmlIsNotedAndTheOthersComeIn) {
@@ -370,8 +368,7 @@ TEST_F(VocTest, ImagesWhoseOrientationTheAnnotationLeavesOpenAreNoted) {
   write_jpeg("src/a.jpg", 40, 30, 3);
   write_jpeg("src/b.jpg", 40, 30, 6);  // the size stated tells
   const ImportReport report = import();
-  EXPECT_EQ(report.notes.at(ForeignNote::image_orientation_ambiguous),
-            (std::vector<std::string>{"a.jpg"}));
+  EXPECT_EQ(report.notes.at(ForeignNote::image_orientation_ambiguous), (std::vector<std::string>{"a.jpg"}));
 }
 
 }  // namespace

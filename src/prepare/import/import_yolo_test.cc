@@ -1,11 +1,10 @@
-#include "prepare/import/import.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
 #include "data/dataset/coco.h"
+#include "prepare/import/import.h"
 #include "testing/import_folder.h"
 
 namespace ssd {
@@ -267,7 +266,9 @@ TEST_F(YoloTest, ClassesAreDecodedOrRefused) {
   write_two();
   write("src/classes.txt", "b\xeate\ndog\n");
   EXPECT_TRUE(contains(error_of([&] { import(); }), "classes.txt: byte 1 (line 1): this is no UTF-8 text"));
-  write("src/classes.txt", std::string_view("\xff\xfe" "c\0a\0t\0\r\0\n\0d\0o\0g\0", 18));
+  write("src/classes.txt", std::string_view("\xff\xfe"
+                                            "c\0a\0t\0\r\0\n\0d\0o\0g\0",
+                                            18));
   EXPECT_EQ(import().classes.at(1).name, "dog");
 }
 
@@ -344,8 +345,7 @@ TEST_F(YoloTest, WhatIsLeftOutIsNoted) {
   const ImportReport report = import();
   EXPECT_EQ(report.train.images, 1u);
   ASSERT_EQ(report.notes.size(), 3u) << report.to_text();
-  EXPECT_EQ(report.notes.at(ForeignNote::image_in_no_split),
-            (std::vector<std::string>{"images/test/t.jpg"}));
+  EXPECT_EQ(report.notes.at(ForeignNote::image_in_no_split), (std::vector<std::string>{"images/test/t.jpg"}));
   EXPECT_EQ(report.notes.at(ForeignNote::annotation_without_image),
             (std::vector<std::string>{"labels/train/gone.txt"}));
   EXPECT_TRUE(contains(report.notes.at(ForeignNote::path_unreadable).at(0), "images/train/link.jpg"));
