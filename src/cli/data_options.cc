@@ -155,6 +155,11 @@ void add_train_data_options(CLI::App& command, DataOptions& options) {
       ->type_name("FILE");
   command.add_option("--train-images", options.train_images, "Image folder [found in DATA]")
       ->type_name("FOLDER");
+  command
+      .add_option("--background-images", options.background_images,
+                  "Training images without objects: skip, or use as examples of background")
+      ->check(CLI::IsMember({"use", "skip"}))
+      ->capture_default_str();
 }
 
 void add_val_data_options(CLI::App& command, DataOptions& options) {
@@ -181,9 +186,12 @@ void add_strict_option(CLI::App& command, bool& strict) {
 
 Dataset training_set(const DataOptions& options) {
   const SplitOptions split = train_split(options);
-  if (const std::string cache = cache_of(split); !cache.empty()) return open_dataset(cache, split.split);
+  using EmptyImages = DatasetOptions::EmptyImages;
+  const DatasetOptions which{options.background_images == "use" ? EmptyImages::keep : EmptyImages::skip};
+  if (const std::string cache = cache_of(split); !cache.empty())
+    return open_dataset(cache, split.split, which);
   const DataSplit read = read_split(split);
-  return make_dataset(read.split.coco, read.images, {}, read.name);
+  return make_dataset(read.split.coco, read.images, which, read.name);
 }
 
 ValidationSet validation_set(const DataOptions& options) {

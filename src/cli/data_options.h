@@ -14,8 +14,9 @@ namespace ssd::cli {
 struct DataOptions {
   std::string data;  // a folder of any kind that DataFolder knows, or a record cache
   std::string train_annotations, train_images, val_annotations, val_images;
-  std::string val_data;  // the same of the validation split
-  bool strict = false;   // stop at what would be left out
+  std::string background_images = "skip";  // of the training split: images without objects, use or skip
+  std::string val_data;                    // the same as `data`, of the validation split
+  bool strict = false;                     // stop at what would be left out
 };
 
 void add_train_data_options(CLI::App& command, DataOptions& options);
