@@ -213,6 +213,7 @@ void run(CLI::App& command, TrainOptions& options) {
   const std::int64_t images = complete_trainer(options, dataset, *device);
   std::optional<ValidationSet> validation;
   if (evaluates(options, dataset)) validation = validation_to_train_with(options.data, dataset);
+  tell_unused_files();
   const TrainerOptions& trainer = options.trainer;
   const std::filesystem::path& folder = trainer.checkpoints.run;
   std::optional<FolderLock> lock;  // until the run ends

@@ -1,10 +1,11 @@
-#include "prepare/import/import_yolo_data.h"
+#include "data/layouts/yolo_data.h"
 
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <string_view>
 
+#include "base/encoding.h"
 #include "base/error.h"
 #include "base/text_file.h"
 
@@ -19,7 +20,7 @@ std::string where(const fs::path& file, const YAML::Mark& mark) {
 
 YAML::Node load(const fs::path& file) {
   try {
-    return YAML::Load(read_text_file(file, budget::yaml));
+    return YAML::Load(decode_text(read_text_file(file, budget::yaml), file.string()));
   } catch (const YAML::Exception& error) {
     throw Error("{}: {}; mend the file", where(file, error.mark), error.msg);
   }

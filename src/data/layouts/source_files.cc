@@ -1,4 +1,4 @@
-#include "prepare/import/import_source.h"
+#include "data/layouts/source_files.h"
 
 #include <algorithm>
 #include <cctype>
@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "image/format.h"
+#include "storage/comparable_name.h"
 #include "storage/file_bytes.h"
 
 namespace ssd {
@@ -70,7 +71,7 @@ bool is_below(const fs::path& file, const fs::path& folder) {
   return std::mismatch(part.begin(), part.end(), whole.begin(), whole.end()).first == part.end();
 }
 
-ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& except)
+SourceFiles::SourceFiles(const std::vector<fs::path>& roots, const fs::path& except)
     : root_(plain_path(roots.at(0))), walk_(except) {
   for (std::size_t i = 0; i < roots.size(); ++i) {
     const auto earlier = std::span(roots).first(i);
@@ -86,10 +87,11 @@ ImportSource::ImportSource(const std::vector<fs::path>& roots, const fs::path& e
     std::ranges::sort(*files);
     files->erase(std::unique(files->begin(), files->end()), files->end());
   }
-  for (std::size_t i = 0; i < images_.size(); ++i) by_stem_[stem_of(images_[i])].push_back(i);
+  for (std::size_t i = 0; i < images_.size(); ++i)
+    by_stem_[comparable_name(stem_of(images_[i]))].push_back(i);
 }
 
-void ImportSource::add_file(const fs::path& file) {
+void SourceFiles::add_file(const fs::path& file) {
   std::error_code dangling;
   if (!fs::is_regular_file(file, dangling)) return;
   if (is_any_image_name(file)) images_.push_back(file);
@@ -97,21 +99,28 @@ void ImportSource::add_file(const fs::path& file) {
   if (lower_extension(file) == ".txt") text_.push_back(file);
 }
 
-std::optional<fs::path> ImportSource::find_image(std::string_view name, const fs::path& from) const {
+std::optional<fs::path> SourceFiles::find_image(std::string_view name, const fs::path& from) const {
   std::string slashes(name);
   std::ranges::replace(slashes, '\\', '/');
   const fs::path wanted = fs::path(slashes).lexically_normal();
-  const auto found = by_stem_.find(stem_of(wanted));
+  const auto found = by_stem_.find(comparable_name(stem_of(wanted)));
   if (found == by_stem_.end()) return std::nullopt;
+  const std::vector<std::size_t>& all = found->second;
+  const auto is_exact = [&](std::size_t index) { return stem_of(images_[index]) == stem_of(wanted); };
+  const auto is_as_first = [&](std::size_t index) {
+    return stem_of(images_[index]) == stem_of(images_[all[0]]);
+  };
+  // Of names in other capitals one alone fits.
+  if (std::ranges::none_of(all, is_exact) && !std::ranges::all_of(all, is_as_first)) return std::nullopt;
   const auto rank = [&](std::size_t index) {
     const fs::path& image = images_[index];
-    return std::tuple(shared_tail(image.parent_path(), wanted.parent_path()), shared_depth(image, from),
-                      image.filename() == wanted.filename(), is_image_name(image));
+    return std::tuple(is_exact(index), shared_tail(image.parent_path(), wanted.parent_path()),
+                      shared_depth(image, from), image.filename() == wanted.filename(), is_image_name(image));
   };
-  return images_[*std::ranges::max_element(found->second, {}, rank)];
+  return images_[*std::ranges::max_element(all, {}, rank)];
 }
 
-std::string ImportSource::name_of(const fs::path& file) const {
+std::string SourceFiles::name_of(const fs::path& file) const {
   return is_below(file, root_) ? plain_path(file).lexically_relative(root_).generic_string()
                                : file.generic_string();
 }
@@ -129,8 +138,8 @@ ImageSize read_image_size(const fs::path& file) {
   return {info.width, info.height, orientation_of_tag(info.orientation)};
 }
 
-void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& options,
-                      std::vector<Orientation>& orientations, ImportReport& report) {
+void read_image_sizes(std::vector<ForeignImage>& images, const ForeignOptions& options,
+                      std::vector<Orientation>& orientations, ForeignNotes& notes) {
   std::vector<ImageSize> sizes(images.size());
   std::vector<std::string> reasons(images.size());
   ThreadPool(std::max(1, options.threads)).parallel_for(images.size(), [&](std::size_t i) {
@@ -141,13 +150,13 @@ void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& o
       reasons[i] = error.what();
     }
   });
-  std::vector<ImportedImage> usable;
+  std::vector<ForeignImage> usable;
   orientations.clear();
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (!is_image_name(images[i].file)) {
-      report.note(ImportNote::image_of_other_format, images[i].name);
+      notes.add(ForeignNote::image_of_other_format, images[i].name);
     } else if (!reasons[i].empty()) {
-      report.note(ImportNote::image_unreadable, fmt::format("{} ({})", images[i].name, reasons[i]));
+      notes.add(ForeignNote::image_unreadable, fmt::format("{} ({})", images[i].name, reasons[i]));
     } else {
       images[i].width = sizes[i].width;
       images[i].height = sizes[i].height;
@@ -158,9 +167,9 @@ void read_image_sizes(std::vector<ImportedImage>& images, const ImportOptions& o
   images = std::move(usable);
 }
 
-void note_unreadable(const ImportSource& source, ImportReport& report) {
+void note_unreadable(const SourceFiles& source, ForeignNotes& notes) {
   for (const FolderWalk::Unreadable& one : source.unreadable())
-    report.note(ImportNote::path_unreadable, fmt::format("{} ({})", source.name_of(one.path), one.reason));
+    notes.add(ForeignNote::path_unreadable, fmt::format("{} ({})", source.name_of(one.path), one.reason));
 }
 
 }  // namespace ssd
