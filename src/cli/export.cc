@@ -58,12 +58,29 @@ std::optional<TrainingProgress> progress_of(const fs::path& path) {
                           .momentum = std::move(state.slots["momentum"])};
 }
 
+// A run that goes on may remove the checkpoint that is being read; then there is a newer one.
+ExportSource read_source(const fs::path& path) {
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    const fs::path checkpoint = settled(path);
+    try {
+      return {
+          .network = trained_model(checkpoint.string(), ""),
+          .progress = progress_of(checkpoint),
+          .sha256 = sha256_of(fs::is_directory(checkpoint) ? checkpoint / "model.safetensors" : checkpoint),
+          .version = version_number()};
+    } catch (const Error&) {
+      if (attempt == attempts || settled(path) == checkpoint) throw;
+    }
+  }
+}
+
 // What would not change the file is refused.
 void check_options(const CLI::App& command, const Options& options, const ExportFormat& format) {
   // The file is made of bytes and appears whole, under its own name.
   if (options.out == "-") throw UsageError("--out: got -, expected a file (it is not text); name one");
-  for (const char* option : {export_option::postprocess, export_option::batch, export_option::precision,
-                             export_option::input})
+  for (const char* option :
+       {export_option::postprocess, export_option::batch, export_option::precision, export_option::input})
     if (!std::ranges::count(format.follows, std::string_view(option)))
       refuse_beside(command, fmt::format("--format {}", format.name), std::array{option});
   const bool has_nms = std::ranges::count(format.follows, std::string_view(export_option::postprocess)) > 0;
@@ -102,18 +119,14 @@ ExportOptions choices(const Options& options, const ExportFormat& format) {
 void run(const Options& options, const ExportFormat& format) {
   const ExportOptions chosen = choices(options, format);
   require_writable(options.out);
-  const fs::path checkpoint = settled(checkpoint_path(options.checkpoint, options.weights_url));
-  ExportSource source{.network = trained_model(checkpoint.string(), ""),
-                      .progress = progress_of(checkpoint),
-                      .sha256 = sha256_of(fs::is_directory(checkpoint) ? checkpoint / "model.safetensors"
-                                                                       : checkpoint),
-                      .version = version_number()};
+  ExportSource source = read_source(checkpoint_path(options.checkpoint, options.weights_url));
   model::ModelOptions& network = source.network.model;
   if (!options.stride_in.empty()) {
     network.stride_in = model::stride_in_named(options.stride_in);
     source.network.knows_stride = true;
   }
-  for (const std::string& note : format.write(source, chosen, options.out)) tell("{}: {}\n", options.out, note);
+  for (const std::string& note : format.write(source, chosen, options.out))
+    tell("{}: {}\n", options.out, note);
   put("{}: {} with {} classes as {}\n", options.out, model::name_of(network.backbone),
       source.network.categories.size(), format.name);
 }
@@ -121,7 +134,8 @@ void run(const Options& options, const ExportFormat& format) {
 CLI::Validator batch_or_any() {
   return {[](std::string& text) -> std::string {
             if (text == any_batch) return "";
-            return batch_size()(text).empty() ? "" : "got " + text + ", expected a number of images or dynamic";
+            return batch_size()(text).empty() ? ""
+                                              : "got " + text + ", expected a number of images or dynamic";
           },
           "N|dynamic"};
 }
@@ -133,9 +147,12 @@ void add_model_options(CLI::App& command, Options& options) {
       ->check(CLI::IsMember({"none", "boxes", "nms"}))
       ->capture_default_str();
   command.add_option(export_option::batch, options.batch, "Images of a batch; dynamic: any number")
+      ->type_name("N")
       ->check(batch_or_any())
       ->capture_default_str();
-  command.add_option(export_option::precision, options.precision, "Of the convolutions: f32, or f16 (onnx), or bf16 (stablehlo) [f32]")
+  command
+      .add_option(export_option::precision, options.precision,
+                  "Of the convolutions: f32, or f16 (onnx), or bf16 (stablehlo) [f32]")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
   command
       .add_option(export_option::input, options.input,
@@ -172,6 +189,8 @@ void add_export(CLI::App& program, Session&) {
       ->required();
   command->add_option("-o,--out", options->out, "The file to write")->type_name("FILE")->required();
   add_model_options(*command, *options);
+  command->footer(
+      "ONNX Runtime and OpenVINO run every ONNX model, OpenCV's dnn those without nms. See docs/export.md.");
   command->callback([options, command] {
     const ExportFormat& format = export_format_named(options->format);
     check_options(*command, *options, format);

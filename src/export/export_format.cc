@@ -37,7 +37,7 @@ std::span<const ExportFormat> export_formats() {
       {"torch", "PyTorch's .pt", {}, {DType::f32}, write_torch},
       {"safetensors", "weights", {}, {DType::f32}, write_tensors},
       {"onnx", "a model", {postprocess, batch, precision, input}, {DType::f32, DType::f16}, write_onnx},
-      {"stablehlo", "a program's text", {batch, precision}, {DType::f32, DType::bf16}, write_program_text},
+      {"stablehlo", "text", {batch, precision}, {DType::f32, DType::bf16}, write_program_text},
   };
   return formats;
 }

@@ -52,8 +52,8 @@ class OutputWriter {
   }
 
   std::string slice(const std::string& value, std::int64_t begin, std::int64_t end, std::int64_t axis) {
-    return model_.node(
-        "Slice", {value, model_.integers({begin}), model_.integers({end}), model_.integers({axis})});
+    return model_.node("Slice",
+                       {value, model_.integers({begin}), model_.integers({end}), model_.integers({axis})});
   }
 
   // Two rows (1, 2, 8732), a column a default box.
@@ -102,8 +102,7 @@ class OutputWriter {
 
   // The objects' scores (N, C - 1, 8732), 0 for all that does not go into NMS: a class has per_class boxes.
   std::string candidates(const std::string& objects) {
-    const auto most =
-        std::min(static_cast<std::int64_t>(options_.detector.per_class), boxes_of_all_maps);
+    const auto most = std::min(static_cast<std::int64_t>(options_.detector.per_class), boxes_of_all_maps);
     const std::string best = largest(objects, most, 2)[0];
     const std::string least = slice(best, most - 1, most, 2);
     return model_.node("Where", {model_.node("Less", {objects, least}), model_.scalar(0), objects});
@@ -112,11 +111,11 @@ class OutputWriter {
   // The same scores, 0 for all that NMS does not keep.
   std::string kept(const std::string& boxes, const std::string& objects) {
     const std::string selected = model_.node(
-        "NonMaxSuppression",
-        {boxes, candidates(objects), model_.integers({static_cast<std::int64_t>(options_.detector.per_class)}),
-         number(options_.detector.iou), number(options_.detector.score)});
+        "NonMaxSuppression", {boxes, candidates(objects),
+                              model_.integers({static_cast<std::int64_t>(options_.detector.per_class)}),
+                              number(options_.detector.iou), number(options_.detector.score)});
     const std::string chosen = model_.node("GatherND", {objects, selected});
-    const std::string zeros = model_.node("ConstantOfShape", {model_.node("Shape", {objects})});
+    const std::string zeros = model_.node("Sub", {objects, objects});
     return model_.node("ScatterND", {zeros, selected, chosen});
   }
   // One f32 in one dimension.
@@ -130,19 +129,20 @@ class OutputWriter {
   void detections() {
     const std::string all_boxes = boxes();
     const std::string objects = slice(scores(), 1, classes_, 1);
-    const std::string flat =
-        model_.node("Reshape", {kept(all_boxes, objects), model_.integers({0, (classes_ - 1) * boxes_of_all_maps})});
-    const std::int64_t most = std::min(static_cast<std::int64_t>(options_.detector.total),
-                                       (classes_ - 1) * boxes_of_all_maps);
+    const std::string flat = model_.node(
+        "Reshape", {kept(all_boxes, objects), model_.integers({0, (classes_ - 1) * boxes_of_all_maps})});
+    const std::int64_t most =
+        std::min(static_cast<std::int64_t>(options_.detector.total), (classes_ - 1) * boxes_of_all_maps);
     const std::vector<std::string> best = largest(flat, most, 1);
     const std::string found = model_.node("Greater", {best[0], model_.scalar(0)});
     const std::string boxes_of_all = model_.integers({boxes_of_all_maps});
     const std::string box = model_.node("Mod", {best[1], boxes_of_all});
-    const std::string label = model_.node(
-        "Add", {model_.node("Div", {best[1], boxes_of_all}), model_.integers({1})});
+    const std::string label =
+        model_.node("Add", {model_.node("Div", {best[1], boxes_of_all}), model_.integers({1})});
     const std::string last_axis = model_.integers({2});
-    const std::string corners = model_.node("GatherND", {all_boxes, model_.node("Unsqueeze", {box, last_axis})},
-                                            {{"batch_dims", std::int64_t{1}}});
+    const std::string corners =
+        model_.node("GatherND", {all_boxes, model_.node("Unsqueeze", {box, last_axis})},
+                    {{"batch_dims", std::int64_t{1}}});
     const std::string found_box = model_.node("Unsqueeze", {found, last_axis});
     result(model_.node("Where", {found_box, corners, model_.scalar(0)}), "boxes", {DType::f32, {most, 4}});
     result(best[0], "scores", {DType::f32, {most}});

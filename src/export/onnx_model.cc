@@ -37,11 +37,11 @@ namespace tensor_field {
 constexpr Tag dims = 1, data_type = 2, name = 8, raw_data = 9;
 }
 namespace value_field {
-constexpr Tag name = 1, type = 2;           // ValueInfoProto
-constexpr Tag tensor_type = 1;              // TypeProto
-constexpr Tag elem_type = 1, shape = 2;     // TypeProto.Tensor
-constexpr Tag dim = 1;                      // TensorShapeProto
-constexpr Tag dim_value = 1, dim_param = 2; // TensorShapeProto.Dimension
+constexpr Tag name = 1, type = 2;            // ValueInfoProto
+constexpr Tag tensor_type = 1;               // TypeProto
+constexpr Tag elem_type = 1, shape = 2;      // TypeProto.Tensor
+constexpr Tag dim = 1;                       // TensorShapeProto
+constexpr Tag dim_value = 1, dim_param = 2;  // TensorShapeProto.Dimension
 }  // namespace value_field
 namespace opset_field {
 constexpr Tag version = 2;
@@ -170,12 +170,13 @@ void Model::write(const std::filesystem::path& path, const std::string& producer
   // The graph is the last field: its elements are written from where they are.
   protozero::pbf_writer name(tail);
   name.add_string(graph_field::name, "ssd300");
-  protozero::add_varint_to_buffer(
-      &head, (std::uint64_t{model_field::graph} << 3) |
-                 static_cast<std::uint64_t>(protozero::pbf_wire_type::length_delimited));
+  protozero::add_varint_to_buffer(&head,
+                                  (std::uint64_t{model_field::graph} << 3) |
+                                      static_cast<std::uint64_t>(protozero::pbf_wire_type::length_delimited));
   protozero::add_varint_to_buffer(&head, graph_.size() + tail.size());
   AtomicFile file(path);
-  for (const std::string_view part : {std::string_view(head), std::string_view(graph_), std::string_view(tail)})
+  for (const std::string_view part :
+       {std::string_view(head), std::string_view(graph_), std::string_view(tail)})
     file.write(part);
   file.commit();
 }

@@ -22,9 +22,10 @@ Tensor to_f16(const TensorView& values, const std::string& name) {
   for (std::size_t i = 0; i < from.size(); ++i) {
     to[i] = float_to_f16(from[i]);
     if (!std::isfinite(f16_to_float(to[i])))
-      throw Error("weights: got {} in '{}' after batch norm was folded in, expected at most 65504 in f16; pass "
-                  "--precision f32",
-                  from[i], name);
+      throw Error(
+          "weights: got {} in '{}' after batch norm was folded in, expected at most 65504 in f16; pass "
+          "--precision f32",
+          from[i], name);
   }
   return result;
 }
@@ -154,13 +155,12 @@ class NetworkWriter {
     std::int64_t begin = 0, end = 0, rows = 0;
   };
   std::string part(const std::string& map, const graph::HeadLevel& level, const Part& part) {
-    const std::string channels =
-        model_.node("Slice", {map, model_.integers({part.begin}), model_.integers({part.end}),
-                              model_.integers({channel_axis})});
+    const std::string channels = model_.node(
+        "Slice",
+        {map, model_.integers({part.begin}), model_.integers({part.end}), model_.integers({channel_axis})});
     // 0: as many images as there are.
-    return model_.node(
-        "Reshape",
-        {channels, model_.integers({0, part.rows, level.boxes * level.height * level.width})});
+    return model_.node("Reshape",
+                       {channels, model_.integers({0, part.rows, level.boxes * level.height * level.width})});
   }
 
   std::string joined(const std::vector<std::string>& levels) {

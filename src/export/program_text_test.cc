@@ -8,21 +8,21 @@
 #include "backend/pjrt/pjrt.h"
 #include "base/text_file.h"
 #include "export/export_format.h"
-#include "export/test_network.h"
 #include "testing/cpu_plugin.h"
+#include "testing/formula_network.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
 namespace {
 
 // The results of a program whose only argument is `argument`; they have the types of `like`.
-std::vector<Tensor> run_text(const std::string& text, const Tensor& argument, const std::vector<Tensor>& like) {
+std::vector<Tensor> run_text(const std::string& text, const Tensor& argument,
+                             const std::vector<Tensor>& like) {
   const auto client = pjrt::Client::create(pjrt::Plugin::load(pjrt::cpu_plugin()));
   const int device = client->describe(client->devices().front()).id;
   const auto program = pjrt::Executable::compile(client, text, pjrt::compile_options({device}));
   pjrt::Event sent;
-  const pjrt::Buffer images =
-      pjrt::Buffer::send(client, program->devices().front(), argument, sent);
+  const pjrt::Buffer images = pjrt::Buffer::send(client, program->devices().front(), argument, sent);
   sent.wait();
   std::vector<std::vector<pjrt::Argument>> arguments(1);
   arguments[0].emplace_back(images);

@@ -1,8 +1,11 @@
-// For the tests of this room: a network of formula weights, and what the CPU backend makes of two images.
+// For tests of exports: a network of formula weights, and what the CPU backend makes of two images.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
@@ -44,6 +47,21 @@ inline std::vector<Tensor> cpu_outputs(const ExportSource& source, const Tensor&
   const auto program = device->compile(std::move(graphs));
   program->load(model::inference_parameters(source.network.model, source.network.weights));
   return program->run({pixels});
+}
+
+// Scales the heads so that offsets and logits are of the size that a trained network's have, whatever comes
+// out of formula weights.
+inline void tame_heads(ExportSource& source, const Tensor& pixels) {
+  const std::vector<Tensor> outputs = cpu_outputs(source, pixels);
+  const auto scale = [&](const Tensor& output, std::string_view layer, float size) {
+    float largest = 0;
+    for (const float value : output.as<float>()) largest = std::max(largest, std::abs(value));
+    for (auto& [name, tensor] : source.network.weights)
+      if (name.starts_with(layer))
+        for (float& value : tensor.as<float>()) value *= size / largest;
+  };
+  scale(outputs[0], "loc.", 3);
+  scale(outputs[1], "conf.", 6);
 }
 
 }  // namespace ssd
