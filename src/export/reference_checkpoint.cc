@@ -163,6 +163,10 @@ void add_training(Dict& root, const ExportSource& source, std::vector<std::strin
     notes.push_back("no optimizer's state in the file: the checkpoint has none of SGD's");
     return;
   }
+  if (progress.options.contains("freeze-backbone") && !is(progress, "freeze-backbone", "0")) {
+    notes.push_back("no optimizer's state in the file: the run froze layers, of which it has none");
+    return;
+  }
   const auto milestones = milestones_of(progress);
   if (milestones)
     root.add(text("scheduler"), {scheduler_of(progress, *milestones)});
