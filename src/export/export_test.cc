@@ -106,6 +106,10 @@ TEST(ReferenceCheckpointNotes, SayWhatTheFileLacks) {
   ASSERT_EQ(notes.size(), 2u);
   EXPECT_NE(notes[0].find("within epoch 50"), std::string::npos);
   EXPECT_NE(notes[1].find("no scheduler"), std::string::npos);
+  source.progress->options["freeze-backbone"] = "2";
+  notes = write_reference_checkpoint(source, file);
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_NE(notes[1].find("the run froze some"), std::string::npos);
   source.progress->options["optimizer"] = "adamw";
   notes = write_reference_checkpoint(source, file);
   ASSERT_EQ(notes.size(), 2u);
