@@ -172,7 +172,8 @@ auto boxes_of(const nb::list& annotations) {
     const nb::object box = nb::steal(PySequence_Fast(value, "bbox: expected a list of four numbers"));
     if (!box.is_valid()) throw nb::python_error();
     if (PySequence_Fast_GET_SIZE(box.ptr()) != 4)
-      throw Error("bbox: got {} numbers, expected 4: left, top, width, height", PySequence_Fast_GET_SIZE(box.ptr()));
+      throw Error("bbox: got {} numbers, expected 4: left, top, width, height",
+                  PySequence_Fast_GET_SIZE(box.ptr()));
     for (Py_ssize_t c = 0; c < 4; ++c)
       boxes[4 * i + static_cast<std::size_t>(c)] = number_of(PySequence_Fast_GET_ITEM(box.ptr(), c));
   }
