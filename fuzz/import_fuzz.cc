@@ -9,8 +9,7 @@
 #include "base/error.h"
 #include "data/dataset/coco.h"
 #include "file_in_folder.h"
-#include "prepare/import/import_voc.h"
-#include "prepare/import/import_yolo.h"
+#include "prepare/import/import.h"
 
 namespace {
 

@@ -8,6 +8,7 @@
 #include "base/one_line.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/data_options.h"
 #include "cli/data_show.h"
 #include "cli/help.h"
 #include "cli/output.h"
@@ -15,16 +16,18 @@
 #include "cli/stop_signals.h"
 #include "cli/validators.h"
 #include "data/cache/cache_build.h"
+#include "data/layouts/data_folder.h"
 #include "prepare/check/check.h"
 #include "prepare/download/download_coco.h"
 #include "prepare/download/published_weights.h"
-#include "prepare/import/import_voc.h"
-#include "prepare/import/import_yolo.h"
+#include "prepare/import/import.h"
 
 namespace ssd::cli {
 namespace {
 
-void check(const std::string& path, const std::string& json, const CheckOptions& given, Session& session) {
+// `strict`: notes count as problems.
+void check(const std::string& path, const std::string& json, const CheckOptions& given, bool strict,
+           Session& session) {
   CheckReport report;
   {
     Progress progress("check");
@@ -34,7 +37,7 @@ void check(const std::string& path, const std::string& json, const CheckOptions&
   }
   if (json != "-") put_text(report.to_text());
   if (!json.empty()) write_json_text(json, report.to_json());
-  session.exit_code = report.good() ? 0 : 1;
+  session.exit_code = report.good() && (!strict || report.findings.empty()) ? 0 : 1;
 }
 
 // 0: all processors.
@@ -49,22 +52,26 @@ void add_check(CLI::App& data, Session& session) {
   struct Options {
     std::string path, json;
     CheckOptions check;
-    bool headers = false;
+    bool headers = false, strict = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = data.add_subcommand(
       "check", "Find broken images, boxes outside images, duplicate ids and the like; say what is there");
-  command->add_option("path", options->path, "An image, a folder of them, a COCO folder, or a record cache")
+  command
+      ->add_option(
+          "path", options->path,
+          "An image, a folder of them, a folder with COCO, YOLO or VOC annotations, or a record cache")
       ->required();
   begin_group(*command, group::input);
   command->add_flag("--headers", options->headers, "Read the images' headers only");
+  command->add_flag("--strict", options->strict, "Exit status 1 for notes too, not for problems alone");
   begin_group(*command, group::output);
   command->add_option("--json", options->json, "Write the report there as JSON ('-': standard output)")
       ->type_name("FILE");
   add_threads_option(*command, options->check.threads);
   command->callback([options, &session] {
     if (options->headers) options->check.images = CheckOptions::Images::headers;
-    check(options->path, options->json, options->check, session);
+    check(options->path, options->json, options->check, options->strict, session);
   });
 }
 
@@ -72,6 +79,32 @@ struct CacheCommand {
   std::string data, split = "train2017", out, encoding = "raw", annotations, images;
   CacheOptions cache;
 };
+
+// The split of a folder of any kind, or of an annotation file and an image folder.
+DataSplit split_to_cache(const CacheCommand& options) {
+  CocoPaths paths{options.annotations, options.images};
+  if (paths.annotations.empty() || paths.images.empty()) {
+    DataFolder folder(options.data);
+    const auto part = folder.kind() == DataKind::coco ? std::nullopt : part_named(options.split);
+    if (part && paths.annotations.empty() && folder.has(*part)) {
+      tell("{}: {}\n", options.data, folder.to_text());
+      for (const auto& [what, places] : folder.foreign()->notes)
+        tell_left_out(options.data, places.size(), describe(what), places.front(), false);
+      return folder.read(*part);
+    }
+    const auto found = folder.layout().find(options.split);
+    if (!found && paths.annotations.empty())
+      throw UsageError(
+          "{}: no annotations of the split {} are there, expected --split with one of them, or "
+          "--annotations and --images; {}",
+          options.data, options.split,
+          folder.kind() == DataKind::none ? folder.seen() : "seen: " + folder.to_text());
+    const CocoPaths usual = found ? found->paths : coco_paths(options.data, options.split);
+    if (paths.annotations.empty()) paths.annotations = usual.annotations;
+    if (paths.images.empty()) paths.images = usual.images;
+  }
+  return {paths.annotations.string(), paths.images, read_coco_split(paths)};
+}
 
 void make_cache(const CacheCommand& options) {
   CacheOptions cache = options.cache;
@@ -82,17 +115,16 @@ void make_cache(const CacheCommand& options) {
     throw UsageError("--quality: got {} with --encoding raw, which has none; leave it out or choose files",
                      cache.quality);
   if (cache.threads == 0) cache.threads = available_processors();
-  CocoPaths paths = coco_paths(options.data, options.split);
-  if (!options.annotations.empty()) paths.annotations = options.annotations;
-  if (!options.images.empty()) paths.images = options.images;
+  const DataSplit split = split_to_cache(options);
   CacheReport report;
   const std::atomic<bool>& stop_requested = watch_stop_signals();
   {
     Progress progress("cache");
-    report = build_cache(paths, options.out, cache, [&](std::size_t done, std::size_t total) {
-      progress.show(done, total, "images");
-      return !stop_requested;
-    });
+    report = build_cache({split.split.coco, split.images, split.name}, options.out, cache,
+                         [&](std::size_t done, std::size_t total) {
+                           progress.show(done, total, "images");
+                           return !stop_requested;
+                         });
   }
   for (const std::string& message : report.unreadable) tell("left empty: {}\n", message);
   put("{}: {} images, {:.1f} MiB, {} unreadable\n", options.out, report.images,
@@ -106,8 +138,9 @@ void add_cache(CLI::App& data, Session& session) {
       data.add_subcommand("cache", "Put a split's images and annotations into one file that trains faster");
   session.ends_itself.insert(command);
   begin_group(*command, group::input);
-  command->add_option("-d,--data", options->data, "COCO folder")->type_name("FOLDER");
-  command->add_option("--split", options->split, "Split of the COCO folder")->capture_default_str();
+  command->add_option("-d,--data", options->data, "Folder with COCO, YOLO or VOC annotations")
+      ->type_name("FOLDER");
+  command->add_option("--split", options->split, "Split of the folder")->capture_default_str();
   command->add_option("--annotations", options->annotations, "Annotation file, for another layout")
       ->type_name("FILE");
   command->add_option("--images", options->images, "Image folder, for another layout")->type_name("FOLDER");
@@ -139,7 +172,14 @@ void print_import(const ImportReport& report, const std::string& json) {
 
 struct ImportCommand {
   std::string source, target, json, pixels = "as-written", difficult = "keep";
-  ImportOptions common;
+  bool strict = false;
+  ForeignOptions common;
+
+  ForeignOptions foreign() const {
+    ForeignOptions options = common;
+    if (strict) options.faults = ForeignOptions::Faults::refuse;
+    return options;
+  }
 };
 
 CLI::App* add_importer(CLI::App& import, const char* name, const char* description, ImportCommand& options) {
@@ -147,6 +187,7 @@ CLI::App* add_importer(CLI::App& import, const char* name, const char* descripti
   command->add_option("source", options.source, "The data set to read")->required();
   command->add_option("target", options.target, "The COCO folder to make")->required();
   begin_group(*command, group::input);
+  command->add_flag("--strict", options.strict, "Stop at a broken or missing image, box or line");
   command->add_option("--classes", options.common.classes,
                       "Class names in the order of their ids [the source's]");
   begin_group(*command, group::output);
@@ -176,15 +217,18 @@ void add_import(CLI::App& data) {
       ->check(CLI::IsMember({"keep", "leave-out"}))
       ->capture_default_str();
   command->callback([voc] {
-    VocImportOptions options{.common = voc->common};
-    if (voc->pixels == "one-based") options.pixels = VocImportOptions::Pixels::one_based;
-    if (voc->difficult == "leave-out") options.difficult = VocImportOptions::Difficult::leave_out;
+    VocOptions options{.common = voc->foreign()};
+    if (voc->pixels == "one-based") options.pixels = VocOptions::Pixels::one_based;
+    if (voc->difficult == "leave-out") options.difficult = VocOptions::Difficult::leave_out;
     print_import(import_voc(voc->source, voc->target, options), voc->json);
   });
   auto yolo = std::make_shared<ImportCommand>();
   command = add_importer(*import, "yolo", "YOLO: data.yaml or a classes file, a text file an image", *yolo);
   command->callback(
-      [yolo] { print_import(import_yolo(yolo->source, yolo->target, yolo->common), yolo->json); });
+      [yolo] { print_import(import_yolo(yolo->source, yolo->target, yolo->foreign()), yolo->json); });
+  auto any = std::make_shared<ImportCommand>();
+  command = add_importer(*import, "auto", "Whichever of these the folder holds", *any);
+  command->callback([any] { print_import(import_any(any->source, any->target, any->foreign()), any->json); });
 }
 
 const char* text_of(DownloadProgress::Stage stage) {

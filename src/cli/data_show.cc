@@ -45,6 +45,7 @@ std::vector<DrawnBox> drawn_boxes(const Batch& batch, const Dataset& dataset) {
 void show(const ShowOptions& options) {
   const Dataset dataset =
       options.split == "train" ? training_set(options.data) : validation_set(options.data).dataset;
+  tell_unused_files();
   std::vector<std::string> files;
   for (const Sample& sample : dataset.samples) files.push_back(sample.file);
   std::error_code error;
@@ -73,7 +74,8 @@ void add_data_show(CLI::App& data) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command =
       data.add_subcommand("show", "Draw training images as the network sees them, with their boxes");
-  command->add_option("data", options->data.data, "Folder with COCO annotations and images, or record cache")
+  command
+      ->add_option("data", options->data.data, "Folder with COCO, YOLO or VOC annotations, or record cache")
       ->required();
   begin_group(*command, group::input);
   command->add_option("--split", options->split, "train, val")

@@ -2,7 +2,9 @@
 #include "cli/eval.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <memory>
@@ -17,6 +19,7 @@
 #include "cli/pretrained.h"
 #include "cli/validators.h"
 #include "data/dataset/class_order.h"
+#include "detect/evaluation_notes.h"
 #include "detect/trained_model.h"
 #include "eval/detections_json.h"
 #include "weights/safetensors.h"
@@ -40,12 +43,41 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
   write_safetensors(path, arrays);
 }
 
+// What stands to be told of the numbers: they are COCO's, but may not be what somebody expects.
+void tell_about(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
+                const CocoLimits& limits) {
+  const std::string name =
+      options.ground_truth.empty() ? validation_name(options.data) : options.ground_truth;
+  for (const std::string& line : evaluation_notes(truth, detections, limits)) tell("{}: {}\n", name, line);
+}
+
+// Entries of --ground-truth; those of --data were told when it was read.
+void tell_entries_left_out(const EvalOptions& options, const CocoFile& truth) {
+  if (!truth.left_out.empty())
+    tell_left_out(options.ground_truth, truth.left_out.size(), "entries were left out",
+                  truth.left_out.front().reason, options.data.strict);
+}
+
+CocoLimits limits_of(const EvalOptions& options) {
+  CocoLimits limits = coco_limits;
+  const auto& given = options.max_detections;
+  if (given.empty()) return limits;
+  if (given.size() != limits.size() || !std::ranges::is_sorted(given) || given.front() == 0)
+    throw UsageError("--max-detections: got {}, expected three numbers from 1 on, ascending, as 1,10,100",
+                     fmt::join(given, ","));
+  std::ranges::copy(given, limits.begin());
+  return limits;
+}
+
 void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
             std::size_t bad_images) {
+  const CocoLimits limits = limits_of(options);
+  tell_about(options, truth, detections, limits);
   ThreadPool pool(available_processors());
   CocoEvalResult arrays;
-  EvaluationReport report =
-      evaluate_detections(truth, detections, &pool, options.arrays.empty() ? nullptr : &arrays);
+  EvaluationReport report = evaluate_detections(
+      truth, detections,
+      {.pool = &pool, .arrays = options.arrays.empty() ? nullptr : &arrays, .limits = limits});
   report.bad_images = bad_images;
   if (options.json != "-") put_text(to_text(report));
   if (!options.json.empty()) write_json_text(options.json, to_json(report));
@@ -67,6 +99,7 @@ void evaluate_checkpoint(const EvalOptions& options) {
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
   trained.model.compute = precision_of(options.device);
   ValidationSet set = validation_set(options.data);
+  tell_unused_files();
   fit_classes(options, trained, set.dataset);
   const auto device = make_device(options.device);
   Predictor predictor(*device, trained.model, {.batch = options.batch});
@@ -91,6 +124,7 @@ void evaluate_checkpoint(const EvalOptions& options) {
 
 void evaluate_files(const EvalOptions& options) {
   const CocoFile truth = read_coco(options.ground_truth, {.fields = CocoReadOptions::Fields::ids});
+  tell_entries_left_out(options, truth);
   const std::vector<DetectedBox> detections = read_detections(options.detections);
   std::vector<std::int64_t> images;
   for (const CocoImage& image : truth.images) images.push_back(image.id);
@@ -127,6 +161,7 @@ void run_eval(const EvalOptions& options) {
     throw UsageError("eval: expected either --checkpoint with --data, or --ground-truth with --detections");
   if (from_files && !options.save_detections.empty())
     throw UsageError("--save-detections: expected --checkpoint, --detections are in a file already");
+  limits_of(options);  // refuses what is no list of limits before anything is read
   check_outputs(options);
   if (!from_files) return evaluate_checkpoint(options);
   if (options.ground_truth.empty() || options.detections.empty())
@@ -145,6 +180,11 @@ void add_eval(CLI::App& program, Session&) {
       ->type_name("FILE");
   command->add_option("--detections", options->detections, "Detections as COCO's results format has them")
       ->type_name("FILE");
+  command
+      ->add_option("--max-detections", options->max_detections,
+                   "Most detections of a category in an image, for AR; the largest for AP [1,10,100]")
+      ->delimiter(',')
+      ->type_name("N,N,N");
   command
       ->add_option("--num-workers", options->workers,
                    "Threads that prepare images (0: what suits the device)")

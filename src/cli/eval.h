@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cli/data_options.h"
 #include "cli/device_options.h"
@@ -15,6 +16,7 @@ struct EvalOptions {
   std::string checkpoint, stride_in, weights_url;  // either these and the data,
   std::string ground_truth, detections;            // or these
   std::string save_detections, json, arrays;
+  std::vector<std::size_t> max_detections;  // three; empty: COCO's
   std::int64_t batch = 8;
   int workers = 0;
 };

@@ -93,6 +93,20 @@ void add_optimizer_options(CLI::App& command, model::OptimizerOptions& optimizer
       ->capture_default_str();
 }
 
+void add_loss_options(CLI::App& command, model::LossOptions& loss) {
+  command
+      .add_option("--label-smoothing", loss.label_smoothing,
+                  "Share of each class's target that is spread over all classes")
+      ->check(number_check("0 or more and under 1", [](double value) { return value >= 0 && value < 1; }))
+      ->capture_default_str();
+  command.add_option("--loc-weight", loss.loc_weight, "Weight of the boxes' part of the loss")
+      ->check(positive_number())
+      ->capture_default_str();
+  command.add_option("--conf-weight", loss.conf_weight, "Weight of the classes' part of the loss")
+      ->check(positive_number())
+      ->capture_default_str();
+}
+
 // The peak rate of a step, where all steps are alike.
 double peak_rate(const OptimisationOptions& options, const TrainingSize& size, double per_32) {
   if (options.learning_rate > 0) return options.learning_rate;
@@ -125,6 +139,7 @@ void add_optimisation_options(CLI::App& command, OptimisationOptions& options, T
   add_length_options(command, options, trainer);
   add_schedule_options(command, options);
   add_optimizer_options(command, trainer.optimizer);
+  add_loss_options(command, trainer.loss);
   command
       .add_option("--clip-norm", trainer.optimizer.clip_norm,
                   "Norm of all gradients that larger ones are made smaller to (0: off)")
@@ -204,6 +219,9 @@ RunState::Options recorded_optimisation(const OptimisationOptions& options, cons
           {"trust-coefficient", fmt::format("{}", trainer.optimizer.trust_coefficient)},
           {"clip-norm", fmt::format("{}", trainer.optimizer.clip_norm)},
           {"ema", fmt::format("{}", trainer.ema_decay)},
+          {"label-smoothing", fmt::format("{}", trainer.loss.label_smoothing)},
+          {"loc-weight", fmt::format("{}", trainer.loss.loc_weight)},
+          {"conf-weight", fmt::format("{}", trainer.loss.conf_weight)},
           {"sync-batch-norm", fmt::format("{}", trainer.step.batch_norm_group)}};
 }
 

@@ -12,6 +12,9 @@ namespace {
 // From here on the recipe's numbers, which were found on COCO's 117,266 images, are taken as they are.
 constexpr std::int64_t large_set = 20000;
 
+// Epochs from which on crops and colours were seen to help.
+constexpr double long_run = 30;
+
 // Small sets need more passes, but not as many more as they are smaller: 14 over 300 images, 4 over 5,000.
 int quick_epochs(std::int64_t images) {
   const double epochs = 14 * std::sqrt(300.0 / static_cast<double>(std::max<std::int64_t>(images, 1)));
@@ -31,36 +34,33 @@ std::vector<PresetSetting> reference() {
           {{"--evaluation", {"21", "31", "37", "42", "48", "53", "59", "64"}}, "the recipe's"}};
 }
 
-std::vector<PresetSetting> small_steps(std::int64_t images, int epochs) {
-  return {set("--epochs", fmt::format("{}", epochs), fmt::format("for {} images", images)),
+std::vector<PresetSetting> small_steps(const PresetCase& of, int epochs) {
+  const double run = of.epochs > 0 ? of.epochs : epochs;
+  return {set("--epochs", fmt::format("{}", epochs), fmt::format("for {} images", of.images)),
           set("--batch-size", "8", "many small steps learn more from few images"),
           set("--learning-rate-per-32", "0.04", "1e-2 a step of 8"),
-          set("--warmup-epochs", fmt::format("{:.3g}", 0.1 * epochs), "a tenth of the run"),
+          set("--warmup-epochs", fmt::format("{:.3g}", 0.1 * run), "a tenth of the run"),
           set("--schedule", "cosine", "needs no milestones"),
-          set("--ema", "0.99", "the average of the last hundred steps is better than any of them")};
+          set("--ema", "0.99", "the average of the last hundred steps is better than any of them"),
+          run < long_run ? set("--augment", "flip", "crops and colours pay in longer runs only")
+                         : set("--augment", "all", "a long run needs more than the images as they are")};
 }
 
-std::vector<PresetSetting> quick(std::int64_t images) {
-  std::vector<PresetSetting> settings = small_steps(images, quick_epochs(images));
-  settings.push_back(set("--augment", "flip", "crops and colours pay in longer runs only"));
-  return settings;
-}
+std::vector<PresetSetting> quick(const PresetCase& of) { return small_steps(of, quick_epochs(of.images)); }
 
-std::vector<PresetSetting> best(std::int64_t images) {
-  const int epochs = images >= large_set ? 120 : 4 * quick_epochs(images);
-  std::vector<PresetSetting> settings = small_steps(images, epochs);
-  return settings;
+std::vector<PresetSetting> best(const PresetCase& of) {
+  return small_steps(of, of.images >= large_set ? 120 : 4 * quick_epochs(of.images));
 }
 
 }  // namespace
 
-Preset preset_for(const std::string& name, std::int64_t images) {
+Preset preset_for(const std::string& name, const PresetCase& of) {
   if (name == "reference") return {name, "", reference()};
-  if (name == "best") return {name, "", best(images)};
-  if (name == "quick") return {name, "", quick(images)};
-  if (images >= large_set)
-    return {"reference", fmt::format("chosen for {} images, {} or more", images, large_set), reference()};
-  return {"quick", fmt::format("chosen for {} images, fewer than {}", images, large_set), quick(images)};
+  if (name == "best") return {name, "", best(of)};
+  if (name == "quick") return {name, "", quick(of)};
+  if (of.images >= large_set)
+    return {"reference", fmt::format("chosen for {} images, {} or more", of.images, large_set), reference()};
+  return {"quick", fmt::format("chosen for {} images, fewer than {}", of.images, large_set), quick(of)};
 }
 
 }  // namespace ssd::cli

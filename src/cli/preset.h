@@ -23,8 +23,13 @@ struct Preset {
 // The names that preset_for() knows.
 inline const std::vector<std::string> preset_names{"auto", "reference", "best", "quick"};
 
-// The preset for a training set of so many images. "auto" is the reference's for sets of COCO's size, and
-// quick for smaller ones.
-Preset preset_for(const std::string& name, std::int64_t images);
+// What a preset is chosen for.
+struct PresetCase {
+  std::int64_t images = 0;  // in the training set
+  double epochs = 0;        // that the user asks for; 0: the preset says
+};
+
+// "auto" is the reference's for sets of COCO's size, and quick for smaller ones.
+Preset preset_for(const std::string& name, const PresetCase& of);
 
 }  // namespace ssd::cli

@@ -17,6 +17,7 @@
 #include "data/dataset/class_order.h"
 #include "storage/atomic_file.h"
 #include "storage/folder_lock.h"
+#include "storage/free_space.h"
 #include "train/trainer.h"
 #include "weights/checkpoint.h"
 
@@ -45,15 +46,33 @@ TrainingStart start_of(TrainOptions& options, const Dataset& dataset, std::int64
         trainer.checkpoints.run.string(), latest_checkpoint(trainer.checkpoints.run)->step);
   }
   settle_start(options.pretrained, options.fresh);
+  if (trainer.step.frozen_stages > 0 && options.fresh.backbone.empty() && options.fresh.checkpoint.empty())
+    throw UsageError(
+        "--freeze-backbone {}: got random weights, expected pretrained ones, which are worth keeping; leave "
+        "it out, or pass --pretrained or --backbone-path",
+        trainer.step.frozen_stages);
+  const PaceOptions& pace = trainer.pace;
+  if (options.resume && trainer.optimizer.name == "sgd")
+    options.fresh.continued_images_per_step = images_per_step;
+  else if (options.resume && !options.fresh.checkpoint.empty())
+    tell("--resume: beginning at step 0, for momentum of the reference's checkpoint is of --optimizer sgd\n");
   TrainingStart start = fresh_start(options.fresh, dataset);
+  if (pace.rule != RateRule::fixed)
+    start.state.pace.progress *= static_cast<double>(images_per_step) / static_cast<double>(pace.base_images);
   if (options.pretrained.name != "none") tell("beginning from {}\n", start.origin);
   return start;
 }
 
 void print_data(const Dataset& dataset) {
   const LeftOut& out = dataset.left_out;
+  const auto background =
+      std::ranges::count_if(dataset.samples, [](const Sample& sample) { return sample.boxes.empty(); });
   tell("{} training images, {} classes; left out: {} images without boxes, {} boxes without area\n",
        dataset.samples.size(), dataset.categories.size(), out.images_without_boxes, out.boxes_without_area);
+  if (background > 0) tell("{} of the images are background, without an object\n", background);
+  if (dataset.max_boxes == 0)
+    throw Error("--background-images use: got {} images and no object in any, expected some to learn from",
+                dataset.samples.size());
   if (out.boxes_without_category + out.boxes_without_image > 0)
     tell("also left out: {} boxes of unknown categories, {} of unknown images; see singleshot data check\n",
          out.boxes_without_category, out.boxes_without_image);
@@ -140,6 +159,13 @@ bool goes_on(const TrainOptions& options) {
   return options.resume && latest_checkpoint(options.trainer.checkpoints.run).has_value();
 }
 
+// What a checkpoint of the run takes: the weights, and as much again for each slot and average.
+std::uint64_t checkpoint_bytes(const TrainingStart& start, const TrainerOptions& trainer) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : start.tensors.weights) bytes += tensor.bytes();
+  return bytes * (1 + model::optimizer_named(trainer.optimizer.name).slots.size() + (trainer.ema_decay > 0));
+}
+
 void tell_outcome(const TrainOptions& options, const TrainingResult& result) {
   const std::filesystem::path& run = options.trainer.checkpoints.run;
   if (result.bad_images > 0) tell("{} bad images were replaced\n", result.bad_images);
@@ -152,6 +178,18 @@ void tell_outcome(const TrainOptions& options, const TrainingResult& result) {
          run.empty() ? "" : "; " + (run / best_folder).string());
   if (result.stopped)
     tell("stopped after step {}{}\n", result.step, run.empty() ? "" : "; --resume goes on from there");
+}
+
+void tell_beginning(const TrainOptions& options, const RunState& state, const graph::Device& device) {
+  const std::int64_t steps = steps_in_all(options.trainer.pace);
+  if (state.step >= steps)
+    tell("nothing left to do: the run is at step {} of {}\n", state.step, steps);
+  else if (lost_patience(state, options.trainer.evaluation))
+    tell("nothing left to do: {} evaluations in a row were no better; pass a larger --patience\n",
+         state.best->evaluations_since);
+  else
+    tell("{} on {}, {} images a step, steps {} to {}\n", options.backbone, device.description(),
+         options.trainer.step.images(device.replicas()), state.step + 1, steps);
 }
 
 void run(CLI::App& command, TrainOptions& options) {
@@ -175,10 +213,13 @@ void run(CLI::App& command, TrainOptions& options) {
   const std::int64_t images = complete_trainer(options, dataset, *device);
   std::optional<ValidationSet> validation;
   if (evaluates(options, dataset)) validation = validation_to_train_with(options.data, dataset);
-  const std::filesystem::path& folder = options.trainer.checkpoints.run;
+  tell_unused_files();
+  const TrainerOptions& trainer = options.trainer;
+  const std::filesystem::path& folder = trainer.checkpoints.run;
   std::optional<FolderLock> lock;  // until the run ends
   if (std::filesystem::exists(folder)) lock.emplace(folder);
   TrainingStart start = start_of(options, dataset, images);
+  if (!folder.empty()) require_free_space(folder, 2 * checkpoint_bytes(start, trainer), "two checkpoints");
   const std::int64_t steps = steps_in_all(options.trainer.pace);
   if (folder.empty() && options.mode == "training")
     tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
@@ -186,14 +227,7 @@ void run(CLI::App& command, TrainOptions& options) {
     if (!lock) lock.emplace(folder);
     write_file_atomically(folder / config_name, config);
   }
-  if (start.state.step >= steps)
-    tell("nothing left to do: the run is at step {} of {}\n", start.state.step, steps);
-  else if (lost_patience(start.state, options.trainer.evaluation))
-    tell("nothing left to do: {} evaluations in a row were no better; pass a larger --patience\n",
-         start.state.best->evaluations_since);
-  else
-    tell("{} on {}, {} images a step, steps {} to {}\n", options.backbone, device->description(), images,
-         start.state.step + 1, steps);
+  tell_beginning(options, start.state, *device);
 
   const std::atomic<bool>& stop_requested = watch_stop_signals();
   TrainConsole console(start.state.step, steps, options.log_interval);

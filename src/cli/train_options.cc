@@ -46,7 +46,6 @@ constexpr std::array useful_with_fake_data = {"--fake-data",
 constexpr std::array useful_with_evaluation = {"--mode",
                                                "--config",
                                                "--preset",
-                                               "--pretrained",
                                                "--weights-url",
                                                "--data",
                                                "--val-data",
@@ -78,6 +77,8 @@ RunState::Options recorded(const TrainOptions& options, const graph::Device& dev
   RunState::Options kept = recorded_optimisation(options.optimisation, trainer);
   kept.merge(RunState::Options{{"augment", augment_text(augment_options(options.augment))},
                                {"order", options.order},
+                               {"freeze-backbone", fmt::format("{}", trainer.step.frozen_stages)},
+                               {"background-images", options.data.background_images},
                                {"replicas", fmt::format("{}", device.replicas())},
                                {"batch-norm-images", fmt::format("{}", trainer.evaluation.batch_norm_images)},
                                {"precision", options.device.precision}});
@@ -138,6 +139,11 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
                   "Begin from these weights: a run, a checkpoint, a .pt of the reference, or coco")
       ->type_name("PATH");
   add_pretrained_options(command, options.pretrained);
+  command
+      .add_option("--freeze-backbone", options.trainer.step.frozen_stages,
+                  "First stages of the backbone that do not learn, with their batch norms: 0 to 4")
+      ->check(CLI::Range(0, 4))
+      ->capture_default_str();
 }
 
 void add_evaluation_options(CLI::App& command, TrainOptions& options) {
@@ -204,6 +210,16 @@ void check_start_options(const CLI::App& command, const TrainOptions& options) {
     throw UsageError("--weights-url: got it where no published weights are used; leave it out");
 }
 
+// 0: the user leaves it open.
+double epochs_asked_for(const CLI::App& command, const TrainOptions& options, std::int64_t images) {
+  if (is_given(command, "--epochs")) return options.optimisation.epochs;
+  constexpr std::int64_t batch_of_preset = 8;
+  const StepOptions& step = options.trainer.step;
+  const std::int64_t batch = is_given(command, "--batch-size") ? step.batch : batch_of_preset;
+  return static_cast<double>(options.optimisation.iterations * batch * step.accumulation) /
+         static_cast<double>(images);
+}
+
 }  // namespace
 
 void add_train_options(CLI::App& command, TrainOptions& options) {
@@ -253,7 +269,7 @@ std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<S
 }
 
 void apply_preset(CLI::App& command, const TrainOptions& options, std::int64_t images) {
-  const Preset preset = preset_for(options.preset, images);
+  const Preset preset = preset_for(options.preset, {images, epochs_asked_for(command, options, images)});
   std::vector<Setting> settings;
   for (const PresetSetting& one : preset.settings) settings.push_back(one.setting);
   const std::vector<Setting> taken = settle_train_options(command, settings, "--preset " + preset.name);
@@ -276,7 +292,10 @@ void read_rate_as_the_reference(TrainOptions& options) {
 void settle_pretrained(CLI::App& command, TrainOptions& options) {
   const model::ModelOptions model{.backbone = model::backbone_named(options.backbone),
                                   .stride_in = model::stride_in_named(options.stride_in)};
-  settle_train_options(command, {{"--pretrained", {default_pretrained(model.backbone)}}}, "--pretrained");
+  // How fast a network learns does not depend on its weights.
+  const std::string suiting =
+      options.mode == "benchmark-training" ? "none" : default_pretrained(model.backbone);
+  settle_train_options(command, {{"--pretrained", {suiting}}}, "--pretrained");
   check_pretrained(options.pretrained, model);
 }
 
@@ -303,6 +322,7 @@ std::int64_t complete_trainer(TrainOptions& options, const Dataset& dataset, con
                 {static_cast<std::int64_t>(dataset.samples.size()), images, device.replicas()}, trainer);
   if (!options.evaluation.empty()) trainer.evaluation.epochs = options.evaluation;
   trainer.step.compute = precision_of(options.device);
+  trainer.loss.background = options.data.background_images == "use";
   trainer.data.threads = image_threads(options.device, options.workers);
   trainer.data.augment = augment_options(options.augment);
   trainer.data.order = options.order == "sequential" ? SampleOrder::sequential

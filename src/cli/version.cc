@@ -23,4 +23,9 @@ std::string version_text() {
       pjrt::api_version());
 }
 
+std::string version_number() {
+  const std::string text = SSD_VERSION;  // "singleshot 0.1.0"
+  return text.substr(text.find(' ') + 1);
+}
+
 }  // namespace ssd::cli

@@ -14,9 +14,10 @@
 namespace ssd {
 namespace {
 
-nlohmann::ordered_json numbers_json(const CocoNumbers& numbers) {
+nlohmann::ordered_json numbers_json(const CocoNumbers& numbers, const CocoLimits& limits) {
   nlohmann::ordered_json json;
-  for (std::size_t i = 0; i < numbers.size(); ++i) json[std::string(coco_number_names[i])] = numbers[i];
+  const auto names = coco_number_names_of(limits);
+  for (std::size_t i = 0; i < numbers.size(); ++i) json[names[i]] = numbers[i];
   return json;
 }
 
@@ -153,7 +154,8 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
 }
 
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
-                                     ThreadPool* pool, CocoEvalResult* arrays) {
+                                     const EvaluateOptions& options) {
+  CocoEvalResult* const arrays = options.arrays;
   std::vector<std::int64_t> images, categories;
   std::vector<GroundTruthBox> boxes;
   for (const CocoImage& image : ground_truth.images) images.push_back(image.id);
@@ -161,7 +163,7 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
   for (const CocoAnnotation& a : ground_truth.annotations)
     boxes.push_back({a.id, a.image_id, a.category_id, a.bbox, a.area, a.iscrowd});
 
-  EvaluationReport report{.images = images.size(), .detections = detections.size()};
+  EvaluationReport report{.images = images.size(), .detections = detections.size(), .limits = options.limits};
   const std::vector<std::int64_t> used = categories_with_objects(categories, boxes);
   {
     using Scores = CocoEvalInput::Scores;
@@ -169,8 +171,9 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
                                         .category_ids = arrays != nullptr ? categories : used,
                                         .ground_truth = boxes,
                                         .detections = detections,
+                                        .settings = {.limits = options.limits},
                                         .scores = arrays != nullptr ? Scores::kept : Scores::dropped},
-                                       pool);
+                                       options.pool);
     report.numbers = summarize(all);
     report.categories = precision_of(ground_truth, categories, all);
     if (arrays != nullptr) *arrays = std::move(all);
@@ -181,17 +184,19 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
                                                        .category_ids = used,
                                                        .ground_truth = boxes,
                                                        .detections = detections,
+                                                       .settings = {.limits = options.limits},
                                                        .scores = CocoEvalInput::Scores::dropped},
-                                                      pool));
+                                                      options.pool));
   return report;
 }
 
 std::string to_text(const EvaluationReport& report) {
   std::string text = fmt::format("{:<6} {:>10} {:>18}\n", "", fmt::format("{} images", report.images),
                                  fmt::format("{} with boxes", report.images_with_boxes));
+  const auto names = coco_number_names_of(report.limits);
   for (std::size_t i = 0; i < coco_number_count; ++i)
-    text += fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", coco_number_names[i], report.numbers[i],
-                        report.numbers_with_boxes[i]);
+    text +=
+        fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", names[i], report.numbers[i], report.numbers_with_boxes[i]);
   if (report.bad_images > 0)
     text += fmt::format("{} images could not be read and count as without detections\n", report.bad_images);
   return text;
@@ -203,13 +208,14 @@ std::string to_json(const EvaluationReport& report) {
   for (const CategoryPrecision& category : report.categories)
     static_cast<std::vector<nlohmann::ordered_json::object_t::value_type>&>(categories)
         .emplace_back(category.name, category.average_precision);
-  return nlohmann::ordered_json{{"images", report.images},
-                                {"images_with_boxes", report.images_with_boxes},
-                                {"bad_images", report.bad_images},
-                                {"detections", report.detections},
-                                {"numbers", numbers_json(report.numbers)},
-                                {"numbers_with_boxes", numbers_json(report.numbers_with_boxes)},
-                                {"categories", std::move(categories)}}
+  return nlohmann::ordered_json{
+      {"images", report.images},
+      {"images_with_boxes", report.images_with_boxes},
+      {"bad_images", report.bad_images},
+      {"detections", report.detections},
+      {"numbers", numbers_json(report.numbers, report.limits)},
+      {"numbers_with_boxes", numbers_json(report.numbers_with_boxes, report.limits)},
+      {"categories", std::move(categories)}}
       .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

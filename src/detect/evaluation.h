@@ -39,15 +39,22 @@ struct EvaluationReport {
   std::size_t images_with_boxes = 0;  // of them, those with at least one annotation
   std::size_t bad_images = 0;         // could not be read; whoever detected fills it in
   std::size_t detections = 0;
+  CocoLimits limits = coco_limits;   // detections of a category in an image
   CocoNumbers numbers{};             // over all images
   CocoNumbers numbers_with_boxes{};  // over those with boxes: the recipe's habit
   std::vector<CategoryPrecision> categories;
 };
 
-// Detections of images that the annotations do not list are passed over. `arrays`: takes the curves of all
-// categories over all images, which of thousands of categories take gigabytes.
+struct EvaluateOptions {
+  ThreadPool* pool = nullptr;
+  // Takes the curves of all categories over all images, which of thousands of categories take gigabytes.
+  CocoEvalResult* arrays = nullptr;
+  CocoLimits limits = coco_limits;
+};
+
+// Detections of images that the annotations do not list are passed over.
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
-                                     ThreadPool* pool = nullptr, CocoEvalResult* arrays = nullptr);
+                                     const EvaluateOptions& options = {});
 
 std::string to_text(const EvaluationReport& report);  // a table of both ways of counting
 std::string to_json(const EvaluationReport& report);  // one object

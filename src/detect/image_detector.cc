@@ -45,7 +45,7 @@ class FileBatches {
     const auto detections = predictor_.finish(static_cast<int>(waiting_.size()));
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       for (const Detection& detection : detections[i])
-        waiting_[i].objects.push_back(object_of(detection, waiting_[i]));
+        waiting_[i].objects.push_back(object_in(waiting_[i], detection, categories_));
       if (options_.on_image) options_.on_image(std::move(waiting_[i]));
     }
     waiting_.clear();
@@ -62,21 +62,6 @@ class FileBatches {
     return buffer_;
   }
 
-  DetectedObject object_of(const Detection& detection, const DetectedImage& image) const {
-    const auto label = static_cast<std::size_t>(detection.label);
-    if (label < 1 || label > categories_.size())
-      throw Error("{}: got label {}, expected 1 to {}; use the categories that the network was trained on",
-                  image.file, label, categories_.size());
-    const auto width = static_cast<float>(image.width), height = static_cast<float>(image.height);
-    return {.left = std::clamp(detection.box.left, 0.0f, 1.0f) * width,
-            .top = std::clamp(detection.box.top, 0.0f, 1.0f) * height,
-            .right = std::clamp(detection.box.right, 0.0f, 1.0f) * width,
-            .bottom = std::clamp(detection.box.bottom, 0.0f, 1.0f) * height,
-            .label = detection.label,
-            .category = categories_[label - 1],
-            .score = detection.score};
-  }
-
   Predictor& predictor_;
   std::span<const CocoCategory> categories_;
   const DetectFilesOptions& options_;
@@ -87,6 +72,22 @@ class FileBatches {
 };
 
 }  // namespace
+
+DetectedObject object_in(const DetectedImage& image, const Detection& detection,
+                         std::span<const CocoCategory> categories) {
+  const auto label = static_cast<std::size_t>(detection.label);
+  if (label < 1 || label > categories.size())
+    throw Error("{}: got label {}, expected 1 to {}; use the categories that the network was trained on",
+                image.file, label, categories.size());
+  const auto width = static_cast<float>(image.width), height = static_cast<float>(image.height);
+  return {.left = std::clamp(detection.box.left, 0.0f, 1.0f) * width,
+          .top = std::clamp(detection.box.top, 0.0f, 1.0f) * height,
+          .right = std::clamp(detection.box.right, 0.0f, 1.0f) * width,
+          .bottom = std::clamp(detection.box.bottom, 0.0f, 1.0f) * height,
+          .label = detection.label,
+          .category = categories[label - 1],
+          .score = detection.score};
+}
 
 void detect_files(Predictor& predictor, std::span<const CocoCategory> categories,
                   std::span<const std::string> files, const DetectFilesOptions& options) {

@@ -31,6 +31,11 @@ struct DetectedImage {
   Image pixels;                         // in the same orientation; empty where they were not asked for
 };
 
+// A detection in the pixels of its image, of which the name and the size are looked at. `categories`: of
+// labels 1, 2, ... Throws Error for a label without a category.
+DetectedObject object_in(const DetectedImage& image, const Detection& detection,
+                         std::span<const CocoCategory> categories);
+
 struct DetectFilesOptions {
   enum class Pixels { drop, keep };
 

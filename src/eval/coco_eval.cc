@@ -93,26 +93,28 @@ using Objects = Grouped<GroundTruthBox>;
 using Detections = Grouped<DetectedBox>;
 
 // The best detections of an image, by falling score (equal scores as given).
-void take_best(std::span<const DetectedBox* const> detections, std::vector<const DetectedBox*>& best) {
+void take_best(std::span<const DetectedBox* const> detections, std::size_t most,
+               std::vector<const DetectedBox*>& best) {
   best.assign(detections.begin(), detections.end());
   const auto before = [](const DetectedBox* a, const DetectedBox* b) {
     return falling_key(a->score) < falling_key(b->score);
   };
   if (!std::is_sorted(best.begin(), best.end(), before)) std::stable_sort(best.begin(), best.end(), before);
-  if (best.size() > coco_limits.back()) best.resize(coco_limits.back());
+  if (best.size() > most) best.resize(most);
 }
 
-CategoryMatches match_category(const Objects& objects, const Detections& detections, std::size_t category) {
+CategoryMatches match_category(const Objects& objects, const Detections& detections, std::size_t category,
+                               const CocoSettings& settings) {
   CategoryMatches matches;
   matches.detections.reserve(detections.size(category));
-  CocoMatcher matcher;
+  CocoMatcher matcher(settings);
   std::vector<const DetectedBox*> best;
   Objects::Walk object_walk(objects, category);
   Detections::Walk detection_walk(detections, category);
   while (true) {
     const std::uint32_t image = std::min(object_walk.image(), detection_walk.image());
     if (image == IdIndex::absent) return matches;
-    take_best(detection_walk.take(image), best);
+    take_best(detection_walk.take(image), settings.limits.back(), best);
     matcher.match({.objects = object_walk.take(image), .detections = best}, matches);
   }
 }
@@ -198,7 +200,8 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   const std::vector<std::size_t> order = largest_first(objects, detections, count);
   const auto run = [&](std::size_t i) {
     const std::size_t k = order[i];
-    const CategoryCurves curves = accumulate(match_category(objects, detections, k));
+    const CategoryCurves curves =
+        accumulate(match_category(objects, detections, k, input.settings), input.settings);
     store(curves.precision, k, count, result.precision);
     store(curves.recall, k, count, result.recall);
     if (keep_scores) store(curves.scores, k, count, result.scores);

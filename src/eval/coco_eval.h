@@ -43,11 +43,20 @@ inline constexpr std::size_t coco_iou_count = 10;      // T
 inline constexpr std::size_t coco_recall_count = 101;  // R
 inline constexpr std::size_t coco_area_count = 4;      // A
 inline constexpr std::size_t coco_limit_count = 3;     // M
-inline constexpr std::array<std::size_t, coco_limit_count> coco_limits{1, 10, 100};
+using CocoLimits = std::array<std::size_t, coco_limit_count>;
+inline constexpr CocoLimits coco_limits{1, 10, 100};
 inline constexpr std::array<std::array<double, 2>, coco_area_count> coco_areas{
     {{0, 1e10}, {0, 1024}, {1024, 9216}, {9216, 1e10}}};
 std::array<double, coco_iou_count> coco_iou_thresholds();
 std::array<double, coco_recall_count> coco_recall_thresholds();
+
+// The values on these axes, of which others can be given in the same numbers: more are evaluated in turns.
+struct CocoSettings {
+  std::array<double, coco_iou_count> iou_thresholds = coco_iou_thresholds();
+  std::array<double, coco_recall_count> recall_thresholds = coco_recall_thresholds();
+  std::array<std::array<double, 2>, coco_area_count> areas = coco_areas;
+  CocoLimits limits = coco_limits;  // ascending
+};
 
 // What is evaluated. Boxes of images or categories not listed are left out.
 struct CocoEvalInput {
@@ -56,6 +65,7 @@ struct CocoEvalInput {
   std::span<const GroundTruthBox> ground_truth;
   std::span<const DetectedBox> detections;
   enum class Scores { kept, dropped };
+  CocoSettings settings;
   Scores scores = Scores::kept;  // dropped: the result's are empty, and half the memory is needed
 };
 

@@ -1,5 +1,7 @@
 #include "eval/coco_summary.h"
 
+#include <algorithm>
+
 namespace ssd {
 namespace {
 
@@ -48,6 +50,13 @@ double mean_of(std::span<const double> values, std::size_t inner, const Part& pa
 
 double numpy_mean(std::span<const double> values) {
   return numpy_sum(values) / static_cast<double>(values.size());
+}
+
+std::array<std::string, coco_number_count> coco_number_names_of(const CocoLimits& limits) {
+  std::array<std::string, coco_number_count> names;
+  std::ranges::copy(coco_number_names, names.begin());
+  for (std::size_t m = 0; m < limits.size(); ++m) names[6 + m] = "AR" + std::to_string(limits[m]);
+  return names;
 }
 
 CocoNumbers summarize(const CocoEvalResult& result) {

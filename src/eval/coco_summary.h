@@ -3,6 +3,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,10 @@ using CocoNumbers = std::array<double, coco_number_count>;
 inline constexpr std::array<std::string_view, coco_number_count> coco_number_names{
     "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"};
 
+// The same with the evaluation's own limits: "AR1", "AR10", "AR500".
+std::array<std::string, coco_number_count> coco_number_names_of(const CocoLimits& limits);
+
+// AP and AR of areas count the most detections of the limits.
 CocoNumbers summarize(const CocoEvalResult& result);
 
 // AP over all IoU thresholds, all areas, 100 detections: (K), in the order of result.category_ids; -1 for a

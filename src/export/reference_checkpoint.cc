@@ -110,20 +110,18 @@ Dict group_of(std::int64_t first, std::int64_t count, double weight_decay, doubl
 // groups.
 Dict optimizer_of(const ExportSource& source, double rate) {
   const TrainingProgress& progress = *source.progress;
-  std::map<std::string, model::StateTensor> trained;
-  for (const model::StateTensor& tensor : model::state_tensors(source.network.model))
-    if (tensor.trained) trained.emplace(tensor.name, tensor);
+  const std::vector<model::StateTensor> parameters = reference_parameters(source.network.model);
   Dict state;
   List groups;
   std::int64_t next = 0;
   for (const bool decays : {false, true}) {
     const std::int64_t first = next;
-    for (const std::string& name : reference_order(source.network.model)) {
-      const auto tensor = trained.find(name);
-      if (tensor == trained.end() || without_decay(tensor->second) == decays) continue;
-      const auto momentum = progress.momentum.find(name);
-      if (momentum == progress.momentum.end() || momentum->second.shape() != tensor->second.shape)
-        throw Error("checkpoint: got no momentum of tensor '{}' in its shape; take another checkpoint", name);
+    for (const model::StateTensor& tensor : parameters) {
+      if (without_decay(tensor) == decays) continue;
+      const auto momentum = progress.momentum.find(tensor.name);
+      if (momentum == progress.momentum.end() || momentum->second.shape() != tensor.shape)
+        throw Error("checkpoint: got no momentum of tensor '{}' in its shape; take another checkpoint",
+                    tensor.name);
       Dict buffer;
       buffer.add(text("momentum_buffer"), {TensorView(momentum->second)});
       state.add(whole(next++), {std::move(buffer)});
@@ -189,6 +187,17 @@ std::vector<std::string> reference_order(const model::ModelOptions& model) {
     begin = end;
   }
   return names;
+}
+
+std::vector<model::StateTensor> reference_parameters(const model::ModelOptions& model) {
+  std::map<std::string, model::StateTensor> trained;
+  for (const model::StateTensor& tensor : model::state_tensors(model))
+    if (tensor.trained) trained.emplace(tensor.name, tensor);
+  std::vector<model::StateTensor> parameters;
+  for (const std::string& name : reference_order(model))
+    if (const auto found = trained.find(name); found != trained.end()) parameters.push_back(found->second);
+  std::ranges::stable_partition(parameters, without_decay);
+  return parameters;
 }
 
 std::vector<std::string> write_reference_checkpoint(const ExportSource& source,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "export/export_format.h"
+#include "model/state.h"
 
 namespace ssd {
 
@@ -13,10 +14,13 @@ namespace ssd {
 // block's shortcut after its convolutions. Without num_batches_tracked.
 std::vector<std::string> reference_order(const model::ModelOptions& model);
 
+// The trained tensors as the recipe's optimizer numbers them: those without weight decay (of rank 1, and
+// biases), then the rest, each in the order above.
+std::vector<model::StateTensor> reference_parameters(const model::ModelOptions& model);
+
 // As ExportFormat::write. `optimizer` is in the layout of torch.optim.SGD with the recipe's two groups
-// (tensors of rank 1 and biases without weight decay, then the rest, each in the order of the modules),
-// `scheduler` in that of MultiStepLR; they are there where the checkpoint has momentum and milestones. Batch
-// norms' num_batches_tracked is the number of steps.
+// (reference_parameters), `scheduler` in that of MultiStepLR; they are there where the checkpoint has
+// momentum and milestones. Batch norms' num_batches_tracked is the number of steps.
 std::vector<std::string> write_reference_checkpoint(const ExportSource& source,
                                                     const std::filesystem::path& path);
 

@@ -50,7 +50,7 @@ struct SmallNetwork {
     return {graph.append(Kind::convolution, name, std::move(inputs), attributes)};
   }
 
-  SmallNetwork() {
+  explicit SmallNetwork(const LossAttributes& attributes = {0.1, 0.2, 3}) {
     const Value x = graph.input("images", {DType::u8, {images, 12, 12, 3}});
     Value y{graph.append(Kind::normalize, "normalize", {x},
                          NormalizeAttributes{{0.4, 0.5, 0.6}, {0.2, 0.3, 0.4}})};
@@ -68,7 +68,7 @@ struct SmallNetwork {
     const Value labels = graph.input("labels", {DType::i32, {images, boxes}});
     const Value defaults = graph.parameter("default_boxes", {DType::f32, {count, 4}});
     loss = {graph.append(Kind::multibox_loss, "loss", {{view, 0}, {view, 1}, match, truth, labels, defaults},
-                         LossAttributes{0.1, 0.2, 3})};
+                         attributes)};
     graph.output("loss", loss, false);
     fill_inputs(count);
   }
@@ -93,8 +93,7 @@ struct SmallNetwork {
 
 // The difference quotient over a step much smaller than the distance to the next kink, in float64, agrees
 // with the gradient to about the step squared.
-TEST(Gradient, EveryParameterOfASmallNetworkMatchesCentralDifferences) {
-  SmallNetwork network;
+void expect_central_differences(SmallNetwork network) {
   const Value seed = network.graph.input("seed", {DType::f32, {}}, false);
   network.feeds["seed"] = Array(Shape{}, {1.5});
   const std::vector<Value> gradients = graph::gradients(network.graph, network.loss, seed, network.trained);
@@ -116,6 +115,20 @@ TEST(Gradient, EveryParameterOfASmallNetworkMatchesCentralDifferences) {
       EXPECT_NEAR(gradient[i], quotient, 1e-6 * (1 + std::abs(quotient))) << name << "[" << i << "]";
     }
   }
+}
+
+TEST(Gradient, EveryParameterOfASmallNetworkMatchesCentralDifferences) {
+  expect_central_differences(SmallNetwork());
+}
+
+TEST(Gradient, OfAWeightedLossWithSmoothedLabelsMatchesCentralDifferences) {
+  expect_central_differences(SmallNetwork({.scale_xy = 0.1,
+                                           .scale_wh = 0.2,
+                                           .negatives_per_positive = 3,
+                                           .label_smoothing = 0.2,
+                                           .loc_weight = 2,
+                                           .conf_weight = 0.5,
+                                           .background_negatives = 3}));
 }
 
 // A strided convolution whose window does not reach the last row and column: their gradient is zero.

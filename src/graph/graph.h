@@ -73,9 +73,11 @@ enum class Kind {
   // (loc, conf, match i32 (N,D), boxes f32 (N,G,4) cxcywh, labels i32 (N,G), default boxes (D,4) cxcywh)
   //   -> loss (), loc_loss (N), conf_loss (N), positives i32 (N), chosen u8 (N,D).
   // Liu et al. 2016, section 2.2: smooth L1 over positives plus cross entropy over positives and hard
-  // negatives, divided by the positives of the image, averaged over images. loc_loss and conf_loss are sums,
-  // not yet divided. `chosen` is how often a default box's cross entropy counts (positive + hard negative: 0,
-  // 1 or 2).
+  // negatives, each part times its weight, divided by the positives of the image, averaged over images. An
+  // image without positives has a loss of 0, or that of its background_negatives. The cross entropy, also
+  // where negatives are ranked by it, is with targets smoothed as LossAttributes says. loc_loss and conf_loss
+  // are sums, not yet weighted or divided. `chosen` is how often a default box's cross entropy counts
+  // (positive + hard negative: 0, 1 or 2).
   multibox_loss,
   // (dloss (), loc, conf, match, boxes, labels, default boxes, positives, chosen) -> dloc, dconf.
   multibox_loss_grad,
@@ -135,6 +137,19 @@ struct LossAttributes {
   double scale_xy = 1;  // what offsets are multiplied by when they are decoded
   double scale_wh = 1;
   int negatives_per_positive = 0;
+  // s of K classes: the target is (1 - s) * one-hot + s / K (Szegedy et al. 2016, "Rethinking the Inception
+  // Architecture", section 7), as PyTorch's cross_entropy has it.
+  double label_smoothing = 0;
+  double loc_weight = 1, conf_weight = 1;  // of the two parts in the loss
+  int background_negatives = 0;            // hard negatives of an image without positives, divided by 1
+
+  std::int64_t negatives(std::int64_t positives) const {
+    return positives > 0 ? negatives_per_positive * positives : background_negatives;
+  }
+  // What an image's sums are multiplied by, before the mean over images.
+  double image_weight(std::int64_t positives) const {
+    return positives > 0 ? 1.0 / static_cast<double>(positives) : background_negatives > 0 ? 1.0 : 0.0;
+  }
 };
 struct RunningAttributes {
   double momentum = 0.1;   // running = (1 - momentum) * running + momentum * batch

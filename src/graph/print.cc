@@ -27,7 +27,13 @@ struct Describe {
     return fmt::format(" levels {}, classes {}", a.levels.size(), a.classes);
   }
   std::string operator()(const LossAttributes& a) const {
-    return fmt::format(" scale {}/{}, negatives {}", a.scale_xy, a.scale_wh, a.negatives_per_positive);
+    std::string text =
+        fmt::format(" scale {}/{}, negatives {}", a.scale_xy, a.scale_wh, a.negatives_per_positive);
+    if (a.label_smoothing > 0) text += fmt::format(", smoothing {}", a.label_smoothing);
+    if (a.loc_weight != 1 || a.conf_weight != 1)
+      text += fmt::format(", weights {}/{}", a.loc_weight, a.conf_weight);
+    if (a.background_negatives > 0) text += fmt::format(", background {}", a.background_negatives);
+    return text;
   }
   std::string operator()(const RunningAttributes& a) const {
     return fmt::format(" momentum {}, count {}", a.momentum, a.count);

@@ -16,7 +16,7 @@ std::uint64_t fnv1a(std::string_view name) {
 Tensor formula_tensor(const StateTensor& tensor) {
   Tensor result(DType::f32, tensor.shape);
   const auto values = result.as<float>();
-  if (!tensor.trained) {
+  if (is_statistic(tensor.name)) {
     if (tensor.name.ends_with("running_var"))
       for (float& value : values) value = 1;
     return result;

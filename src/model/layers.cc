@@ -21,17 +21,12 @@ graph::ConvolutionAttributes LayerBuilder::attributes(const ConvolutionShape& sh
 Value LayerBuilder::convolution_norm(Value x, const std::string& convolution, const std::string& batch_norm,
                                      const ConvolutionShape& shape, const Normed& normed) {
   const std::int64_t in = channels(x);
-  layers_.push_back({convolution, batch_norm, shape.out, in, shape.kernel});
-  const bool residual = normed.residual.node >= 0;
-  graph::ConvolutionAttributes attributes = this->attributes(shape);
-  const Value weight = trained(convolution + ".weight", {shape.out, in, shape.kernel, shape.kernel});
-  if (options_.mode == Mode::inference) {
-    attributes.relu = normed.relu;
-    std::vector<Value> inputs{x, weight, trained(convolution + ".bias", {shape.out})};
-    if (residual) inputs.push_back(normed.residual);
-    return {graph_.append(Kind::fused_convolution, convolution, std::move(inputs), attributes)};
-  }
+  layers_.push_back({convolution, batch_norm, shape.out, in, shape.kernel, frozen_});
+  if (options_.mode == Mode::inference || frozen_) return folded(x, convolution, shape, normed);
 
+  const bool residual = normed.residual.node >= 0;
+  const graph::ConvolutionAttributes attributes = this->attributes(shape);
+  const Value weight = trained(convolution + ".weight", {shape.out, in, shape.kernel, shape.kernel});
   const Value scale = trained(batch_norm + ".weight", {shape.out});
   const Value shift = trained(batch_norm + ".bias", {shape.out});
   const Value y{graph_.append(Kind::convolution, convolution, {x, weight}, attributes)};
@@ -50,6 +45,18 @@ Value LayerBuilder::convolution_norm(Value x, const std::string& convolution, co
   graph_.update(mean, {running, 0});
   graph_.update(variance, {running, 1});
   return {norm};
+}
+
+Value LayerBuilder::folded(Value x, const std::string& convolution, const ConvolutionShape& shape,
+                           const Normed& normed) {
+  graph::ConvolutionAttributes attributes = this->attributes(shape);
+  attributes.relu = normed.relu;
+  const std::string prefix = options_.mode == Mode::training ? folded_prefix : "";
+  const Shape weight{shape.out, channels(x), shape.kernel, shape.kernel};
+  std::vector<Value> inputs{x, graph_.parameter(prefix + convolution + ".weight", {DType::f32, weight}),
+                            graph_.parameter(prefix + convolution + ".bias", {DType::f32, {shape.out}})};
+  if (normed.residual.node >= 0) inputs.push_back(normed.residual);
+  return {graph_.append(Kind::fused_convolution, convolution, std::move(inputs), attributes)};
 }
 
 Value LayerBuilder::convolution_bias(Value x, const std::string& name, const ConvolutionShape& shape) {

@@ -16,7 +16,11 @@ struct ConvolutionLayer {
   std::int64_t out = 0;
   std::int64_t in = 0;
   std::int64_t kernel = 1;
+  bool frozen = false;  // does not learn; its batch norm is folded also for training
 };
+
+// What stands before the names of a frozen convolution's parameters, in which its batch norm is folded.
+inline constexpr const char* folded_prefix = "folded/";
 
 enum class Mode {
   training,   // batch norm over the batch, running statistics updated
@@ -46,6 +50,10 @@ class LayerBuilder {
     bool relu = true;
     graph::Value residual;  // added before the ReLU, where there is one
   };
+  // Whether the layers that follow are frozen: they then use their batch norms' running statistics, and
+  // their parameters are none of trained().
+  void freeze(bool frozen) { frozen_ = frozen; }
+
   // Convolution without bias, batch norm [, + residual] [, ReLU].
   graph::Value convolution_norm(graph::Value x, const std::string& convolution, const std::string& batch_norm,
                                 const ConvolutionShape& shape, const Normed& normed);
@@ -61,10 +69,14 @@ class LayerBuilder {
 
  private:
   graph::Value trained(const std::string& name, Shape shape);
+  // With the batch norm folded into weight and bias.
+  graph::Value folded(graph::Value x, const std::string& convolution, const ConvolutionShape& shape,
+                      const Normed& normed);
   graph::ConvolutionAttributes attributes(const ConvolutionShape& shape) const;
 
   graph::Graph& graph_;
   Options options_;
+  bool frozen_ = false;
   std::vector<ConvolutionLayer> layers_;
   std::vector<graph::Value> trained_;
 };

@@ -53,7 +53,8 @@ UpdateRule adamw(const OptimizerOptions& options, Part part) {
 // You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017, with the learning rate
 // outside of the momentum, as in NVIDIA's Apex and in Lightning Flash:
 // trust = coefficient * |w| / (|g| + decay * |w| + epsilon); m' = momentum * m + trust * (g + decay * w);
-// w' = w - rate * m'. Trust is 1 for vectors, and where the weight or its gradient is zero.
+// w' = w - rate * m'. Trust is 1 for vectors, and where the weight or its gradient is zero. A layer is a
+// convolution: that of a level's head, boxes and classes together, has one trust.
 UpdateRule lars(const OptimizerOptions& options, Part part) {
   if (part == Part::vector) return sgd(options, part);
   UpdateFormula f;

@@ -21,6 +21,9 @@ struct ModelOptions {
   StrideIn stride_in = StrideIn::conv3x3;
   std::int64_t classes = 81;   // with background, which is class 0
   DType compute = DType::f32;  // of the convolutions: f32 or bf16 (with f32 accumulation)
+  // The backbone's first stages that do not learn, 0 to 4: 1 is conv1 and bn1, 2 also layer1, 3 layer2, 4
+  // layer3. Their batch norms use the running statistics, which stay as they are.
+  int frozen_stages = 0;
 };
 
 std::string_view name_of(Backbone backbone);   // "resnet50"

@@ -15,6 +15,7 @@ Tensor default_box_tensor() {
 
 TensorMap program_parameters(const ModelOptions& model, const State& state, const Optimizer& optimizer) {
   TensorMap parameters = training_parameters(model, state, optimizer);
+  add_folded(parameters, model);
   parameters.insert_or_assign("default_boxes", default_box_tensor());
   return parameters;
 }

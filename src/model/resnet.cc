@@ -74,11 +74,13 @@ Value append_bottleneck(LayerBuilder& layers, Value x, const Block& block) {
 
 Value append_resnet(LayerBuilder& layers, Value images, const ModelOptions& options) {
   const std::string root = prefix;
+  layers.freeze(options.frozen_stages > 0);
   Value x = layers.convolution_norm(images, root + "0", root + "1",
                                     {.out = 64, .kernel = 7, .stride = 2, .padding = 3}, {});
   x = layers.max_pool(x, root + "3");
   const Stages stages = stages_of(options.backbone);
   for (int stage = 0; stage < 3; ++stage) {
+    layers.freeze(options.frozen_stages > stage + 1);
     for (int i = 0; i < stages.blocks[stage]; ++i) {
       const Block block{.name = fmt::format("{}{}.{}", root, stage + 4, i),
                         .planes = std::int64_t{64} << stage,
@@ -87,6 +89,7 @@ Value append_resnet(LayerBuilder& layers, Value images, const ModelOptions& opti
       x = stages.bottleneck ? append_bottleneck(layers, x, block) : append_basic(layers, x, block);
     }
   }
+  layers.freeze(false);
   return x;
 }
 

@@ -127,6 +127,23 @@ void initialise_weight(Tensor& weight, const std::string& name, Random random) {
     value = static_cast<float>(backbone ? deviation * random.normal() : random.uniform(-bound, bound));
 }
 
+// Folds a layer's batch norm into `weight`; returns the bias.
+Tensor fold(const TensorMap& parameters, const ConvolutionLayer& layer, Tensor& weight) {
+  const auto scale = parameters.at(layer.batch_norm + ".weight").as<float>();
+  const auto shift = parameters.at(layer.batch_norm + ".bias").as<float>();
+  const auto mean = parameters.at(layer.batch_norm + ".running_mean").as<float>();
+  const auto variance = parameters.at(layer.batch_norm + ".running_var").as<float>();
+  const auto weights = weight.as<float>();
+  Tensor bias(DType::f32, {layer.out});
+  const std::size_t row = weights.size() / static_cast<std::size_t>(layer.out);
+  for (std::size_t c = 0; c < scale.size(); ++c) {
+    const double factor = scale[c] / std::sqrt(variance[c] + epsilon);
+    bias.as<float>()[c] = static_cast<float>(shift[c] - mean[c] * factor);
+    for (float& w : weights.subspan(c * row, row)) w = static_cast<float>(w * factor);
+  }
+  return bias;
+}
+
 }  // namespace
 
 std::vector<StateTensor> state_tensors(const ModelOptions& model) {
@@ -136,8 +153,10 @@ std::vector<StateTensor> state_tensors(const ModelOptions& model) {
       append_head_tensors(tensors, layer, model.classes);
       continue;
     }
-    tensors.push_back({layer.name + ".weight", {layer.out, layer.in, layer.kernel, layer.kernel}});
-    for (const char* part : {".weight", ".bias"}) tensors.push_back({layer.batch_norm + part, {layer.out}});
+    const bool trained = !layer.frozen;
+    tensors.push_back({layer.name + ".weight", {layer.out, layer.in, layer.kernel, layer.kernel}, trained});
+    for (const char* part : {".weight", ".bias"})
+      tensors.push_back({layer.batch_norm + part, {layer.out}, trained});
     for (const char* part : {".running_mean", ".running_var"})
       tensors.push_back({layer.batch_norm + part, {layer.out}, false});
   }
@@ -182,23 +201,33 @@ State state_of(const ModelOptions& model, const TensorMap& parameters, const Opt
   return state;
 }
 
+TensorMap frozen_weights(const ModelOptions& model, const TensorMap& weights) {
+  TensorMap frozen;
+  for (const ConvolutionLayer& layer : convolution_layers(model)) {
+    if (!layer.frozen) continue;
+    frozen.emplace(layer.name + ".weight", weights.at(layer.name + ".weight").clone());
+    for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"})
+      frozen.emplace(layer.batch_norm + part, weights.at(layer.batch_norm + part).clone());
+  }
+  return frozen;
+}
+
+void add_folded(TensorMap& parameters, const ModelOptions& model) {
+  for (const ConvolutionLayer& layer : convolution_layers(model)) {
+    if (!layer.frozen) continue;
+    Tensor weight = parameters.at(layer.name + ".weight").clone();
+    Tensor bias = fold(parameters, layer, weight);
+    parameters.insert_or_assign(folded_prefix + layer.name + ".weight", std::move(weight));
+    parameters.insert_or_assign(folded_prefix + layer.name + ".bias", std::move(bias));
+  }
+}
+
 TensorMap inference_parameters(const ModelOptions& model, const TensorMap& weights) {
   TensorMap parameters;
   add_parameters(parameters, state_tensors(model), weights, "");
   for (const ConvolutionLayer& layer : convolution_layers(model)) {
     if (is_head(layer)) continue;
-    const auto scale = parameters.at(layer.batch_norm + ".weight").as<float>();
-    const auto shift = parameters.at(layer.batch_norm + ".bias").as<float>();
-    const auto mean = parameters.at(layer.batch_norm + ".running_mean").as<float>();
-    const auto variance = parameters.at(layer.batch_norm + ".running_var").as<float>();
-    const auto weight = parameters.at(layer.name + ".weight").as<float>();
-    Tensor bias(DType::f32, {layer.out});
-    const std::size_t row = weight.size() / static_cast<std::size_t>(layer.out);
-    for (std::size_t c = 0; c < scale.size(); ++c) {
-      const double factor = scale[c] / std::sqrt(variance[c] + epsilon);
-      bias.as<float>()[c] = static_cast<float>(shift[c] - mean[c] * factor);
-      for (float& w : weight.subspan(c * row, row)) w = static_cast<float>(w * factor);
-    }
+    Tensor bias = fold(parameters, layer, parameters.at(layer.name + ".weight"));
     for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"})
       parameters.erase(layer.batch_norm + part);
     parameters.emplace(layer.name + ".bias", std::move(bias));

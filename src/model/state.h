@@ -18,7 +18,7 @@ namespace ssd::model {
 struct StateTensor {
   std::string name;     // in the state_dict: "loc.0.weight"
   Shape shape;          // convolution weights (O,I,R,S), vectors (C)
-  bool trained = true;  // false: running statistics
+  bool trained = true;  // false: running statistics, and all of a frozen layer
   double bound = 0;     // of a rank-1 head tensor: its initial values are uniform in +- bound
 };
 
@@ -53,6 +53,12 @@ void add_average(TensorMap& parameters, const ModelOptions& model, const State& 
 TensorMap by_state_name(const ModelOptions& model, const TensorMap& by_parameter);
 // The way back from training_parameters.
 State state_of(const ModelOptions& model, const TensorMap& parameters, const Optimizer& optimizer);
+
+// The tensors of frozen layers, which a training program does not give back.
+TensorMap frozen_weights(const ModelOptions& model, const TensorMap& weights);
+
+// Adds what a training graph has of frozen layers: folded_prefix + their names, folded as below.
+void add_folded(TensorMap& parameters, const ModelOptions& model);
 
 // Parameters of the inference graph: each batch norm folded into its convolution, computed in double:
 // w' = w * scale / sqrt(variance + eps), b' = shift - mean * scale / sqrt(variance + eps).

@@ -97,6 +97,16 @@ struct Results {
   std::optional<Value> micro_square, step_square;
 };
 
+graph::LossAttributes loss_attributes(const LossOptions& options) {
+  return {.scale_xy = scale_xy,
+          .scale_wh = scale_wh,
+          .negatives_per_positive = negatives_per_positive,
+          .label_smoothing = options.label_smoothing,
+          .loc_weight = options.loc_weight,
+          .conf_weight = options.conf_weight,
+          .background_negatives = options.background ? negatives_per_positive : 0};
+}
+
 // From one replica's micro-batch to the step so far, and to all replicas.
 void combine(Graph& graph, const TrainingOptions& options, const std::vector<Value>& trained,
              Results& results) {
@@ -142,7 +152,7 @@ Graph training_graph(const ModelOptions& model, const TrainingOptions& options) 
   const Network network = append_network(layers, images, model);
   const int loss_node =
       graph.append(Kind::multibox_loss, "loss", {network.loc, network.conf, match, boxes, labels, defaults},
-                   graph::LossAttributes{scale_xy, scale_wh, negatives_per_positive});
+                   loss_attributes(options.loss));
   const std::vector<Value>& trained = layers.trained();
   Results results{.loss = {loss_node},
                   .gradients = graph::gradients(graph, {loss_node}, loss_scale, trained)};

@@ -11,10 +11,19 @@ namespace ssd::model {
 // `last`, which updates the weights. The parameters "gradient/NAME" carry the sums.
 enum class Accumulation { none, first, middle, last };
 
+// How the loss differs from the recipe's (graph::LossAttributes).
+struct LossOptions {
+  double label_smoothing = 0;  // 0 or more and under 1
+  double loc_weight = 1;       // of the boxes' part
+  double conf_weight = 1;      // of the classes' part
+  bool background = false;     // images without objects count, by their hardest negatives, as many as of one
+};
+
 struct TrainingOptions {
   std::int64_t batch = 8;       // N, images a replica
   std::int64_t max_boxes = 64;  // G, ground-truth boxes an image, padded
   OptimizerOptions optimizer;
+  LossOptions loss;
   int replicas = 1;
   int batch_norm_group = 1;  // replicas that share batch-norm statistics
   Accumulation accumulation = Accumulation::none;

@@ -79,11 +79,16 @@ TrainingProgram::TrainingProgram(graph::Device& device, const ModelOptions& mode
 void TrainingProgram::load(const State& state) {
   TensorMap parameters = program_parameters(model_, state, optimizer_);
   if (ema_) add_average(parameters, model_, state);
+  frozen_ = frozen_weights(model_, state.weights);
   for (const auto& [name, zeros] : sums_) parameters.emplace(name, zeros.clone());
   program_->load(parameters);
 }
 
-State TrainingProgram::save() { return state_of(model_, program_->save(), optimizer_); }
+State TrainingProgram::save() {
+  State state = state_of(model_, program_->save(), optimizer_);
+  for (const auto& [name, tensor] : frozen_) state.weights.insert_or_assign(name, tensor.clone());
+  return state;
+}
 
 void TrainingProgram::start(int micro, int of, const TrainingInputs& inputs) {
   const auto part = std::ranges::find(parts_, part_of(micro, of));

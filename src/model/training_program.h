@@ -67,6 +67,7 @@ class TrainingProgram {
   std::vector<Accumulation> parts_;   // of each graph
   std::vector<std::string> inputs_;   // names, in the graphs' order
   std::vector<std::string> outputs_;  // likewise, of a graph that updates; others' are the first of them
+  TensorMap frozen_;                  // the weights that no graph gives back
   TensorMap sums_;                    // zeros for the parameters that carry gradients
   std::unique_ptr<graph::Program> program_;
 };

@@ -48,7 +48,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, co
     communicator_.all_reduce({&bad_images, 1});
     schedule_.evaluated(begin, EvaluationSchedule::Clock::now());
     if (!communicator_.is_first()) return EvaluationReport{};
-    EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, &pool);
+    EvaluationReport report = evaluate_detections(validation_->ground_truth, boxes, {.pool = &pool});
     report.bad_images = static_cast<std::size_t>(bad_images);
     return report;
   } catch (const Error&) {

@@ -6,6 +6,7 @@ namespace ssd {
 
 RunState begun(RunState state, const TrainingTask& task, const TrainerOptions& options) {
   state.model.compute = options.step.compute;
+  state.model.frozen_stages = options.step.frozen_stages;
   state.images_per_step =
       options.step.images(std::int64_t{task.device.replicas()} * task.communicator.size());
   state.samples = task.dataset.samples.size();
@@ -71,6 +72,7 @@ std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, c
   const model::TrainingOptions step{.batch = options.step.batch,
                                     .max_boxes = max_boxes,
                                     .optimizer = options.optimizer,
+                                    .loss = options.loss,
                                     .replicas = task.device.replicas(),
                                     .batch_norm_group = options.step.batch_norm_group,
                                     .gradient_squares = options.pace.rule == RateRule::adascale,

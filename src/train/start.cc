@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/finite.h"
+#include "export/reference_progress.h"
 #include "weights/checkpoint.h"
 #include "weights/weights.h"
 
@@ -59,7 +60,8 @@ void check_options(const RunState& state, const ResumeOptions& asked, const std:
   for (const auto& [option, now] : asked.options) {
     const auto was = state.options.find(option);
     if (was == state.options.end()) continue;  // not yet kept when the run began
-    if (option == "augment" || option == "order") expect_same(name, option, was->second, now);
+    if (option == "augment" || option == "order" || option == "freeze-backbone")
+      expect_same(name, option, was->second, now);
     if (was->second != now)
       changed.push_back(fmt::format("--{}: {} from here on, {} before", option, now, was->second));
   }
@@ -94,7 +96,26 @@ void check_network(const TrainedModel& trained, const FreshOptions& options) {
                 model::name_of(trained.model.stride_in));
 }
 
-std::string adopt_checkpoint(const FreshOptions& options, const Dataset& dataset, TensorMap& weights) {
+// Position and momentum of a run of the PyTorch recipe; a line on what was taken.
+std::string adopt_progress(const FreshOptions& options, bool same_classes, TrainingStart& start) {
+  RunState& state = start.state;
+  if (!same_classes) return "; step 0, for a run of other classes does not go on";
+  auto progress = read_reference_progress(options.checkpoint, state.model);
+  if (!progress) return "; step 0, for the file has no optimizer and epoch to go on from";
+  const auto images = static_cast<std::uint64_t>(options.continued_images_per_step);
+  const std::uint64_t before = static_cast<std::uint64_t>(progress->epoch) * state.samples;
+  const std::uint64_t step = (before + images - 1) / images;
+  state.step = static_cast<std::int64_t>(step);
+  state.epoch = static_cast<std::uint32_t>(step * images / state.samples);
+  state.sample = step * images % state.samples;
+  state.pace.progress = static_cast<double>(step);
+  start.tensors.slots["momentum"] = std::move(progress->momentum);
+  return fmt::format("; going on after {} epochs ({} iterations there, {} steps here), with its momentum",
+                     progress->epoch, progress->step, step);
+}
+
+std::string adopt_checkpoint(const FreshOptions& options, const Dataset& dataset, TrainingStart& start) {
+  TensorMap& weights = start.tensors.weights;
   const TrainedModel trained = read_model(options.checkpoint);
   check_network(trained, options);
   const bool same = trained.knows_names ? same_names(trained.categories, dataset.categories)
@@ -108,9 +129,11 @@ std::string adopt_checkpoint(const FreshOptions& options, const Dataset& dataset
   }
   std::string origin = options.checkpoint.string();
   if (!trained.note.empty()) origin += " (" + trained.note + ")";
-  if (same) return origin;
-  return fmt::format("{}; transfer: it is of other classes, so its {} tensors of class scores are made anew",
-                     origin, anew);
+  if (!same)
+    origin += fmt::format(
+        "; transfer: it is of other classes, so its {} tensors of class scores are made anew", anew);
+  if (options.continued_images_per_step > 0) origin += adopt_progress(options, same, start);
+  return origin;
 }
 
 }  // namespace
@@ -121,11 +144,12 @@ TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset) {
   start.state.model.classes = static_cast<std::int64_t>(dataset.categories.size()) + 1;
   start.state.categories = dataset.categories;
   start.state.seed = options.seed;
+  start.state.samples = dataset.samples.size();
   TensorMap& weights = start.tensors.weights;
   weights = model::initial_weights(start.state.model, options.seed);
   start.origin = "random weights";
   if (!options.backbone.empty()) start.origin = adopt_backbone(options.backbone, weights);
-  if (!options.checkpoint.empty()) start.origin = adopt_checkpoint(options, dataset, weights);
+  if (!options.checkpoint.empty()) start.origin = adopt_checkpoint(options, dataset, start);
   return start;
 }
 

@@ -16,11 +16,15 @@ struct FreshOptions {
   std::uint64_t seed = 0;
   std::filesystem::path backbone;    // pretrained, with torchvision's names; empty: none
   std::filesystem::path checkpoint;  // a whole trained network to begin from; empty: none
+  // More than 0: images of a step of a run that goes on where `checkpoint`, of the PyTorch recipe, stands.
+  std::int64_t continued_images_per_step = 0;
 };
 
 // Step 0; what it begins from is told by `origin`. A checkpoint of the same classes is taken as a whole; of
 // other classes (another number, or other names where the checkpoint knows them) all but the convolutions of
-// class scores, which are made anew: transfer.
+// class scores, which are made anew: transfer. A run that goes on takes momentum and position along: the
+// first step at or after the checkpoint's epoch. It begins at step 0 where the file tells no position, where
+// classes differ; `origin` says so.
 TrainingStart fresh_start(const FreshOptions& options, const Dataset& dataset);
 
 // What a resumed run is asked to be.

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "base/error.h"
 #include "data/cache/open_dataset.h"
 #include "data/dataset/dataset_identity.h"
+#include "export/reference_checkpoint.h"
 #include "testing/temporary_folder.h"
 #include "weights/checkpoint.h"
 
@@ -86,6 +89,72 @@ TEST_F(Resume, SaysWhatMakesTheSameImagesAnotherStep) {
   EXPECT_EQ(resume(to_json(state_of(dataset)), dataset, {{"batch-size", "8"}, {"accumulation", "1"}}),
             (std::vector<std::string>{"--accumulation: 1 from here on, 2 before",
                                       "--batch-size: 8 from here on, 4 before"}));
+}
+
+// A checkpoint as the PyTorch recipe writes it, whose layout export_test.cc holds against PyTorch's.
+class ReferenceRun : public testing::Test {
+ protected:
+  ReferenceRun() {
+    source_.network.model = {.backbone = model::Backbone::resnet18,
+                             .classes = static_cast<std::int64_t>(dataset_.categories.size()) + 1};
+    source_.network.weights = model::initial_weights(source_.network.model, 5);
+    source_.network.categories = dataset_.categories;
+    TrainingProgress progress{.step = 999,
+                              .epoch = 3,
+                              .options = {{"optimizer", "sgd"},
+                                          {"learning-rate", "0.0026"},
+                                          {"momentum", "0.9"},
+                                          {"weight-decay", "0.0005"}},
+                              .momentum = {}};
+    float value = 0;
+    for (const model::StateTensor& tensor : model::state_tensors(source_.network.model)) {
+      if (!tensor.trained) continue;
+      Tensor& momentum = progress.momentum[tensor.name] = Tensor(DType::f32, tensor.shape);
+      for (float& element : momentum.as<float>()) element = value += 1;
+    }
+    source_.progress = std::move(progress);
+  }
+
+  TrainingStart start(std::int64_t images_per_step) {
+    write_reference_checkpoint(source_, file_);
+    return fresh_start({.model = {.backbone = model::Backbone::resnet18},
+                        .checkpoint = file_,
+                        .continued_images_per_step = images_per_step},
+                       dataset_);
+  }
+
+  const Dataset dataset_ = samples();
+  ExportSource source_;
+  TemporaryFolder folder_;
+  const std::filesystem::path file_ = folder_.path() / "epoch_2.pt";
+};
+
+TEST_F(ReferenceRun, GoesOnWithItsMomentumAtTheFirstStepOfTheEpoch) {
+  const std::int64_t images =
+      static_cast<std::int64_t>(dataset_.samples.size()) - 1;  // splits no epoch evenly
+  const TrainingStart begun = start(images);
+  const auto samples = static_cast<std::int64_t>(dataset_.samples.size());
+  EXPECT_EQ(begun.state.step, (3 * samples + images - 1) / images);
+  EXPECT_EQ(begun.state.epoch, 3u);
+  EXPECT_EQ(static_cast<std::int64_t>(begun.state.sample), begun.state.step * images - 3 * samples);
+  EXPECT_EQ(begun.state.pace.progress, static_cast<double>(begun.state.step));
+  const TensorMap& momentum = begun.tensors.slots.at("momentum");
+  ASSERT_EQ(momentum.size(), source_.progress->momentum.size());
+  for (const auto& [name, tensor] : source_.progress->momentum)
+    EXPECT_EQ(std::memcmp(momentum.at(name).data(), tensor.data(), tensor.bytes()), 0) << name;
+  EXPECT_NE(begun.origin.find("after 3 epochs (999 iterations"), std::string::npos) << begun.origin;
+}
+
+TEST_F(ReferenceRun, BeginsAtStepZeroWhereItIsNotAskedToGoOnOrCannot) {
+  EXPECT_EQ(start(0).state.step, 0);
+  source_.progress->options["optimizer"] = "adamw";  // the file then has no optimizer
+  const TrainingStart without = start(8);
+  EXPECT_EQ(without.state.step, 0);
+  EXPECT_TRUE(without.tensors.slots.empty());
+  EXPECT_NE(without.origin.find("step 0"), std::string::npos) << without.origin;
+  source_.progress->options["optimizer"] = "sgd";
+  source_.network.categories[0].name = "something else";
+  EXPECT_EQ(start(8).state.step, 0);
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ class CpuTraining : public testing::Test {
   }
 
   const std::unique_ptr<graph::Device> device_ = cpu::make_device();
-  const model::ModelOptions model_{.backbone = model::Backbone::resnet18, .classes = 4};
+  model::ModelOptions model_{.backbone = model::Backbone::resnet18, .classes = 4};
   Dataset dataset_;
   Loader loader_;
   std::atomic<bool> stop_ = false;
@@ -197,6 +197,25 @@ TEST_F(CpuTraining, AveragesTheWeights) {
         ASSERT_NEAR(ours[i], expected[i], 1e-6 * (1 + std::abs(expected[i]))) << name;
       }
     }
+  }
+}
+
+TEST_F(CpuTraining, LeavesFrozenStagesAsTheyAre) {
+  model_.frozen_stages = 2;
+  StepPipeline steps = pipeline({.batch = 2, .max_boxes = loader_.max_boxes()}, 1,
+                                {.pace = {.schedule = {.rate = 0.01}, .steps = 2}});
+  while (steps.next()) {
+  }
+  const model::State state = steps.program().save();
+  const TensorMap before = model::initial_weights(model_, 1);
+  ASSERT_EQ(state.weights.size(), before.size());
+  for (const auto& [name, tensor] : before) {
+    const std::string backbone = "feature_extractor.feature_extractor.";
+    const bool frozen = name.starts_with(backbone + "0.") || name.starts_with(backbone + "1.") ||
+                        name.starts_with(backbone + "4.");
+    if (!name.starts_with(backbone)) continue;  // some levels match nothing, and their layers rest as well
+    EXPECT_EQ(frozen, std::memcmp(state.weights.at(name).data(), tensor.data(), tensor.bytes()) == 0) << name;
+    EXPECT_FALSE(frozen && state.slots.at("momentum").contains(name)) << name;
   }
 }
 

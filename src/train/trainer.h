@@ -12,6 +12,7 @@
 #include "graph/device.h"
 #include "model/optimizers.h"
 #include "model/state.h"
+#include "model/training_graph.h"
 #include "train/checkpointer.h"
 #include "train/evaluator.h"
 #include "train/pace.h"
@@ -35,6 +36,7 @@ struct StepOptions {
   std::int64_t batch = 32;     // images of a micro-batch a replica
   int accumulation = 1;        // micro-batches
   int batch_norm_group = 1;    // replicas that share batch-norm statistics
+  int frozen_stages = 0;       // model::ModelOptions; the same in all of a run
 
   // Of a step, over all devices of all processes.
   std::int64_t images(std::int64_t devices) const { return batch * accumulation * devices; }
@@ -54,6 +56,7 @@ struct TrainerOptions {
   TrainingDataOptions data;
   StepOptions step;
   model::OptimizerOptions optimizer;
+  model::LossOptions loss;
   // Its schedule's steps_per_epoch, and how micro-batches are made up, are filled in.
   PaceOptions pace;
   double ema_decay = 0;  // of the average of weights that is evaluated and kept; 0: none

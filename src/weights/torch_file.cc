@@ -38,7 +38,22 @@ std::map<std::int64_t, std::string> labels_of(const pickle::Value& root) {
   return labels;
 }
 
+std::optional<std::int64_t> whole_entry(const pickle::Value& root, const char* name) {
+  const pickle::Value* const entry = pickle::entry_of(root, name);
+  const auto* const whole = entry != nullptr ? std::get_if<std::int64_t>(&entry->data) : nullptr;
+  return whole != nullptr ? std::optional(*whole) : std::nullopt;
+}
+
+std::vector<std::string> entries_of(const pickle::Value& root) {
+  std::vector<std::string> names;
+  if (const auto* const dict = std::get_if<pickle::Dict>(&root.data); dict != nullptr)
+    for (const auto& [key, value] : dict->items) names.push_back(pickle::key_text(*key));
+  return names;
+}
+
 }  // namespace
+
+bool is_torch_file(std::span<const std::byte> bytes) { return is_zip(bytes) || is_torch_legacy(bytes); }
 
 TorchFile read_torch_file(std::span<const std::byte> bytes, const std::string& name,
                           const TorchOptions& options) {
@@ -51,6 +66,9 @@ TorchFile read_torch_file(std::span<const std::byte> bytes, const std::string& n
     throw Error("{}: got no tensors{}, expected weights; check what was saved", name,
                 file.entry.empty() ? "" : " in '" + file.entry + "'");
   file.labels = labels_of(root);
+  file.entries = entries_of(root);
+  file.epoch = whole_entry(root, "epoch");
+  file.iteration = whole_entry(root, "iteration");
   return file;
 }
 

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/tensor.h"
 
@@ -24,7 +26,12 @@ struct TorchFile {
   TensorMap tensors;  // dense and row-major, by dotted names ("state.0.momentum_buffer")
   std::string entry;  // where they were, as TorchOptions::key; empty: in the root
   std::map<std::int64_t, std::string> labels;  // the reference's "label_map": 0 is "background"; empty: none
+  std::vector<std::string> entries;            // names in the root dict
+  std::optional<std::int64_t> epoch, iteration;  // the reference's: the next epoch, steps done
 };
+
+// Whether bytes begin as either format does.
+bool is_torch_file(std::span<const std::byte> bytes);
 
 // Reads a file of either format, of PyTorch 1.6 and later (a zip archive) or before. Nested dicts and lists
 // become dotted names; what is no tensor is left out. The file's pickle is read as data, never run: a name

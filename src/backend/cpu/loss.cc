@@ -81,21 +81,36 @@ class MultiboxLoss final : public Executor {
     for (std::int64_t row = 0; row < e.images * e.defaults; ++row) {
       const std::int64_t n = row / e.defaults, d = row % e.defaults;
       const float* logits = conf + row * e.classes;
-      entropy[row] = log_sum_exp(logits, e.classes) - logits[image(operands, n).label(d)];
+      entropy[row] = cross_entropy(logits, image(operands, n).label(d));
     }
 #pragma omp parallel for schedule(static)
     for (std::int64_t n = 0; n < e.images; ++n) sum_image(operands, n, entropy + n * e.defaults);
     double total = 0;
     for (std::int64_t n = 0; n < e.images; ++n) {
       const std::int32_t positives = operands.out<std::int32_t>(3)[n];
-      const double sum =
-          static_cast<double>(operands.out<float>(1)[n]) + static_cast<double>(operands.out<float>(2)[n]);
-      if (positives > 0) total += sum / positives;
+      const double sum = attributes_.loc_weight * static_cast<double>(operands.out<float>(1)[n]) +
+                         attributes_.conf_weight * static_cast<double>(operands.out<float>(2)[n]);
+      if (positives > 0)
+        total += sum / positives;
+      else
+        total += sum * attributes_.image_weight(0);
     }
     *operands.out<float>(0) = static_cast<float>(total / static_cast<double>(e.images));
   }
 
  private:
+  // Against the label alone, or also against the mean of all logits: sum of target * (log_sum - logit).
+  float cross_entropy(const float* logits, std::int32_t label) const {
+    const float log_sum = log_sum_exp(logits, extents_.classes);
+    const double smoothing = attributes_.label_smoothing;
+    if (smoothing == 0) return log_sum - logits[label];
+    double sum = 0;
+    for (std::int64_t k = 0; k < extents_.classes; ++k) sum += static_cast<double>(log_sum) - logits[k];
+    const double own = static_cast<double>(log_sum) - logits[label];
+    return static_cast<float>((1 - smoothing) * own +
+                              smoothing / static_cast<double>(extents_.classes) * sum);
+  }
+
   std::size_t keys_bytes() const {
     return static_cast<std::size_t>(extents_.images * extents_.defaults) * sizeof(std::uint64_t);
   }
@@ -129,8 +144,7 @@ class MultiboxLoss final : public Executor {
   void choose_negatives(const Image& image, std::int32_t positives, std::span<std::uint64_t> keys,
                         const float* entropy, std::uint8_t* chosen) const {
     const auto count = static_cast<std::int64_t>(keys.size());
-    const std::int64_t kept =
-        std::min<std::int64_t>(count, std::int64_t{attributes_.negatives_per_positive} * positives);
+    const std::int64_t kept = std::min(count, attributes_.negatives(positives));
     if (kept == 0) return;
     for (std::int64_t d = 0; d < count; ++d) {
       const float rank = image.positive(d) || entropy[d] < 0 ? 0.0f : entropy[d] + 0.0f;
@@ -159,27 +173,39 @@ class MultiboxLossGrad final : public Executor {
       const std::int64_t n = row / e.defaults, d = row % e.defaults;
       auto* dloc = operands.out<float>(0) + row * 4;
       auto* dconf = operands.out<float>(1) + row * e.classes;
-      const double factor = positives[n] == 0 ? 0 : dloss / positives[n] / static_cast<double>(e.images);
+      const double share = positives[n] == 0 ? dloss * attributes_.image_weight(0) : dloss / positives[n];
+      const double factor = share / static_cast<double>(e.images);
       const Image image = image_of(operands, e, 1, n, attributes_);
       std::fill_n(dloc, 4, 0.0f);
       if (image.positive(d)) {
         const std::array<double, 4> differences = image.differences(d);
         for (std::size_t k = 0; k < 4; ++k)
-          dloc[k] = static_cast<float>(factor * std::clamp(differences[k], -1.0, 1.0));
+          dloc[k] =
+              static_cast<float>(attributes_.loc_weight * factor * std::clamp(differences[k], -1.0, 1.0));
       }
       if (chosen[row] == 0) {
         std::fill_n(dconf, e.classes, 0.0f);
         continue;
       }
       const float* logits = image.conf + d * e.classes;
-      const auto weight = static_cast<float>(factor * chosen[row]);
+      const auto weight = static_cast<float>(attributes_.conf_weight * factor * chosen[row]);
       const float log_sum = log_sum_exp(logits, e.classes);
       scaled_softmax({.row = logits, .log_sum = log_sum, .factor = weight, .classes = e.classes}, dconf);
-      dconf[image.label(d)] -= weight;
+      if (attributes_.label_smoothing == 0)
+        dconf[image.label(d)] -= weight;
+      else
+        subtract_target(weight, image.label(d), dconf);
     }
   }
 
  private:
+  void subtract_target(float weight, std::int32_t label, float* dconf) const {
+    const double smoothing = attributes_.label_smoothing;
+    const auto share = static_cast<float>(weight * smoothing / static_cast<double>(extents_.classes));
+    for (std::int64_t k = 0; k < extents_.classes; ++k) dconf[k] -= share;
+    dconf[label] -= static_cast<float>(weight * (1 - smoothing));
+  }
+
   Extents extents_;
   graph::LossAttributes attributes_;
 };

@@ -224,7 +224,7 @@ TEST_F(Kinds, SquaredNorm) {
 
 // Images: ordinary; nothing matched; more hard negatives wanted than there are; all logits alike, so that the
 // hard negatives are decided by position alone.
-TEST_F(Kinds, MultiboxLossAndItsGradient) {
+void append_loss(OneNode& test, const graph::LossAttributes& attributes) {
   constexpr std::int64_t n = 4, d = 60, k = 5, g = 3;
   Array conf = random_array({n, d, k}, 11), match = random_integers({n, d}, 20, 12);
   for (double& value : conf.values) value *= 8;
@@ -245,16 +245,30 @@ TEST_F(Kinds, MultiboxLossAndItsGradient) {
   const Value truth = test.in("boxes", std::move(boxes)),
               label = test.in("labels", std::move(labels), DType::i32);
   const Value fixed = test.in("defaults", std::move(defaults));
-  test.node(Kind::multibox_loss, {loc, logits, matches, truth, label, fixed},
-            graph::LossAttributes{0.1, 0.2, 3});
+  test.node(Kind::multibox_loss, {loc, logits, matches, truth, label, fixed}, attributes);
   const int loss = static_cast<int>(test.graph.nodes().size()) - 1;
   const Value seed = test.graph.input("seed", {DType::f32, {}}, false);
   test.feeds["seed"] = Array(Shape{}, {1.5});
-  const int grad = test.graph.append(Kind::multibox_loss_grad, "grad",
-                                     {seed, loc, logits, matches, truth, label, fixed, {loss, 3}, {loss, 4}},
-                                     graph::LossAttributes{0.1, 0.2, 3});
+  const int grad =
+      test.graph.append(Kind::multibox_loss_grad, "grad",
+                        {seed, loc, logits, matches, truth, label, fixed, {loss, 3}, {loss, 4}}, attributes);
   test.graph.output("dloc", {grad, 0}, false);
   test.graph.output("dconf", {grad, 1}, false);
+}
+
+TEST_F(Kinds, MultiboxLossAndItsGradient) {
+  append_loss(test, {0.1, 0.2, 3});
+  expect_as_interpreted(test.graph, test.feeds, 1e-5);
+}
+
+TEST_F(Kinds, MultiboxLossWithSmoothedLabelsAndWeights) {
+  append_loss(test, {.scale_xy = 0.1,
+                     .scale_wh = 0.2,
+                     .negatives_per_positive = 3,
+                     .label_smoothing = 0.2,
+                     .loc_weight = 2,
+                     .conf_weight = 0.5,
+                     .background_negatives = 3});
   expect_as_interpreted(test.graph, test.feeds, 1e-5);
 }
 

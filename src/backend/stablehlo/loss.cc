@@ -51,6 +51,12 @@ struct Loss {
     return body.compare(Direction::equal, over_classes(label, level), class_of[level]);
   }
 
+  Term is_class(const Term& class_numbers) const {
+    return body.both(body.compare(Direction::greater_equal, class_numbers, 0.0),
+                     body.compare(Direction::less, class_numbers, static_cast<double>(classes)));
+  }
+  Term target(const Term& label, std::size_t level) const;
+
   struct Softmax {
     Term centred;        // (N,H,W,R,m) logits minus their box's maximum
     Term log_partition;  // (N,H,W,n) logarithm of the sum of their exponentials
@@ -109,9 +115,16 @@ Term Loss::classes_of(const Level& level) const {
 }
 
 Term Loss::without_others(const Term& rows, const Term& class_numbers) const {
-  const Term is_class = body.both(body.compare(Direction::greater_equal, class_numbers, 0.0),
-                                  body.compare(Direction::less, class_numbers, static_cast<double>(classes)));
-  return body.select(is_class, rows, -std::numeric_limits<double>::infinity());
+  return body.select(is_class(class_numbers), rows, -std::numeric_limits<double>::infinity());
+}
+
+// (N,H,W,R,m): what each class's probability ought to be; 0 where there is no class.
+Term Loss::target(const Term& label, std::size_t level) const {
+  const Term own = body.convert(is_label(label, level), Element::f32);
+  const double smoothing = site.node.as<graph::LossAttributes>().label_smoothing;
+  if (smoothing == 0) return own;
+  const Term share = body.constant(smoothing / static_cast<double>(classes), Element::f32, own.shape);
+  return body.add(body.multiply(own, 1 - smoothing), body.select(is_class(class_of[level]), share, 0.0));
 }
 
 // (N,H,W,n) -> (N,H,W,R,m)
@@ -159,15 +172,19 @@ Loss::Softmax Loss::softmax(std::size_t level) const {
   return result;
 }
 
-// (N,D): minus the logarithm of the label's probability. Never negative: the partition holds exp(0) = 1, and
-// the label's centred logit is at most 0.
+// (N,D): minus the logarithm of the label's probability, or with smoothed labels the mean of that of all
+// classes by their targets. Never negative: the partition holds exp(0) = 1, and centred logits are at most 0.
 Term cross_entropy(const Loss& loss) {
   Body& body = loss.body;
+  const double smoothing = loss.site.node.as<graph::LossAttributes>().label_smoothing;
   const std::vector<Term> labels = loss.by_level(loss.matched(loss.labels));  // background is class 0
   std::vector<Term> result;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const Loss::Softmax softmax = loss.softmax(i);
-    const Term own_rows = body.select(loss.is_label(labels[i], i), softmax.centred, 0.0);
+    const Term own_rows =
+        smoothing == 0 ? body.select(loss.is_label(labels[i], i), softmax.centred, 0.0)
+                       : body.multiply(loss.target(labels[i], i),
+                                       body.select(loss.is_class(loss.class_of[i]), softmax.centred, 0.0));
     const Term own = loss.reduce_classes(&Body::sum, own_rows, i);
     result.push_back(body.subtract(softmax.log_partition, own));
   }
@@ -234,12 +251,24 @@ Term largest(Body& body, const Term& cost, const Term& k) {
   return body.either(above, body.both(tied, early));
 }
 
-// 1 / positives of an image, 0 where there are none; divided by the number of images.
-Term weight_of(Body& body, const Term& positives) {
+// 1 / positives of an image, image_weight(0) where there are none; divided by the number of images.
+Term weight_of(Body& body, const Term& positives, const graph::LossAttributes& attributes) {
   const Term number = body.convert(positives, Element::f32);
   const Term weight = body.divide(body.constant(1, Element::f32, number.shape), body.maximum(number, 1.0));
   const Term some = body.compare(Direction::greater, positives, 0.0);
-  return body.divide(body.select(some, weight, 0.0), static_cast<double>(positives.shape[0]));
+  return body.divide(body.select(some, weight, attributes.image_weight(0)),
+                     static_cast<double>(positives.shape[0]));
+}
+
+Term negatives_of(Body& body, const Term& positives, const graph::LossAttributes& attributes) {
+  const Term of_positives = body.multiply(positives, attributes.negatives_per_positive);
+  if (attributes.background_negatives == 0) return of_positives;
+  const Term some = body.compare(Direction::greater, positives, 0.0);
+  return body.select(some, of_positives, static_cast<double>(attributes.background_negatives));
+}
+
+Term times(Body& body, const Term& term, double weight) {
+  return weight == 1 ? term : body.multiply(term, weight);
 }
 
 }  // namespace
@@ -259,34 +288,40 @@ std::vector<Term> multibox_loss(const NodeSite& site) {
   const Term entropy = cross_entropy(loss);
   const Term negative = body.select(positive, body.constant(0, Element::f32, loss.per_box), entropy);
   const auto limit = static_cast<double>(loss.per_box[1]);
-  const Term k = body.minimum(body.multiply(positives, attributes.negatives_per_positive), limit);
+  const Term k = body.minimum(negatives_of(body, positives, attributes), limit);
   const Term hard = largest(body, negative, k);
   const Term chosen = body.add(body.convert(positive, Element::f32), body.convert(hard, Element::f32));
   const Term conf_loss = body.sum(body.multiply(entropy, chosen), {1});
 
-  const Term weighted = body.multiply(body.add(loc_loss, conf_loss), weight_of(body, positives));
+  const Term parts =
+      body.add(times(body, loc_loss, attributes.loc_weight), times(body, conf_loss, attributes.conf_weight));
+  const Term weighted = body.multiply(parts, weight_of(body, positives, attributes));
   return {body.sum(weighted, {0}), loc_loss, conf_loss, positives, body.convert(chosen, Element::u8)};
 }
 
-// d loss / d logit = chosen * (probability - is label) / positives / N.
+// d loss / d logit = chosen * (probability - target) / positives / N, times conf_weight.
 std::vector<Bound> multibox_loss_grad(const NodeSite& site) {
   Body& body = site.body;
   const Loss loss(site, 1);
+  const auto& attributes = site.node.as<graph::LossAttributes>();
   const Term &dloss = site.inputs[0], &positives = site.inputs[7], &chosen = site.inputs[8];
-  const Term weight = body.multiply(weight_of(body, positives), body.broadcast(dloss, positives.shape, {}));
+  const Term weight =
+      body.multiply(weight_of(body, positives, attributes), body.broadcast(dloss, positives.shape, {}));
 
   const Term slope = body.maximum(body.minimum(loss.offsets_error(), 1.0), -1.0);
-  const Term dloc = body.multiply(slope, body.broadcast(weight, loss.loc.shape, {0}));
+  const Term loc_weight = times(body, weight, attributes.loc_weight);
+  const Term dloc = body.multiply(slope, body.broadcast(loc_weight, loss.loc.shape, {0}));
 
-  const Term times = body.broadcast(weight, loss.per_box, {0});
-  const std::vector<Term> factors = loss.by_level(body.multiply(body.convert(chosen, Element::f32), times));
+  const Term conf_weight = body.broadcast(times(body, weight, attributes.conf_weight), loss.per_box, {0});
+  const std::vector<Term> factors =
+      loss.by_level(body.multiply(body.convert(chosen, Element::f32), conf_weight));
   const std::vector<Term> labels = loss.by_level(loss.matched(loss.labels));
   std::vector<Level> dconf = loss.logits;
   for (std::size_t i = 0; i < factors.size(); ++i) {
     const Loss::Softmax softmax = loss.softmax(i);
     const Term logarithm = body.subtract(softmax.centred, loss.over_classes(softmax.log_partition, i));
     const Term probability = body.unary("exponential", logarithm);
-    const Term target = body.convert(loss.is_label(labels[i], i), Element::f32);
+    const Term target = loss.target(labels[i], i);
     dconf[i].rows = body.multiply(body.subtract(probability, target), loss.over_classes(factors[i], i));
   }
   return {dloc, {Term{"", site.element(1), site.shape(1)}, std::move(dconf)}};

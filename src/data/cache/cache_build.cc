@@ -112,10 +112,15 @@ std::size_t images_at_once(const CocoFile& coco, std::size_t first, const CacheO
 
 CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& file,
                         const CacheOptions& options, const CacheProgress& progress) {
-  check_options(options);
   const CocoSplit split = read_coco_split(paths);
-  const CocoFile& coco = split.coco;
-  make_dataset(coco, paths.images, {}, paths.annotations.string());  // refuses what could not be trained on
+  return build_cache({split.coco, paths.images, paths.annotations.string()}, file, options, progress);
+}
+
+CacheReport build_cache(const CacheSource& source, const std::filesystem::path& file,
+                        const CacheOptions& options, const CacheProgress& progress) {
+  check_options(options);
+  const CocoFile& coco = source.coco;
+  make_dataset(coco, source.images, {}, source.name);  // refuses what could not be trained on
   CacheWriter writer(file, {options.encoding, options.max_side, options.quality});
   const int threads = std::max(1, options.threads);
   ThreadPool pool(threads);
@@ -126,7 +131,7 @@ CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& fil
     pool.parallel_for(count, [&](std::size_t i) {
       slots[i].problem.clear();
       try {
-        fill(slots[i], coco.images[first + i], paths.images, options);
+        fill(slots[i], coco.images[first + i], source.images, options);
       } catch (const Error& error) {
         slots[i].record = {};
         slots[i].problem = fmt::format("{}: {}", coco.images[first + i].file_name, error.what());
@@ -141,7 +146,7 @@ CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& fil
       throw Error("{}: stopped after {} of {} images", file.string(), first + count, coco.images.size());
   }
   if (report.unreadable.size() == report.images)
-    throw Error("{}: none of the {} images could be read; the first: {}", paths.images.string(),
+    throw Error("{}: none of the {} images could be read; the first: {}", source.images.string(),
                 report.images, report.unreadable.front());
   writer.finish(coco);
   report.bytes = writer.bytes();

@@ -52,4 +52,13 @@ using CacheProgress = std::function<bool(std::size_t done, std::size_t total)>;
 CacheReport build_cache(const CocoPaths& paths, const std::filesystem::path& file,
                         const CacheOptions& options, const CacheProgress& progress = {});
 
+// The same of annotations in memory; all their images have a size.
+struct CacheSource {
+  const CocoFile& coco;
+  std::filesystem::path images;  // the folder that names of images lead from
+  std::string name;              // of the annotations, for messages
+};
+CacheReport build_cache(const CacheSource& source, const std::filesystem::path& file,
+                        const CacheOptions& options, const CacheProgress& progress = {});
+
 }  // namespace ssd

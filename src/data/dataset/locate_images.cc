@@ -3,22 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <system_error>
 #include <utility>
 
+#include "storage/comparable_name.h"
 #include "storage/folder_walk.h"
 
 namespace ssd {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string small_letters(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
-}
 
 // The components of a name, the last one first.
 std::vector<std::string_view> components(std::string_view name) {
@@ -38,7 +32,7 @@ std::pair<bool, std::size_t> fit(const fs::path& file, const std::vector<std::st
   const std::vector<std::string_view> own = components(path);
   std::size_t shared = 0;
   while (shared < std::min(own.size(), wanted.size()) &&
-         small_letters(own[shared]) == small_letters(wanted[shared]))
+         comparable_name(own[shared]) == comparable_name(wanted[shared]))
     ++shared;
   return {own.front() == wanted.front(), shared};
 }
@@ -49,12 +43,12 @@ std::optional<fs::path> ImageIndex::find(std::string_view name) {
   if (!made_) {
     FolderWalk walk;
     walk.add(folder_);
-    for (const fs::path& file : walk.files()) files_.emplace(small_letters(file.filename().string()), file);
+    for (const fs::path& file : walk.files()) files_.emplace(comparable_name(file.filename().string()), file);
     made_ = true;
   }
   const std::vector<std::string_view> wanted = components(name);
   if (wanted.empty()) return std::nullopt;
-  const auto [begin, end] = files_.equal_range(small_letters(wanted.front()));
+  const auto [begin, end] = files_.equal_range(comparable_name(wanted.front()));
   const fs::path* best = nullptr;
   std::pair<bool, std::size_t> best_fit;
   bool tie = false;

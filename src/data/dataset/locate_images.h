@@ -17,15 +17,15 @@ class ImageIndex {
  public:
   explicit ImageIndex(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // The file of a name whose folders, slashes ('/' or '\') or capitals are another system's: the one file
-  // with its last component, in this spelling or else in any capitals; of several the one that shares most of
-  // the folders before it. Nothing where there is none, or several as good.
+  // The file of a name whose folders, slashes ('/' or '\'), capitals or Unicode normal form are another
+  // system's: the one file with its last component, in this spelling or else in a comparable one; of several
+  // the one that shares most of the folders before it. Nothing where there is none, or several as good.
   std::optional<std::filesystem::path> find(std::string_view name);
 
  private:
   std::filesystem::path folder_;
   bool made_ = false;
-  std::multimap<std::string, std::filesystem::path> files_;  // by last component in small letters
+  std::multimap<std::string, std::filesystem::path> files_;  // by the last component, comparable
 };
 
 struct LocatedImages {

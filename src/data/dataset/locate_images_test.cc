@@ -59,6 +59,13 @@ TEST_F(LocateImages, CapitalsCountOnlyWhereTheyDecide) {
   EXPECT_EQ(located("b.jpg"), "-");  // two would do
 }
 
+// "u" with its dots as one character and as two: macOS writes names in the second form.
+TEST_F(LocateImages, UnicodeNormalFormsDoNotCount) {
+  touch("M\xc3\xbcller.jpg"), touch("Zu\xcc\x88rich.jpg");
+  EXPECT_EQ(located("Mu\xcc\x88ller.jpg"), "M\xc3\xbcller.jpg");
+  EXPECT_EQ(located("x/Z\xc3\xbcrich.JPG"), "Zu\xcc\x88rich.jpg");
+}
+
 TEST_F(LocateImages, OfEqualNamesTheFoldersDecide) {
   touch("1/a.jpg"), touch("2/a.jpg"), touch("2/sub/a.jpg");
   EXPECT_EQ(located("old\\2\\a.jpg"), "2/a.jpg");

@@ -53,7 +53,17 @@ struct Image {
     for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(row[k] - most);
     return most + std::log(sum);
   }
-  double cross_entropy(std::int64_t d) const { return log_sum(d) - conf[d * classes + label(d)]; }
+  // What class k's probability ought to be.
+  double target(std::int64_t d, std::int64_t k) const {
+    const double smoothing = attributes.label_smoothing;
+    return (1 - smoothing) * (k == label(d)) + smoothing / static_cast<double>(classes);
+  }
+  double cross_entropy(std::int64_t d) const {
+    const double partition = log_sum(d);
+    double sum = 0;
+    for (std::int64_t k = 0; k < classes; ++k) sum += target(d, k) * (partition - conf[d * classes + k]);
+    return sum;
+  }
   // loc - goal for coordinate k of a positive default box.
   double difference(std::int64_t d, int k) const {
     const double* box = boxes + static_cast<std::int64_t>(match[d]) * 4;
@@ -124,14 +134,15 @@ Arrays eval_multibox_loss(const LossAttributes& attributes, const Inputs& in) {
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(),
                      [&](std::int64_t a, std::int64_t b) { return negative[a] > negative[b]; });
-    const auto kept = std::min<std::int64_t>(
-        count, attributes.negatives_per_positive * static_cast<std::int64_t>(positives.values[n]));
+    const auto found = static_cast<std::int64_t>(positives.values[n]);
+    const std::int64_t kept = std::min(count, attributes.negatives(found));
     double* weight = chosen.values.data() + n * count;
     for (std::int64_t d = 0; d < count; ++d) weight[d] = image.positive(d);
     for (std::int64_t k = 0; k < kept; ++k) weight[order[k]] += 1;
     for (std::int64_t d = 0; d < count; ++d) conf_loss.values[n] += weight[d] * entropy[d];
-    if (positives.values[n] > 0)
-      loss.values[0] += (loc_loss.values[n] + conf_loss.values[n]) / positives.values[n];
+    loss.values[0] +=
+        (attributes.loc_weight * loc_loss.values[n] + attributes.conf_weight * conf_loss.values[n]) *
+        attributes.image_weight(found);
   }
   loss.values[0] /= static_cast<double>(images);
   return {loss, loc_loss, conf_loss, positives, chosen};
@@ -141,20 +152,21 @@ Arrays eval_multibox_loss_grad(const LossAttributes& attributes, const Inputs& i
   const std::int64_t images = in[1]->shape[0], count = in[1]->shape[1], classes = in[2]->shape[2];
   Array dloc(in[1]->shape), dconf(in[2]->shape);
   for (std::int64_t n = 0; n < images; ++n) {
-    const double positives = in[7]->values[n];
-    if (positives == 0) continue;
-    const double factor = in[0]->values[0] / positives / static_cast<double>(images);
+    const double image_weight = attributes.image_weight(static_cast<std::int64_t>(in[7]->values[n]));
+    if (image_weight == 0) continue;
+    const double factor = in[0]->values[0] * image_weight / static_cast<double>(images);
     const Image image = image_of(attributes, in, 1, n);
     for (std::int64_t d = 0; d < count; ++d) {
       if (image.positive(d))
         for (int k = 0; k < 4; ++k)
-          dloc.values[(n * count + d) * 4 + k] = factor * std::clamp(image.difference(d, k), -1.0, 1.0);
-      const double weight = in[8]->values[n * count + d];
+          dloc.values[(n * count + d) * 4 + k] =
+              factor * attributes.loc_weight * std::clamp(image.difference(d, k), -1.0, 1.0);
+      const double weight = attributes.conf_weight * in[8]->values[n * count + d];
       if (weight == 0) continue;
       const double log_sum = image.log_sum(d);
       for (std::int64_t k = 0; k < classes; ++k)
         dconf.values[(n * count + d) * classes + k] =
-            factor * weight * (std::exp(image.conf[d * classes + k] - log_sum) - (k == image.label(d)));
+            factor * weight * (std::exp(image.conf[d * classes + k] - log_sum) - image.target(d, k));
     }
   }
   return {dloc, dconf};

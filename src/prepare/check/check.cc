@@ -11,11 +11,15 @@
 
 #include "base/error.h"
 #include "data/cache/cache.h"
-#include "data/dataset/coco.h"
+#include "data/dataset/coco_split.h"
+#include "data/layouts/data_folder.h"
+#include "data/layouts/folder_contents.h"
 #include "image/exif.h"
 #include "image/format.h"
 #include "prepare/check/check_annotations.h"
+#include "prepare/check/check_foreign.h"
 #include "prepare/check/check_images.h"
+#include "prepare/check/check_overlap.h"
 #include "storage/folder_walk.h"
 
 namespace ssd {
@@ -35,20 +39,20 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// annotations/instances_*.json by split; a packed one where there is no other.
-std::map<std::string, fs::path> annotation_files(const fs::path& folder) {
-  std::map<std::string, fs::path> plain, packed;
+// Packed annotation files, for which there is no plain one.
+std::vector<fs::path> packed_annotations(const fs::path& folder) {
+  std::vector<fs::path> files;
   std::error_code error;
   for (fs::directory_iterator at(folder / "annotations", error), end; !error && at != end;
        at.increment(error)) {
-    const fs::path file = at->path().extension() == ".gz" ? at->path().stem() : at->path().filename();
-    const std::string stem = file.stem().string();
-    if (file.extension() != ".json" || !stem.starts_with(annotation_prefix)) continue;
-    auto& files = at->path().extension() == ".gz" ? packed : plain;
-    files.emplace(stem.substr(annotation_prefix.size()), at->path());
+    const fs::path plain = at->path().parent_path() / at->path().stem();
+    if (std::error_code ignored; at->path().extension() == ".gz" && plain.extension() == ".json" &&
+                                 plain.stem().string().starts_with(annotation_prefix) &&
+                                 !fs::exists(plain, ignored))
+      files.push_back(at->path());
   }
-  plain.merge(packed);
-  return plain;
+  std::ranges::sort(files);
+  return files;
 }
 
 void add_image_findings(const CheckedImage& image, const std::string& place, CheckReport& report) {
@@ -99,10 +103,26 @@ void note_ambiguous_orientation(const CocoFile& coco, const std::vector<CheckedI
   }
 }
 
-void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string& name,
-                 const CheckOptions& options, CheckReport& report) {
+// What was helped or left out while the split was read.
+void add_split_findings(const CocoSplit& split, const std::string& file, CheckReport& report) {
+  const auto add = [&](CheckProblem problem, const std::string& detail) {
+    report.findings.push_back({problem, file, detail});
+  };
+  for (const CocoLeftOut& one : split.coco.left_out)
+    add(one.what == CocoLeftOut::What::root_category ? CheckProblem::root_category
+                                                     : CheckProblem::entry_left_out,
+        one.reason);
+  for (const std::string& one : split.located.helped) add(CheckProblem::image_elsewhere, one);
+  for (const std::string& one : split.measured) add(CheckProblem::size_missing, one);
+}
+
+// The images' files.
+std::vector<fs::path> check_split(const CocoSplit& split, const CocoPaths& paths, const std::string& name,
+                                  const CheckOptions& options, CheckReport& report) {
+  const CocoFile& coco = split.coco;
   CheckSummary& summary = report.summaries.emplace_back();
   summary.name = name;
+  add_split_findings(split, paths.annotations.string(), report);
   find_annotation_problems(coco, paths.annotations.string(), report.findings);
   summarize_annotations(coco, summary);
   check_for_training(coco, paths, name, report);
@@ -124,6 +144,7 @@ void check_split(const CocoFile& coco, const CocoPaths& paths, const std::string
     }
   }
   note_ambiguous_orientation(coco, checked, places, report);
+  return files;
 }
 
 std::string without_prefix(std::string text, const std::string& prefix) {
@@ -131,9 +152,10 @@ std::string without_prefix(std::string text, const std::string& prefix) {
   return text;
 }
 
-std::optional<CocoFile> read_annotations(const fs::path& file, CheckReport& report) {
+std::optional<CocoSplit> read_split(const CocoPaths& paths, CheckReport& report) {
+  const fs::path& file = paths.annotations;
   try {
-    return read_coco(file, {.faults = CocoReadOptions::Faults::refuse});
+    return read_coco_split(paths);
   } catch (const Error& error) {
     report.findings.push_back({CheckProblem::annotations_unreadable, file.string(),
                                without_prefix(error.what(), file.string() + ": ")});
@@ -183,23 +205,55 @@ void check_cache(const fs::path& file, const CheckOptions& options, CheckReport&
   note_ambiguous_orientation(coco, checked, places, report);
 }
 
-// `train --data` looks for two names.
-void note_name(const std::string& split, const CocoPaths& paths, CheckReport& report) {
-  if (split == "train2017" || split == "val2017") return;
-  const char* part = split.starts_with("train") ? "train" : "val";
-  report.findings.push_back({CheckProblem::split_of_other_name, paths.annotations.string(),
+// Says how training is given an annotation file that it leaves aside.
+void note_unused(const CocoLayout::Split& split, CheckReport& report) {
+  const char* part = split.name.starts_with("train") ? "train" : "val";
+  report.findings.push_back({CheckProblem::split_of_other_name, split.paths.annotations.string(),
                              fmt::format("give it to train as --{0}-annotations, with --{0}-images {1}", part,
-                                         paths.images.string())});
+                                         split.paths.images.string())});
 }
 
-void check_coco_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
-  for (const auto& [split, file] : annotation_files(folder)) {
-    const CocoPaths paths{file, coco_paths(folder, split).images};
-    if (const auto coco = read_annotations(file, report)) {
-      check_split(*coco, paths, split, options, report);
-      note_name(split, paths, report);
+// What else lies in the folder, given all annotation files with their images.
+std::string unused_beside(const fs::path& folder, const CocoLayout& layout,
+                          const std::map<fs::path, std::vector<fs::path>>& images) {
+  UsedFiles used;
+  for (const auto& [file, some] : images) used.images.insert(used.images.end(), some.begin(), some.end());
+  for (const CocoLayout::Split& one : layout.splits()) used.annotations.push_back(one.paths.annotations);
+  return unused_text(folder, used);
+}
+
+void check_coco_folder(const fs::path& folder, const CocoLayout& layout, const CheckOptions& options,
+                       CheckReport& report) {
+  for (const fs::path& file : packed_annotations(folder)) read_split({file, folder}, report);
+  std::map<fs::path, std::vector<fs::path>> images;  // by annotation file
+  for (const CocoLayout::Split& split : layout.splits())
+    if (const auto read = read_split(split.paths, report))
+      images[split.paths.annotations] = check_split(*read, split.paths, split.name, options, report);
+  for (const CocoLayout::Split& split : layout.unused) note_unused(split, report);
+  report.unused = unused_beside(folder, layout, images);
+  if (layout.train && layout.val)
+    find_overlap(images[layout.train->paths.annotations], images[layout.val->paths.annotations],
+                 report.findings);
+}
+
+// YOLO or VOC. What cannot be read at all is the report's only finding.
+void check_foreign_folder(DataFolder& folder, const CheckOptions& options, CheckReport& report) {
+  std::map<DataPart, std::vector<fs::path>> images;
+  try {
+    report.layout = folder.to_text();
+    note_foreign(*folder.foreign(), report);
+    for (const DataPart part : {DataPart::train, DataPart::val}) {
+      if (!folder.has(part)) continue;
+      const DataSplit read = folder.read(part);
+      images[part] = check_split(read.split, {read.name, read.images},
+                                 part == DataPart::train ? "train" : "val", options, report);
     }
+    report.unused = folder.unused();
+  } catch (const Error& error) {
+    report.findings.push_back({CheckProblem::annotations_unreadable, folder.path().string(),
+                               without_prefix(error.what(), folder.path().string() + ": ")});
   }
+  find_overlap(images[DataPart::train], images[DataPart::val], report.findings);
 }
 
 void check_image_folder(const fs::path& folder, const CheckOptions& options, CheckReport& report) {
@@ -211,12 +265,32 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
   std::ranges::copy_if(walk.files(), std::back_inserter(files), is_image_name);
   if (files.empty() && report.findings.empty()) {
     throw Error(
-        "{}: got neither annotations/instances_*.json nor a {} file, expected a COCO folder or images; check "
-        "the path",
-        folder.string(), image_format_names());
+        "{}: got neither annotations (COCO, YOLO, VOC) nor a {} file, expected some of these; check the "
+        "path; "
+        "{}",
+        folder.string(), image_format_names(), seen_text(folder));
   }
   std::ranges::sort(files);
   check_files(files, folder.string(), options, report);
+}
+
+// A folder of any kind, or YOLO's data file.
+void check_folder(const fs::path& path, const CheckOptions& options, CheckReport& report) {
+  DataFolder folder(path);
+  switch (folder.kind()) {
+    case DataKind::coco:
+      report.layout = folder.to_text();
+      return check_coco_folder(path, folder.layout(), options, report);
+    case DataKind::yolo:
+    case DataKind::voc:
+      return check_foreign_folder(folder, options, report);
+    case DataKind::none:
+      break;
+  }
+  if (packed_annotations(path).empty())
+    check_image_folder(path, options, report);
+  else
+    check_coco_folder(path, {}, options, report);
 }
 
 }  // namespace
@@ -232,12 +306,10 @@ CheckReport check_path(const fs::path& path, const CheckOptions& options) {
   report.path = path.string();
   if (fs::is_regular_file(path) && is_cache_file(path)) {
     check_cache(path, options, report);
-  } else if (!fs::is_directory(path)) {
+  } else if (!fs::is_directory(path) && !is_data_file(path)) {
     check_files({path}, path.string(), options, report);
-  } else if (!annotation_files(path).empty()) {
-    check_coco_folder(path, options, report);
   } else {
-    check_image_folder(path, options, report);
+    check_folder(path, options, report);
   }
   report.seconds = stopwatch.seconds();
   return report;
@@ -247,9 +319,7 @@ CheckReport check_coco(const CocoPaths& paths, const std::string& name, const Ch
   const Stopwatch stopwatch;
   CheckReport report;
   report.path = paths.annotations.string();
-  if (const auto coco = read_annotations(paths.annotations, report)) {
-    check_split(*coco, paths, name, options, report);
-  }
+  if (const auto split = read_split(paths, report)) check_split(*split, paths, name, options, report);
   report.seconds = stopwatch.seconds();
   return report;
 }

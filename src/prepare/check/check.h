@@ -26,17 +26,28 @@ enum class CheckProblem {
   box_without_size,  // width or height not positive
   box_outside,       // reaches over the image's edge by more than half a pixel
   image_missing,
-  image_broken,      // cannot be decoded to the end
-  size_differs,      // the image has the annotated size in neither orientation
-  cache_damaged,     // a record cache that does not open
-  no_boxes,          // nothing to train on in the annotations of a training split
-  boxes_normalized,  // most boxes of a file lie within the first pixel
-  path_unreadable,   // a folder or a link that cannot be followed
+  image_broken,         // cannot be decoded to the end
+  size_differs,         // the image has the annotated size in neither orientation
+  cache_damaged,        // a record cache that does not open
+  no_boxes,             // nothing to train on in the annotations of a training split
+  boxes_normalized,     // most boxes of a file lie within the first pixel
+  path_unreadable,      // a folder or a link that cannot be followed
+  entry_left_out,       // an image or an annotation with a missing or mistyped field
+  image_in_two_splits,  // of training and validation
   // From here on notes: they need a look, but the data may be right.
   orientation_ambiguous,  // the size does not tell whether boxes follow the EXIF orientation
   split_of_other_name,    // training takes the annotation file only where it is named
+  image_elsewhere,        // found by the last components of its name
+  size_missing,           // an image's, taken from its file
+  root_category,          // a heading of the others, no class
+  annotation_id_zero,     // COCO's evaluation takes it for no object
+  image_without_labels,   // of a YOLO set: an image without objects; of VOC: left out
+  file_passed_over,       // of another kind, or in no split
+  polygon_boxed,          // the bounding box counts
+  track_passed_over,      // numbers of a tracker behind the box
+  box_difficult,          // marked so
 };
-inline constexpr std::size_t check_problem_count = 18;
+inline constexpr std::size_t check_problem_count = 29;
 inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::orientation_ambiguous; }
 
 // "image_missing": the names in JSON.
@@ -82,6 +93,8 @@ struct CheckSummary {
 
 struct CheckReport {
   std::string path;
+  std::string layout;  // what a folder of annotations was taken for
+  std::string unused;  // what else lies there
   std::vector<CheckSummary> summaries;
   std::vector<CheckFinding> findings;  // all of them
   double seconds = 0;
@@ -103,11 +116,11 @@ struct CheckOptions {
   std::function<void(std::size_t done, std::size_t total)> progress;  // from any thread, one at a time
 };
 
-// `path` is an image file, a record cache, a COCO folder (annotations/instances_*.json, each with its images
-// where coco_paths() finds them), or any folder, below which every file is checked that is named as an image
-// of a known format, as FolderWalk finds them. Formats are told by the first bytes, whatever the name. What
-// is wrong with the data is in the report; Error is thrown only where there is nothing to check: no such
-// path, no image in the folder.
+// `path` is an image file, a record cache, YOLO's data file, or a folder: as DataFolder understands it, of
+// which every annotation file is checked, or any other, below which every file is checked that is named
+// as an image of a known format, as FolderWalk finds them. Formats are told by the first bytes, whatever the
+// name. What is wrong with the data is in the report; Error is thrown only where there is nothing to check:
+// no such path, no image in the folder.
 CheckReport check_path(const std::filesystem::path& path, const CheckOptions& options = {});
 
 // One annotation file and its images, wherever they lie.

@@ -29,6 +29,8 @@ class AnnotationChecker {
       if (!ids.insert(annotation.id).second) {
         add(CheckProblem::duplicate_annotation_id, annotation, "the id occurs before");
       }
+      if (annotation.id == 0)
+        add(CheckProblem::annotation_id_zero, annotation, "give the file's annotations ids from 1 on");
       check_references(annotation);
       check_box(annotation);
     }

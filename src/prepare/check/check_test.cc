@@ -247,8 +247,8 @@ TEST_F(CheckTest, BloodCellsAreGood) {
   if (!fs::exists(shared)) GTEST_SKIP() << shared << " is not there";
   const CheckReport report = check_path(shared / "bccd");
   EXPECT_TRUE(report.good()) << report.to_text();
-  EXPECT_EQ(report.summaries.at(1).name, "train");
-  EXPECT_EQ(report.summaries.at(1).classes.at(0), (std::pair<std::string, std::size_t>("RBC", 3348)));
+  EXPECT_EQ(report.summaries.at(0).name, "train");
+  EXPECT_EQ(report.summaries.at(0).classes.at(0), (std::pair<std::string, std::size_t>("RBC", 3348)));
 }
 
 // files.tsv says what Pillow does with each: what it refuses we must not take for good, but for one file with
@@ -362,6 +362,11 @@ TEST_F(CheckTest, AmbiguousOrientationsAreANoteOnly) {
 
 TEST_F(CheckTest, AnnotationsThatTrainingDoesNotFindAreANoteOnly) {
   write_coco();
+  write("coco/annotations/instances_train2017.json",
+        R"({"images": [{"id": 1, "file_name": "c.jpg", "width": 30,
+ "height": 30}], "annotations": [{"id": 5, "image_id": 1, "category_id": 3, "bbox": [0, 0, 30, 30]}],
+ "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}, {"id": 9, "name": "cow"}]})");
+  write_jpeg("coco/train2017/c.jpg", 30, 30);
   fs::rename(root_ / "coco/val2017", root_ / "coco/photos");
   fs::create_directories(root_ / "coco/images");
   fs::rename(root_ / "coco/photos", root_ / "coco/images/pets");
@@ -371,6 +376,16 @@ TEST_F(CheckTest, AnnotationsThatTrainingDoesNotFindAreANoteOnly) {
   EXPECT_TRUE(report.good()) << report.to_text();
   expect_one(report, CheckProblem::split_of_other_name, "instances_pets.json",
              "--val-images " + (root_ / "coco/images/pets").string());
+}
+
+TEST_F(CheckTest, FaultsOfOneEntryAreNamedAndTheRestIsChecked) {
+  expect_one(check_with("[1, 2, 3, 4]", "null"), CheckProblem::entry_left_out, "instances_val2017.json",
+             "annotation 1: bbox: got null, expected a list (its id is 6)");
+  expect_one(check_with(R"("id": 6)", R"("id": 0)"), CheckProblem::annotation_id_zero, "annotation 0", "");
+  expect_one(check_with(R"("width": 40, "height": 30},)", R"("height": 30},)"), CheckProblem::size_missing,
+             "instances_val2017.json", "a.jpg is 40x30");
+  expect_one(check_with(R"("b.jpg")", R"("old\\\\b.JPG")"), CheckProblem::image_elsewhere,
+             "instances_val2017.json", "b.jpg");
 }
 
 }  // namespace

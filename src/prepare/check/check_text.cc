@@ -101,6 +101,7 @@ nlohmann::ordered_json json_of(const CheckSummary& summary) {
 
 }  // namespace
 
+// Over 60 lines: two for each problem.
 const char* name_of(CheckProblem problem) {
   switch (problem) {
     case CheckProblem::annotations_unreadable:
@@ -139,10 +140,33 @@ const char* name_of(CheckProblem problem) {
       return "orientation_ambiguous";
     case CheckProblem::split_of_other_name:
       return "split_of_other_name";
+    case CheckProblem::entry_left_out:
+      return "entry_left_out";
+    case CheckProblem::image_in_two_splits:
+      return "image_in_two_splits";
+    case CheckProblem::image_elsewhere:
+      return "image_elsewhere";
+    case CheckProblem::size_missing:
+      return "size_missing";
+    case CheckProblem::root_category:
+      return "root_category";
+    case CheckProblem::annotation_id_zero:
+      return "annotation_id_zero";
+    case CheckProblem::image_without_labels:
+      return "image_without_labels";
+    case CheckProblem::file_passed_over:
+      return "file_passed_over";
+    case CheckProblem::polygon_boxed:
+      return "polygon_boxed";
+    case CheckProblem::track_passed_over:
+      return "track_passed_over";
+    case CheckProblem::box_difficult:
+      return "box_difficult";
   }
   return "";
 }
 
+// Over 60 lines: two for each problem.
 const char* describe(CheckProblem problem) {
   switch (problem) {
     case CheckProblem::annotations_unreadable:
@@ -182,13 +206,37 @@ const char* describe(CheckProblem problem) {
              "image as "
              "stored)";
     case CheckProblem::split_of_other_name:
-      return "annotation files under a name of their own (note: training has to be given their paths)";
+      return "annotation files that training leaves aside (note: it has to be given their paths)";
+    case CheckProblem::entry_left_out:
+      return "images or annotations that cannot be used and are left out";
+    case CheckProblem::image_in_two_splits:
+      return "validation images that are training images too";
+    case CheckProblem::image_elsewhere:
+      return "images found by the last part of their names (note)";
+    case CheckProblem::size_missing:
+      return "images without a size in the annotations (note: it is taken from their files)";
+    case CheckProblem::root_category:
+      return "categories that only name the others (note: they are no classes)";
+    case CheckProblem::annotation_id_zero:
+      return "annotations with id 0 (note: COCO's evaluation never counts them as found)";
+    case CheckProblem::image_without_labels:
+      return "images without a file of labels (note)";
+    case CheckProblem::file_passed_over:
+      return "files that no split uses (note)";
+    case CheckProblem::polygon_boxed:
+      return "polygons of which the bounding box is taken (note)";
+    case CheckProblem::track_passed_over:
+      return "boxes with a confidence and the number of a track behind them (note: these are passed over)";
+    case CheckProblem::box_difficult:
+      return "boxes marked difficult (note)";
   }
   return "";
 }
 
 std::string CheckReport::to_text(std::size_t named) const {
   std::string text;
+  if (!layout.empty()) text += fmt::format("{}: {}\n", printable(path), printable(layout));
+  if (!unused.empty()) text += fmt::format("{}: not used: {}\n", printable(path), printable(unused));
   for (const CheckSummary& summary : summaries) {
     text += fmt::format("{}: {} images", printable(summary.name), summary.images);
     text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
@@ -202,7 +250,8 @@ std::string CheckReport::to_text(std::size_t named) const {
     std::size_t shown = 0;
     for (const CheckFinding& finding : findings) {
       if (finding.problem != problem_at(i) || shown == named) continue;
-      text += fmt::format("  {}: {}\n", printable(finding.place), printable(finding.detail));
+      text += fmt::format("  {}{}{}\n", printable(finding.place), finding.detail.empty() ? "" : ": ",
+                          printable(finding.detail));
       ++shown;
     }
     if (total > shown) text += fmt::format("  and {} more\n", total - shown);
@@ -213,6 +262,8 @@ std::string CheckReport::to_text(std::size_t named) const {
 
 std::string CheckReport::to_json() const {
   nlohmann::ordered_json json = {{"path", path},
+                                 {"layout", layout},
+                                 {"unused", unused},
                                  {"good", good()},
                                  {"problems", problems()},
                                  {"counts", nlohmann::ordered_json::object()},

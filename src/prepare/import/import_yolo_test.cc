@@ -1,11 +1,10 @@
-#include "prepare/import/import_yolo.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
 #include "data/dataset/coco.h"
+#include "prepare/import/import.h"
 #include "testing/format_samples.h"
 #include "testing/import_folder.h"
 
@@ -16,7 +15,7 @@ namespace fs = std::filesystem;
 
 class YoloTest : public FolderTest {
  protected:
-  ImportReport import(const ImportOptions& options = {}) const {
+  ImportReport import(const ForeignOptions& options = {}) const {
     return import_yolo(root_ / "src", root_ / "dst", options);
   }
   CocoFile coco(const std::string& split) const {
@@ -101,7 +100,7 @@ TEST_F(YoloTest, ReadsExportersDataFilesAndListsOfSeveralPlaces) {
   const ImportReport report = import();
   EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "c.jpg"}));
   EXPECT_EQ(names("val2017"), (std::set<std::string>{"b.jpg"}));
-  EXPECT_EQ(report.notes.at(ImportNote::listed_without_image).count, 1u);
+  EXPECT_EQ(report.notes.at(ForeignNote::listed_without_image).size(), 1u);
 }
 
 TEST_F(YoloTest, FollowsADataFileToAnotherFolder) {
@@ -127,7 +126,7 @@ TEST_F(YoloTest, ReadsAClassesFileAndSharesOut) {
   EXPECT_EQ(report.val.images, 1u);
   EXPECT_EQ(report.classes.at(1).name, "dog");
   EXPECT_EQ(report.classes.at(1).boxes, 10u);
-  EXPECT_EQ(report.splits_from, "a share of 10% for val2017 (seed 0)");
+  EXPECT_EQ(report.splits_from, "a share of 10% for validation (seed 0)");
 }
 
 TEST_F(YoloTest, ClassesFileWithFoldersNamedAsSplits) {
@@ -145,7 +144,7 @@ TEST_F(YoloTest, RotatedImagesPolygonsAndEmptyBoxes) {
   write("src/labels/b.txt", "0 0.25 0.2 0.75 0.4 0.5 0.6\n0 0.5 0.5 0 0.1\n0 0.9 0.5 0.4 0.1\n");
   write_jpeg("src/images/c.jpg", 40, 30);
   write("src/classes.txt", "cat\n");
-  ImportOptions options;
+  ForeignOptions options;
   options.val_share = 0;
   const ImportReport report = import(options);
   const CocoFile train = coco("train2017");
@@ -153,10 +152,10 @@ TEST_F(YoloTest, RotatedImagesPolygonsAndEmptyBoxes) {
   EXPECT_EQ(train.annotations.at(0).bbox, (std::array<double, 4>{0, 0, 30, 40}));
   const std::array<double, 4> polygon{10, 6, 20, 12};
   for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(train.annotations.at(1).bbox[i], polygon[i], 1e-9);
-  EXPECT_EQ(report.notes.at(ImportNote::polygon_boxed).count, 1u);
-  EXPECT_TRUE(contains(report.notes.at(ImportNote::box_without_size).places.at(0), "b.txt:2"));
-  EXPECT_EQ(report.notes.at(ImportNote::box_over_edge).count, 1u);
-  EXPECT_EQ(report.notes.at(ImportNote::image_without_annotation).places.at(0), "images/c.jpg");
+  EXPECT_EQ(report.notes.at(ForeignNote::polygon_boxed).size(), 1u);
+  EXPECT_TRUE(contains(report.notes.at(ForeignNote::box_without_size).at(0), "b.txt:2"));
+  EXPECT_EQ(report.notes.at(ForeignNote::box_over_edge).size(), 1u);
+  EXPECT_EQ(report.notes.at(ForeignNote::image_without_annotation).at(0), "images/c.jpg");
   EXPECT_EQ(train.images.size(), 3u);
 }
 
@@ -177,7 +176,7 @@ TEST_F(YoloTest, BloodCellsComeBack) {
     write("src/labels/" + fs::path(image.file_name).stem().string() + ".txt", labels[image.id]);
   }
   write("src/classes.txt", "RBC\nWBC\nPlatelets\n");
-  ImportOptions options;
+  ForeignOptions options;
   options.val_share = 0;
   import(options);
   const CocoFile ours = coco("train2017");
@@ -190,38 +189,46 @@ TEST_F(YoloTest, BloodCellsComeBack) {
   }
 }
 
-TEST_F(YoloTest, ABadLabelFileIsNamedWithItsLineAndLeftOut) {
+TEST_F(YoloTest, ABadLineIsNamedAndCostsItself) {
+  write_two();
+  write("src/classes.txt", "cat\ndog\n");
+  const auto fault_with = [&](const std::string& labels) {
+    fs::remove_all(root_ / "dst");
+    write("src/labels/train/a.txt", labels + "\n1 0.5 0.5 0.25 0.2\n");
+    const ImportReport report = import();
+    EXPECT_EQ(report.train.images, 1u);
+    EXPECT_EQ(report.train.boxes, 1u) << labels;
+    EXPECT_EQ(report.val.boxes, 2u);
+    EXPECT_EQ(report.notes.at(ForeignNote::object_unreadable).size(), 1u);
+    EXPECT_TRUE(contains(report.to_text(), "a.txt:")) << report.to_text();
+    EXPECT_TRUE(contains(report.to_json(), "object_unreadable"));
+    return report.notes.at(ForeignNote::object_unreadable).at(0);
+  };
+  EXPECT_TRUE(contains(fault_with("0 0.5 half 0.1 0.1"), "a.txt:1: got \"0 0.5 half"));
+  EXPECT_TRUE(contains(fault_with("0 0.5 0.5 0.1"), "a.txt:1: got 4 numbers, expected 5"));
+  EXPECT_TRUE(contains(fault_with("\n2 0.5 0.5 0.1 0.1"), "a.txt:2: got class 2, expected 0 to 1"));
+  EXPECT_TRUE(contains(fault_with("-1 0.5 0.5 0.1 0.1"), "a.txt:1: got class -1"));
+  EXPECT_TRUE(contains(fault_with("0 20 15 10 6"), "expected normalized coordinates"));
+  EXPECT_TRUE(contains(fault_with("0 nan 0.5 0.1 0.1"), "a.txt:1"));
+  EXPECT_TRUE(contains(fault_with("0 .1 .1 .3 .1 500 600"), "a.txt:1: got 500, expected normalized"));
+}
+
+TEST_F(YoloTest, ALabelFileThatIsNoTextIsLeftOutWithItsImage) {
   write_two();
   write_jpeg("src/images/train/c.jpg", 40, 30);
-  write("src/labels/train/c.txt", "");
+  write("src/labels/train/c.txt", "\x89PNG\r\n\x1a\n\xff\xff");
   write("src/classes.txt", "cat\ndog\n");
-  const auto error_with = [&](const std::string& labels) {
-    fs::remove_all(root_ / "dst");
-    write("src/labels/train/a.txt", labels);
-    const ImportReport report = import();
-    EXPECT_EQ(report.train.images, 1u);  // the other one
-    EXPECT_EQ(report.val.boxes, 2u);
-    const ImportNotes& notes = report.notes.at(ImportNote::annotation_unreadable);
-    EXPECT_EQ(notes.count, 1u);
-    EXPECT_TRUE(contains(report.to_text(), "a.txt:")) << report.to_text();
-    EXPECT_TRUE(contains(report.to_json(), "annotation_unreadable"));
-    return notes.places.at(0);
-  };
-  EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1 0.1\n0 0.5 half 0.1 0.1\n"), "a.txt:2: got \"0 0.5 half"));
-  EXPECT_TRUE(contains(error_with("0 0.5 0.5 0.1\n"), "a.txt:1: got 4 numbers, expected 5"));
-  EXPECT_TRUE(contains(error_with("2 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class 2, expected 0 to 1"));
-  EXPECT_TRUE(contains(error_with("-1 0.5 0.5 0.1 0.1\n"), "a.txt:1: got class -1"));
-  EXPECT_TRUE(contains(error_with("0 20 15 10 6\n"), "expected normalized coordinates"));
-  EXPECT_TRUE(contains(error_with("0 nan 0.5 0.1 0.1\n"), "a.txt:1"));
-  EXPECT_TRUE(contains(error_with("0 .1 .1 .3 .1 500 600\n"), "a.txt:1: got 500, expected normalized"));
+  const ImportReport report = import();
+  EXPECT_EQ(report.train.images, 1u);
+  EXPECT_TRUE(contains(report.notes.at(ForeignNote::annotation_unreadable).at(0), "c.txt: byte 0 (line 1)"));
 }
 
 TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
-  write_jpeg("src/a.jpg", 40, 30);
-  write("src/a.txt", "0 0.5\n");
+  write("src/a.jpg", "no image");
+  write("src/a.txt", "0 0.5 0.5 0.1 0.1\n");
   write("src/classes.txt", "cat\n");
   const std::string message = error_of([&] { import(); });
-  EXPECT_TRUE(contains(message, "a.txt:1: got 2 numbers")) << message;
+  EXPECT_TRUE(contains(message, "1 images left out: the header is broken (a.jpg")) << message;
 }
 
 TEST_F(YoloTest, TakesByteOrderMarksAndConfidences) {
@@ -230,7 +237,7 @@ TEST_F(YoloTest, TakesByteOrderMarksAndConfidences) {
         "\xef\xbb\xbf"
         "0 0.5 0.5 0.5 0.5 0.93\n0 0.5 0.5 1 1\n");
   write("src/classes.txt", "cat\n");
-  ImportOptions options;
+  ForeignOptions options;
   options.val_share = 0;
   EXPECT_TRUE(import(options).notes.empty());
   EXPECT_EQ(coco("train2017").annotations.at(0).bbox, (std::array<double, 4>{10, 7.5, 20, 15}));
@@ -247,8 +254,8 @@ TEST_F(YoloTest, AnImageWithoutLabelsTakesNoOtherImagesNorTheClasses) {
   const ImportReport report = import();
   EXPECT_EQ(report.train.boxes, 2u);  // of a and stray
   EXPECT_EQ(report.val.boxes, 2u);    // of b
-  EXPECT_EQ(report.notes.at(ImportNote::image_without_annotation).count, 3u) << report.to_text();
-  EXPECT_FALSE(report.notes.contains(ImportNote::annotation_unreadable)) << report.to_text();
+  EXPECT_EQ(report.notes.at(ForeignNote::image_without_annotation).size(), 3u) << report.to_text();
+  EXPECT_FALSE(report.notes.contains(ForeignNote::annotation_unreadable)) << report.to_text();
 }
 
 TEST_F(YoloTest, FollowsLinksToFoldersButNoCircles) {
@@ -263,16 +270,41 @@ TEST_F(YoloTest, FollowsLinksToFoldersButNoCircles) {
   EXPECT_EQ(report.val.boxes, 2u);
 }
 
-TEST_F(YoloTest, NamesThatAreNoUtf8AreTakenAsLatin1) {
+TEST_F(YoloTest, ImageNamesThatAreNoUtf8AreTakenAsLatin1) {
   write_jpeg("src/caf\xe9.jpg", 40, 30);
   write("src/caf\xe9.txt", "0 0.5 0.5 1 1\n");
-  write("src/classes.txt", "b\xeate\n");
-  ImportOptions options;
+  write("src/classes.txt", "cat\n");
+  ForeignOptions options;
   options.val_share = 0;
   const ImportReport report = import(options);
-  EXPECT_EQ(report.notes.at(ImportNote::name_not_utf8).count, 2u);
-  EXPECT_EQ(coco("train2017").categories.at(0).name, "b\u00eate");
+  EXPECT_EQ(report.notes.at(ForeignNote::name_not_utf8).size(), 1u);
   EXPECT_EQ(names("train2017"), (std::set<std::string>{"caf\u00e9.jpg"}));
+}
+
+// Bytes that could be any of several languages' are nobody's class.
+TEST_F(YoloTest, ClassesAreDecodedOrRefused) {
+  write_two();
+  write("src/classes.txt", "b\xeate\ndog\n");
+  EXPECT_TRUE(contains(error_of([&] { import(); }), "classes.txt: byte 1 (line 1): this is no UTF-8 text"));
+  write("src/classes.txt", std::string_view("\xff\xfe"
+                                            "c\0a\0t\0\r\0\n\0d\0o\0g\0",
+                                            18));
+  EXPECT_EQ(import().classes.at(1).name, "dog");
+}
+
+// Lines as trackers write them: a confidence and the number of the track behind the box.
+TEST_F(YoloTest, TracksAreToldFromPolygons) {
+  write_two();
+  write("src/classes.txt", "cat\ndog\n");
+  write("src/labels/train/a.txt", "1 0.5 0.5 0.25 0.2 0.8 1\n0 0.5 0.5 0.5 0.5 0.9 2\n");
+  const ImportReport report = import();
+  EXPECT_EQ(report.notes.at(ForeignNote::box_tracked).size(), 2u);
+  EXPECT_EQ(coco("train2017").annotations.at(1).bbox, (std::array<double, 4>{10, 7.5, 20, 15}));
+  fs::remove_all(root_ / "dst");
+  // Triangles at the lower edge, in a set with a quadrangle.
+  write("src/labels/train/a.txt", "1 0.5 0.5 0.75 0.5 0.5 1\n0 0 0 0.5 0 0.5 0.5 0 0.5\n");
+  EXPECT_EQ(import().notes.at(ForeignNote::polygon_boxed).size(), 2u);
+  EXPECT_EQ(coco("train2017").annotations.at(0).bbox, (std::array<double, 4>{20, 15, 10, 15}));
 }
 
 TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {
@@ -305,7 +337,7 @@ TEST_F(YoloTest, TrainAndValOfOneFolderAreSharedOut) {
   EXPECT_EQ(report.train.images, 9u);
   EXPECT_EQ(report.val.images, 1u);
   EXPECT_EQ(report.splits_from,
-            "data file: train and val are the same images, of which a share of 10% for val2017 (seed 0)");
+            "data file: train and val are the same images, of which a share of 10% for validation (seed 0)");
   EXPECT_TRUE(report.notes.empty()) << report.to_text();
 }
 
@@ -314,11 +346,11 @@ TEST_F(YoloTest, ImagesOfBothSplitsAndAnEmptyTrainingSplitAreNoted) {
   write("src/data.yaml", "train: images\nval: images/val\nnames: [cat, dog]\n");
   const ImportReport both = import();
   EXPECT_EQ(both.train.images, 1u);
-  EXPECT_EQ(both.notes.at(ImportNote::image_in_both_splits).places.at(0), "images/val/b.jpg");
+  EXPECT_EQ(both.notes.at(ForeignNote::image_in_both_splits).at(0), "images/val/b.jpg");
   fs::remove_all(root_ / "dst");
   fs::remove(root_ / "src/images/train/a.jpg");
   write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
-  EXPECT_EQ(import().notes.at(ImportNote::split_empty).places.at(0), "train2017");
+  EXPECT_EQ(import().notes.at(ForeignNote::split_empty).at(0), "train2017");
 }
 
 TEST_F(YoloTest, WhatIsLeftOutIsNoted) {
@@ -333,11 +365,10 @@ TEST_F(YoloTest, WhatIsLeftOutIsNoted) {
   const ImportReport report = import();
   EXPECT_EQ(report.train.images, 1u);
   ASSERT_EQ(report.notes.size(), 3u) << report.to_text();
-  EXPECT_EQ(report.notes.at(ImportNote::image_in_no_split).places,
-            (std::vector<std::string>{"images/test/t.jpg"}));
-  EXPECT_EQ(report.notes.at(ImportNote::annotation_without_image).places,
+  EXPECT_EQ(report.notes.at(ForeignNote::image_in_no_split), (std::vector<std::string>{"images/test/t.jpg"}));
+  EXPECT_EQ(report.notes.at(ForeignNote::annotation_without_image),
             (std::vector<std::string>{"labels/train/gone.txt"}));
-  EXPECT_TRUE(contains(report.notes.at(ImportNote::path_unreadable).places.at(0), "images/train/link.jpg"));
+  EXPECT_TRUE(contains(report.notes.at(ForeignNote::path_unreadable).at(0), "images/train/link.jpg"));
 }
 
 TEST_F(YoloTest, ImagesOfAmbiguousOrientationAreNoted) {
@@ -351,7 +382,7 @@ TEST_F(YoloTest, ImagesOfAmbiguousOrientationAreNoted) {
   write("src/classes.txt", "cat\ndog\n");
   const ImportReport report = import();
   ASSERT_EQ(report.notes.size(), 1u) << report.to_text();
-  EXPECT_EQ(report.notes.at(ImportNote::image_orientation_ambiguous).places,
+  EXPECT_EQ(report.notes.at(ForeignNote::image_orientation_ambiguous),
             (std::vector<std::string>{"images/train/a.jpg", "images/val/b.jpg"}));
 }
 

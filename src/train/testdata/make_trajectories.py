@@ -9,14 +9,16 @@ them: uniform() below; make_batch() says what is made of it. trajectory_test.cc 
 
 The file has for each run: the options as below; "rate", one a step; "loss", the mean over a step's micro-batches, one a
 step; "float32_loss" of the two float32 runs; "changes" and, with ema, "average_changes": how far each trained tensor has gone from
-where it started, as [norm, projection on the formula's values for "projection/NAME" divided by their root of count];
-"statistics", the norms of the running statistics at the end; and "float32_*": the largest difference of the float32 runs
-from that, relative to the tensor's norm, over all tensors. "positives": default boxes matched, for every batch and image.
+where it started, as [norm, projection on the formula's values for "projection/NAME" divided by their root of
+count]; "statistics", the norms of the running statistics at the end; and "float32_*": how far the float32 runs are from
+that, relative to the size of a tensor's change: the largest and the median over the tensors, of the worse run.
+"positives": default boxes matched, for every batch and image.
 """
 import argparse
 import json
 import math
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ from torch.nn import functional as F
 CLASSES = 11  # with background; few, for speed
 IMAGES, BOXES, BATCHES = 4, 3, 5  # of a micro-batch; boxes an image; different micro-batches, fed in turn
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RESOLUTION = 1e-6  # changes smaller than this share of a tensor are lost in float32's rounding
 
 # Defaults are the recipe's. Steps from `accumulate_from` on have two micro-batches, earlier ones have one.
 DEFAULTS = dict(steps=6, base_rate=3.25e-4, shape="multistep", warmup=0, milestones=[], accumulate_from=1000, optimizer="sgd",
@@ -193,21 +196,40 @@ def rate_at(step, options):
 
 
 class Lars(torch.optim.Optimizer):
-    """You, Gitman and Ginsburg 2017, the learning rate outside of the momentum; plain momentum for rank 1."""
+    """You, Gitman and Ginsburg 2017, the learning rate outside of the momentum; plain momentum for rank 1.
 
-    def __init__(self, groups, momentum, trust_coefficient, epsilon):
+    `layers`: tensors of rank > 1 that are one layer and share a trust ratio, by their norm together."""
+
+    def __init__(self, groups, layers, momentum, trust_coefficient, epsilon):
         super().__init__(groups, dict(lr=0.0, momentum=momentum, trust=trust_coefficient, epsilon=epsilon))
+        self.layers = layers
+
+    @staticmethod
+    def norm(tensors):
+        return math.sqrt(sum(t.double().square().sum().item() for t in tensors))
 
     @torch.no_grad()
     def step(self):
+        decaying, others = self.param_groups
+        trust = {p: 1.0 for p in others["params"]}
+        for layer in self.layers:
+            w, g = self.norm(layer), self.norm([p.grad for p in layer])
+            ratio = decaying["trust"] * w / (g + decaying["weight_decay"] * w + decaying["epsilon"]) if w > 0 and g > 0 else 1.0
+            trust.update({p: ratio for p in layer})
         for group in self.param_groups:
             for p in group["params"]:
-                trust = 1.0
-                if p.dim() > 1 and p.norm() > 0 and p.grad.norm() > 0:
-                    trust = group["trust"] * p.norm() / (p.grad.norm() + group["weight_decay"] * p.norm() + group["epsilon"])
                 buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                buffer.mul_(group["momentum"]).add_(trust * (p.grad + group["weight_decay"] * p))
+                buffer.mul_(group["momentum"]).add_(trust[p] * (p.grad + group["weight_decay"] * p))
                 p.sub_(group["lr"] * buffer)
+
+
+def layers_of(model):
+    """A head's loc and conf are one convolution."""
+    layers = {}
+    for name, p in model.named_parameters():
+        if p.requires_grad and p.dim() > 1:
+            layers.setdefault(name.replace("loc.", "head.").replace("conf.", "head."), []).append(p)
+    return list(layers.values())
 
 
 def make_optimizer(model, options):
@@ -217,7 +239,7 @@ def make_optimizer(model, options):
     if options["optimizer"] == "adamw":
         return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=options["epsilon"])
     if options["optimizer"] == "lars":
-        return Lars(groups, options["momentum"], options["trust_coefficient"], options["epsilon"])
+        return Lars(groups, layers_of(model), options["momentum"], options["trust_coefficient"], options["epsilon"])
     return torch.optim.SGD(groups, lr=0.0, momentum=options["momentum"])
 
 
@@ -270,29 +292,39 @@ def statistics(last):
     return {k: [v.norm().item()] for k, v in last.items() if "running_" in k}
 
 
-def largest_difference(rows, expected):
-    return max(abs(a - b) / expected[name][0] for name in expected if expected[name][0] > 0
-               for a, b in zip(rows[name], expected[name]))
+def differences(rows, expected, first):
+    """Of every tensor, relative to the norm of its change, or to what float32 can tell of it if that is more."""
+    result = []
+    for name in expected:
+        size = max(expected[name][0], RESOLUTION * first[name].norm().item())
+        if size > 0:
+            result.append(max(abs(a - b) for a, b in zip(rows[name], expected[name])) / size)
+    return result
+
+
+def measure(result, data):
+    """What float32 makes of a run whose float64 numbers `result` holds."""
+    found = {key: [] for key in ("changes", "average_changes", "statistics") if key in result}
+    result["float32_loss"] = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        losses, first, last, average = train(result, data, torch.float32, layout)
+        result["float32_loss"].append(losses)
+        rows = dict(changes=changes(first, last, average), average_changes=changes(first, average, average),
+                    statistics=statistics(last))
+        for key, all_differences in found.items():
+            all_differences.append(differences(rows[key], result[key], first))
+    for key, all_differences in found.items():
+        result["float32_" + key] = dict(largest=max(map(max, all_differences)), median=max(map(median, all_differences)))
 
 
 def record(options, data):
     result = dict(options)
     result["rate"] = [rate_at(step, options) for step in range(options["steps"])]
     losses, first, last, average = train(options, data, torch.float64, torch.contiguous_format)
-    result["loss"], result["float32_loss"] = losses, []
-    result["changes"], result["statistics"] = changes(first, last, average), statistics(last)
+    result["loss"], result["changes"], result["statistics"] = losses, changes(first, last, average), statistics(last)
     if options["ema"]:
         result["average_changes"] = changes(first, average, average)
-    for key in [k for k in ("changes", "average_changes", "statistics") if k in result]:
-        result["float32_" + key] = 0.0
-    for layout in (torch.contiguous_format, torch.channels_last):
-        losses, first, last, average = train(options, data, torch.float32, layout)
-        result["float32_loss"].append(losses)
-        found = dict(changes=changes(first, last, average), average_changes=changes(first, average, average),
-                     statistics=statistics(last))
-        for key in found:
-            if key in result:
-                result["float32_" + key] = max(result["float32_" + key], largest_difference(found[key], result[key]))
+    measure(result, data)
     return result
 
 
@@ -307,11 +339,8 @@ def rounded(value):
 DEFAULT_BOXES = default_boxes()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", nargs="?", type=Path, default=Path(__file__).with_name("trajectories.json"))
-    parser.add_argument("--run", action="append", choices=RUNS, help="this run alone; the file keeps the others")
-    chosen = parser.parse_args()
+def make_data():
+    """The micro-batches as train() takes them; of each, the positives an image."""
     data, positives = [], []
     for index in range(BATCHES):
         images, boxes, labels = make_batch(index)
@@ -320,6 +349,15 @@ def main():
         positives.append((label > 0).sum(1).tolist())
         mean, std = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in (MEAN, STD))
         data.append(((images.permute(0, 3, 1, 2).double() / 255 - mean) / std, box, label))
+    return data, positives
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", nargs="?", type=Path, default=Path(__file__).with_name("trajectories.json"))
+    parser.add_argument("--run", action="append", choices=RUNS, help="this run alone; the file keeps the others")
+    chosen = parser.parse_args()
+    data, positives = make_data()
     result = json.loads(chosen.out.read_text()) if chosen.run and chosen.out.exists() else dict(runs={})
     result.update(torch=torch.__version__, images=IMAGES, boxes=BOXES, batches=BATCHES, positives=positives, classes=CLASSES)
     for name in chosen.run or RUNS:

@@ -1,0 +1,142 @@
+#include "data/layouts/yolo_data.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/encoding.h"
+#include "base/error.h"
+#include "base/text_file.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string where(const fs::path& file, const YAML::Mark& mark) {
+  return mark.is_null() ? file.string() : fmt::format("{}:{}", file.string(), mark.line + 1);
+}
+
+YAML::Node load(const fs::path& file) {
+  try {
+    return YAML::Load(decode_text(read_text_file(file, budget::yaml), file.string()));
+  } catch (const YAML::Exception& error) {
+    throw Error("{}: {}; mend the file", where(file, error.mark), error.msg);
+  }
+}
+
+std::vector<std::string> read_names(const fs::path& file, const YAML::Node& node) {
+  std::vector<std::string> names;
+  if (node.IsSequence()) {
+    for (const YAML::Node& name : node) names.push_back(name.as<std::string>());
+  } else if (node.IsMap()) {
+    names.resize(node.size());
+    for (const auto& entry : node) {
+      const int number = entry.first.as<int>(-1);
+      if (number < 0 || number >= static_cast<int>(names.size()) ||
+          !names[static_cast<std::size_t>(number)].empty()) {
+        throw Error("{}: got class number \"{}\", expected each of 0 to {} once",
+                    where(file, entry.first.Mark()), entry.first.as<std::string>(""), names.size() - 1);
+      }
+      names[static_cast<std::size_t>(number)] = entry.second.as<std::string>();
+    }
+  }
+  if (names.empty())
+    throw Error("{}: names are no list of classes; write names: [cat, dog]", where(file, node.Mark()));
+  return names;
+}
+
+// "../train/images" of exporters means the folder beside the data file all the same.
+std::optional<fs::path> find(const fs::path& file, const fs::path& root, const YAML::Node& node) {
+  const fs::path folder = file.parent_path();
+  const fs::path path = node.as<std::string>();
+  fs::path inside = path.lexically_normal();
+  while (!inside.empty() && *inside.begin() == "..") inside = inside.lexically_relative("..");
+  for (const fs::path& candidate : {root / path, folder / path, folder / inside}) {
+    if (fs::exists(candidate)) return candidate.lexically_normal();
+  }
+  return std::nullopt;
+}
+
+enum class Absent { fail, skip };
+
+// A split's places: none, one or a list of them.
+std::vector<fs::path> locate(const fs::path& file, const fs::path& root, const YAML::Node& node,
+                             Absent absent) {
+  std::vector<fs::path> paths;
+  const auto add = [&](const YAML::Node& one) {
+    if (const auto path = find(file, root, one))
+      paths.push_back(*path);
+    else if (absent == Absent::fail)
+      throw Error("{}: got {}, expected a folder or a list that is there; correct the path",
+                  where(file, one.Mark()), one.as<std::string>());
+  };
+  if (node.IsSequence()) {
+    for (const YAML::Node& one : node) add(one);
+  } else if (node.IsScalar() && !node.Scalar().empty()) {
+    add(node);
+  }
+  return paths;
+}
+
+}  // namespace
+
+std::optional<fs::path> find_yolo_data(const fs::path& folder) {
+  if (fs::exists(folder / "data.yaml")) return folder / "data.yaml";
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension != ".yaml" && extension != ".yml") continue;
+    const YAML::Node data = load(entry.path());
+    if (data.IsMap() && data["names"]) found.push_back(entry.path());
+  }
+  if (found.size() > 1) {
+    std::ranges::sort(found);
+    throw Error("{}: got several data files ({}, {}), expected one; give the file itself", folder.string(),
+                found[0].filename().string(), found[1].filename().string());
+  }
+  return found.empty() ? std::nullopt : std::optional(found[0]);
+}
+
+YoloData read_yolo_data(const fs::path& file) {
+  const YAML::Node data = load(file);
+  if (!data.IsMap() || !data["names"]) {
+    throw Error("{}: got no names, expected the classes as names: [cat, dog]; add them", file.string());
+  }
+  try {
+    YoloData yolo;
+    const fs::path folder = fs::absolute(file).parent_path();
+    const fs::path stated = folder / data["path"].as<std::string>("");
+    yolo.root = fs::is_directory(stated) ? stated.lexically_normal() : folder;
+    yolo.names = read_names(file, data["names"]);
+    const int count = data["nc"].as<int>(static_cast<int>(yolo.names.size()));
+    if (count != static_cast<int>(yolo.names.size())) {
+      throw Error("{}: got nc: {}, expected {}, the number of names; correct one of them",
+                  where(file, data["nc"].Mark()), count, yolo.names.size());
+    }
+    const auto places = [&](const char* split, Absent absent) {
+      return data[split] ? locate(fs::absolute(file), yolo.root, data[split], absent)
+                         : std::vector<fs::path>();
+    };
+    yolo.train = places("train", Absent::fail);
+    yolo.val = places("val", Absent::fail);
+    yolo.test = places("test", Absent::skip);
+    yolo.key_points = static_cast<bool>(data["kpt_shape"]);
+    return yolo;
+  } catch (const YAML::Exception& error) {
+    throw Error("{}: {}; mend the file", where(file, error.mark), error.msg);
+  }
+}
+
+std::optional<fs::path> find_class_file(const fs::path& folder) {
+  for (const fs::path& place : {folder, folder / "labels", folder / "data"}) {
+    for (const std::string_view name :
+         {"classes.txt", "labels.txt", "obj.names", "classes.names", "predefined_classes.txt"}) {
+      if (fs::is_regular_file(place / name)) return place / name;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace ssd

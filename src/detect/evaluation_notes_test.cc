@@ -1,0 +1,66 @@
+#include "detect/evaluation_notes.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "detect/evaluation.h"
+#include "eval/detections_json.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+CocoFile truth_with_ids(std::vector<std::int64_t> ids) {
+  CocoFile truth;
+  truth.images = {{.id = 1}};
+  truth.categories = {{1, "cat"}, {2, "dog"}};
+  for (const std::int64_t id : ids)
+    truth.annotations.push_back(
+        {.id = id, .image_id = 1, .category_id = 1, .bbox = {0, 0, 9, 9}, .area = 81});
+  return truth;
+}
+
+const std::vector<DetectedBox> found{{.image_id = 1, .category_id = 1, .box = {0, 0, 9, 9}, .score = 1}};
+
+std::string only_note(const CocoFile& truth, const std::vector<DetectedBox>& detections,
+                      const CocoLimits& limits = coco_limits) {
+  const std::vector<std::string> notes = evaluation_notes(truth, detections, limits);
+  EXPECT_EQ(notes.size(), 1u);
+  return notes.empty() ? "" : notes.front();
+}
+
+TEST(EvaluationNotes, NamesWhatMisleads) {
+  EXPECT_TRUE(evaluation_notes(truth_with_ids({1, 2}), found).empty());
+  EXPECT_TRUE(only_note(truth_with_ids({0, 1}), found).starts_with("1 objects have the id 0"));
+  EXPECT_TRUE(only_note(truth_with_ids({1, 1}), found).starts_with("1 annotation ids occur before"));
+  EXPECT_TRUE(only_note(truth_with_ids({}), found).starts_with("its 1 images have no object"));
+  EXPECT_TRUE(
+      only_note(truth_with_ids({1, 2, 3}), found, {1, 2, 2}).starts_with("1 images have more objects"));
+  std::vector<DetectedBox> others = found;
+  others[0].category_id = 2;
+  EXPECT_EQ(only_note(truth_with_ids({1}), others), "1 categories have objects and no detection: cat");
+  others.push_back(found[0]), others[0].category_id = 7;
+  EXPECT_TRUE(
+      only_note(truth_with_ids({1}), others).starts_with("1 detections are of categories that are not"));
+}
+
+// 300 objects that do not overlap, each found: N detections find N of them.
+TEST(EvaluationNotes, LimitsOfDetectionsAreTheCallers) {
+  const fs::path folder = fs::path(SSD_SOURCE_DIR) / "../shared/cases/300-objects";
+  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not there";
+  const CocoFile truth = read_coco(folder / "gt.json", {.fields = CocoReadOptions::Fields::ids});
+  const std::vector<DetectedBox> detections = read_detections(folder / "dt.json");
+  const EvaluationReport report = evaluate_detections(truth, detections, {.limits = {1, 10, 500}});
+  EXPECT_DOUBLE_EQ(report.numbers[0], 1);
+  EXPECT_DOUBLE_EQ(report.numbers[7], 10 / 300.0);
+  EXPECT_DOUBLE_EQ(report.numbers[8], 1);
+  EXPECT_NE(to_json(report).find("\"AR500\":1.0"), std::string::npos);
+  EXPECT_TRUE(evaluation_notes(truth, detections, {1, 10, 500}).empty());
+  EXPECT_DOUBLE_EQ(evaluate_detections(truth, detections).numbers[8], 100 / 300.0);
+  EXPECT_TRUE(only_note(truth, detections).ends_with("--max-detections 1,10,300 counts more"));
+}
+
+}  // namespace
+}  // namespace ssd
