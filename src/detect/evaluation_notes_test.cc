@@ -17,7 +17,8 @@ CocoFile truth_with_ids(std::vector<std::int64_t> ids) {
   truth.images = {{.id = 1}};
   truth.categories = {{1, "cat"}, {2, "dog"}};
   for (const std::int64_t id : ids)
-    truth.annotations.push_back({.id = id, .image_id = 1, .category_id = 1, .bbox = {0, 0, 9, 9}, .area = 81});
+    truth.annotations.push_back(
+        {.id = id, .image_id = 1, .category_id = 1, .bbox = {0, 0, 9, 9}, .area = 81});
   return truth;
 }
 
@@ -35,12 +36,14 @@ TEST(EvaluationNotes, NamesWhatMisleads) {
   EXPECT_TRUE(only_note(truth_with_ids({0, 1}), found).starts_with("1 objects have the id 0"));
   EXPECT_TRUE(only_note(truth_with_ids({1, 1}), found).starts_with("1 annotation ids occur before"));
   EXPECT_TRUE(only_note(truth_with_ids({}), found).starts_with("its 1 images have no object"));
-  EXPECT_TRUE(only_note(truth_with_ids({1, 2, 3}), found, {1, 2, 2}).starts_with("1 images have more objects"));
+  EXPECT_TRUE(
+      only_note(truth_with_ids({1, 2, 3}), found, {1, 2, 2}).starts_with("1 images have more objects"));
   std::vector<DetectedBox> others = found;
   others[0].category_id = 2;
   EXPECT_EQ(only_note(truth_with_ids({1}), others), "1 categories have objects and no detection: cat");
   others.push_back(found[0]), others[0].category_id = 7;
-  EXPECT_TRUE(only_note(truth_with_ids({1}), others).starts_with("1 detections are of categories that are not"));
+  EXPECT_TRUE(
+      only_note(truth_with_ids({1}), others).starts_with("1 detections are of categories that are not"));
 }
 
 // 300 objects that do not overlap, each found: N detections find N of them.

@@ -23,9 +23,10 @@ void require_free_space(const std::filesystem::path& folder, std::uint64_t bytes
   std::error_code failed;
   const std::filesystem::space_info space = std::filesystem::space(existing_part(folder), failed);
   if (failed || space.capacity == 0 || space.available >= bytes) return;
-  throw Error("{}: {} need {:.0f} MB, of which its disk has {:.0f} MB left; make room, or choose another folder",
-              folder.string(), what, static_cast<double>(bytes) / megabyte,
-              static_cast<double>(space.available) / megabyte);
+  throw Error(
+      "{}: {} need {:.0f} MB, of which its disk has {:.0f} MB left; make room, or choose another folder",
+      folder.string(), what, static_cast<double>(bytes) / megabyte,
+      static_cast<double>(space.available) / megabyte);
 }
 
 }  // namespace ssd

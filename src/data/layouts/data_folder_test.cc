@@ -73,7 +73,8 @@ TEST_F(DataFolderTest, CocoGoesBeforeVoc) {
   EXPECT_FALSE(folder.has(DataPart::val));
   EXPECT_EQ(folder.unused(), "");
   EXPECT_EQ(folder.read(DataPart::train).split.coco.annotations.size(), 1u);
-  EXPECT_EQ(folder.unused(), "1 .xml files (Annotations/a.xml), 1 images of no annotation (JPEGImages/b.jpg)");
+  EXPECT_EQ(folder.unused(),
+            "1 .xml files (Annotations/a.xml), 1 images of no annotation (JPEGImages/b.jpg)");
 }
 
 // Folders after public reports. Their READMEs' numbers: images and boxes of training, of validation.
@@ -135,7 +136,8 @@ TEST_F(DataFolderCases, ClassesInAnotherEncodingAreRefusedByName) {
     folder.read(DataPart::train);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_TRUE(contains(error.what(), "classes.txt: byte 0 (line 1): this is no UTF-8 text")) << error.what();
+    EXPECT_TRUE(contains(error.what(), "classes.txt: byte 0 (line 1): this is no UTF-8 text"))
+        << error.what();
   }
 }
 
