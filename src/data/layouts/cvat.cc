@@ -74,7 +74,8 @@ std::array<double, 4> bbox_of(const XmlFile& xml, pugi::xml_node shape) {
     return turned_extent(shape, (left + right) / 2, (top + bottom) / 2, (right - left) / 2,
                          (bottom - top) / 2, false);
   }
-  if (kind == "ellipse") return turned_extent(shape, value("cx"), value("cy"), value("rx"), value("ry"), true);
+  if (kind == "ellipse")
+    return turned_extent(shape, value("cx"), value("cy"), value("rx"), value("ry"), true);
   if (kind == "mask") return {value("left"), value("top"), value("width"), value("height")};
   if (kind == "polygon" || kind == "polyline" || kind == "points") return extent_of_points(xml, shape);
   xml.fail(shape, "is no box, ellipse, mask, polygon, polyline or points");

@@ -13,14 +13,16 @@ namespace fs = std::filesystem;
 class CvatTest : public FolderTest {
  protected:
   ForeignSet read(const std::string& images, const std::string& meta = "") const {
-    write("annotations.xml", "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<annotations>\n<version>1.1</version>" +
-                                 meta + images + "</annotations>");
+    write("annotations.xml",
+          "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<annotations>\n<version>1.1</version>" + meta +
+              images + "</annotations>");
     return read_cvat(root_);
   }
 };
 
 const std::string labels =
-    "<meta><task><labels><label><name>dog</name></label><label><name>cat</name></label></labels></task></meta>";
+    "<meta><task><labels><label><name>dog</name></label><label><name>cat</name></label></labels></task></"
+    "meta>";
 
 TEST_F(CvatTest, BoxesAreInPixelsAndLabelsInTheTasksOrder) {
   write_jpeg("images/a.jpg", 40, 30);
@@ -58,13 +60,16 @@ TEST_F(CvatTest, WhatCannotBeUsedIsNamedAndCostsItself) {
   write_jpeg("a.jpg", 40, 30);
   write_jpeg("b.jpg", 40, 30);
   const ForeignSet set = read(
-      "<image id='0' name='a.jpg' width='40' height='30'>\n<box label='cat' xtl='one' ytl='2' xbr='3' ybr='4'/>\n"
-      "<polygon label='cat' points='1,2;x'/><cuboid label='cat'/><box label='cat' xtl='5' ytl='5' xbr='5' ybr='9'/>"
+      "<image id='0' name='a.jpg' width='40' height='30'>\n<box label='cat' xtl='one' ytl='2' xbr='3' "
+      "ybr='4'/>\n"
+      "<polygon label='cat' points='1,2;x'/><cuboid label='cat'/><box label='cat' xtl='5' ytl='5' xbr='5' "
+      "ybr='9'/>"
       "<box label='cat' xtl='1' ytl='2' xbr='3' ybr='4'/></image><image id='1' name='gone.jpg'/>");
   EXPECT_EQ(set.images.at(0).boxes.size(), 1u);
   const auto& faults = set.notes.at(ForeignNote::object_unreadable);
   ASSERT_EQ(faults.size(), 3u);
-  EXPECT_TRUE(contains(faults[0], "annotations.xml:4: <box> got xtl=\"one\", expected a number")) << faults[0];
+  EXPECT_TRUE(contains(faults[0], "annotations.xml:4: <box> got xtl=\"one\", expected a number"))
+      << faults[0];
   EXPECT_EQ(set.notes.at(ForeignNote::box_without_size).size(), 1u);
   EXPECT_EQ(set.notes.at(ForeignNote::annotation_without_image).at(0), "annotations.xml: image gone.jpg");
   EXPECT_EQ(set.notes.at(ForeignNote::image_without_annotation).at(0), "b.jpg");
@@ -73,7 +78,8 @@ TEST_F(CvatTest, WhatCannotBeUsedIsNamedAndCostsItself) {
 TEST_F(CvatTest, SubsetsAreSplitsAndVideosAreRefused) {
   write_jpeg("a.jpg", 40, 30);
   write_jpeg("b.jpg", 40, 30);
-  const ForeignSet set = read("<image name='a.jpg' subset='Validation'/><image name='b.jpg' subset='Train'/>");
+  const ForeignSet set =
+      read("<image name='a.jpg' subset='Validation'/><image name='b.jpg' subset='Train'/>");
   EXPECT_EQ(set.images.at(0).split, ForeignSplit::val);
   EXPECT_EQ(set.images.at(1).split, ForeignSplit::train);
   EXPECT_TRUE(contains(error_of([&] { read("<track id='0' label='cat'/>"); }), "export the task as"));
