@@ -237,6 +237,42 @@ TEST_F(Trained, DetectReplacesNoImageThatItWasGiven) {
     EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
 }
 
+TEST_F(Trained, DetectFollowsFoldersAndReadsStandardInputAndSaysWhatItPassedOver) {
+  const std::string jpeg = read_file(sample_data() + "/val2017/BloodImage_00007.jpg");
+  for (const char* name : {"top/a", "top/b"}) {
+    std::filesystem::create_directories(folder_ / name);
+    write_file(folder_ / (std::string(name) + "/same.jpg"), jpeg);
+  }
+  write_file(folder_ / "top/notes.txt", "no image");
+  const std::string common = SSD_PROGRAM " detect --checkpoint '" + (folder_ / "run") + "' --out '";
+  const Outcome outcome = run_program({"-c", common + (folder_ / "top/found") + "' '" + (folder_ / "top") +
+                                                 "' - < '" + (folder_ / "top/a/same.jpg") + "'"},
+                                      "sh");
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("passed over: 1 file of other types (1 .txt)"), std::string::npos)
+      << outcome.out;
+  const auto list = nlohmann::json::parse(read_file(folder_ / "top/found/detections.json"));
+  ASSERT_EQ(list.size(), 3u);
+  EXPECT_EQ(list[2].at("file"), "-");
+  EXPECT_EQ(list[2].at("width"), list[0].at("width"));
+  for (const auto& [at, drawing] :
+       {std::pair{0u, "same.png"}, {1u, "same-2.png"}, {2u, "standard-input.png"}}) {
+    EXPECT_EQ(list[at].at("drawing"), drawing);
+    EXPECT_TRUE(std::filesystem::exists(folder_ / (std::string("top/found/") + drawing))) << drawing;
+  }
+}
+
+TEST_F(Trained, RefusesImagesAboveTheLimitOfPixels) {
+  const std::string image = sample_data() + "/val2017/BloodImage_00007.jpg";
+  const Outcome outcome = run_program({"detect", "--checkpoint", folder_ / "run", "--out", folder_ / "found",
+                                       "--max-image-pixels", "1000", image});
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_NE(
+      outcome.err.find("expected at most 1000 in all; scale the image down or raise --max-image-pixels"),
+      std::string::npos)
+      << outcome.err;
+}
+
 // Cairo draws on at most 32767 pixels a side.
 TEST_F(Trained, DetectGoesOnAfterAnImageThatCannotBeDrawn) {
   write_jpeg(folder_ / "wide.jpg", 33000, 16);

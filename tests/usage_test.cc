@@ -27,14 +27,15 @@ TEST_P(Command, RefusesAnUnknownOption) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Command,
-                         testing::Values("train", "eval", "detect", "bench", "data", "compile", "devices",
-                                         "verify"),
+                         testing::Values("train", "eval", "detect", "export", "bench", "data", "compile",
+                                         "devices", "verify"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 // The commands that do something, as a user types them.
 const std::vector<std::vector<std::string>> whole_commands = {{"train"},
                                                               {"eval"},
                                                               {"detect"},
+                                                              {"export"},
                                                               {"bench", "train"},
                                                               {"bench", "infer"},
                                                               {"bench", "data"},
@@ -138,7 +139,8 @@ TEST(Usage, VersionNamesTheProgramFirstAndThenItsLibraries) {
 TEST(Usage, ListsTheCommands) {
   const Outcome outcome = run_program({"--help"});
   EXPECT_EQ(outcome.exit_status, 0);
-  for (const char* command : {"train", "eval", "detect", "bench", "data", "compile", "devices", "verify"}) {
+  for (const char* command :
+       {"train", "eval", "detect", "export", "bench", "data", "compile", "devices", "verify"}) {
     EXPECT_NE(outcome.out.find(command), std::string::npos) << command;
   }
 }

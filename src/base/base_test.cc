@@ -71,6 +71,23 @@ TEST(Float16, ReadsNormalAndSubnormalNumbers) {
   EXPECT_TRUE(std::isinf(f16_to_float(0x7c00)));
 }
 
+// Between two neighbours the middle goes to the even one, all else to the nearer one.
+TEST(Float16, EveryNumberRoundsToItsNearest) {
+  for (std::uint16_t bits = 0; bits < 0x7c00; ++bits) {
+    const float value = f16_to_float(bits);
+    const float next = bits == 0x7bff ? 65536.0f : f16_to_float(static_cast<std::uint16_t>(bits + 1));
+    const float middle = (value + next) / 2;
+    ASSERT_EQ(float_to_f16(value), bits);
+    ASSERT_EQ(float_to_f16(-value), bits | 0x8000);
+    ASSERT_EQ(float_to_f16(std::nextafter(middle, 0.0f)), bits) << middle;
+    ASSERT_EQ(float_to_f16(middle), bits % 2 == 0 ? bits : bits + 1) << middle;
+    ASSERT_EQ(float_to_f16(std::nextafter(middle, INFINITY)), bits + 1) << middle;
+  }
+  EXPECT_EQ(float_to_f16(1e30f), 0x7c00);
+  EXPECT_EQ(float_to_f16(-INFINITY), 0xfc00);
+  EXPECT_TRUE(std::isnan(f16_to_float(float_to_f16(NAN))));
+}
+
 TEST(ThreadPool, ParallelForCallsEveryIndexOnce) {
   ThreadPool pool(3);
   std::vector<std::atomic<int>> calls(1000);

@@ -33,4 +33,21 @@ float f16_to_float(std::uint16_t bits) {
   return sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
 }
 
+std::uint16_t float_to_f16(float value) {
+  const auto sign = static_cast<std::uint16_t>(std::signbit(value) ? 0x8000 : 0);
+  const float size = std::fabs(value);
+  if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7e00);
+  if (size >= 65520.0f) return static_cast<std::uint16_t>(sign | 0x7c00);
+  // In units of the last place: 2^-24 below 2^-14, 2^(exponent - 10) from there on.
+  int exponent = 0;
+  if (size >= 0x1p-14f) exponent = std::ilogb(size) + 14;
+  const float units = std::ldexp(size, 24 - exponent);
+  const float below = std::floor(units), rest = units - below;
+  auto whole = static_cast<std::uint32_t>(below);
+  if (rest > 0.5f || (rest == 0.5f && whole % 2 == 1)) ++whole;
+  // A unit too many carries into the exponent, as it should. From 2^-14 on the leading bit is implied.
+  const std::uint32_t bits = static_cast<std::uint32_t>(exponent) * 1024 + whole;
+  return static_cast<std::uint16_t>(sign | bits);
+}
+
 }  // namespace ssd

@@ -43,6 +43,8 @@ constexpr std::uint16_t float_to_bf16(float value) {
 
 // IEEE 754 binary16.
 float f16_to_float(std::uint16_t bits);
+// Rounded to nearest, ties to even; infinite from 65520 on; NaN stays NaN.
+std::uint16_t float_to_f16(float value);
 
 // The DType of a C++ element type, for checked access to tensors.
 template <typename T>

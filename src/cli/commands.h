@@ -15,6 +15,7 @@ struct Session {
 void add_train(CLI::App& program, Session& session);
 void add_eval(CLI::App& program, Session& session);
 void add_detect(CLI::App& program, Session& session);
+void add_export(CLI::App& program, Session& session);
 void add_bench(CLI::App& program, Session& session);
 void add_data(CLI::App& program, Session& session);
 void add_compile(CLI::App& program, Session& session);

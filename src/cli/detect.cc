@@ -1,7 +1,6 @@
 // singleshot detect: images in, images with labelled boxes and detections.json out.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -16,8 +15,8 @@
 #include "cli/pretrained.h"
 #include "cli/validators.h"
 #include "detect/image_detector.h"
+#include "detect/image_list.h"
 #include "detect/trained_model.h"
-#include "image/format.h"
 #include "report/drawing_folder.h"
 
 namespace ssd::cli {
@@ -32,27 +31,14 @@ struct Options {
   std::int64_t batch = 1;
   float score = 0.3f, iou = 0.45f;
   int top = 200;
-  bool no_drawings = false;
+  bool no_drawings = false, recursive = true;
 };
 
-// The images named on the command line; a folder stands for the images in it, in name order.
-std::vector<std::string> expand(const std::vector<std::string>& arguments) {
-  std::vector<std::string> files;
-  for (const std::string& argument : arguments) {
-    if (!fs::is_directory(argument)) {
-      files.push_back(argument);
-      continue;
-    }
-    std::vector<std::string> inside;
-    for (const auto& entry : fs::directory_iterator(argument)) {
-      if (is_image_name(entry.path())) inside.push_back(entry.path().string());
-    }
-    if (inside.empty())
-      throw Error("{}: got a folder without {} files, expected images", argument, image_format_names());
-    std::sort(inside.begin(), inside.end());
-    files.insert(files.end(), inside.begin(), inside.end());
-  }
-  return files;
+ImageList images_of(const Options& options) {
+  using SubFolders = ImageListOptions::SubFolders;
+  return list_images(
+      options.images,
+      {.sub_folders = options.recursive ? SubFolders::follow : SubFolders::leave, .except = options.out});
 }
 
 // What became of the images.
@@ -84,7 +70,11 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
        .on_image =
            [&](DetectedImage image) {
              try {
-               if (!options.no_drawings) say_if_shortened(image.file, drawings.draw(image), progress);
+               if (!options.no_drawings) {
+                 const fs::path drawing = drawings.draw(image);
+                 say_if_shortened(image.file, drawing, progress);
+                 image.drawing = drawing.filename().string();
+               }
              } catch (const Error& error) {
                ++outcome.undrawn;
                say(image.file, error.what());
@@ -103,7 +93,7 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
 }
 
 void run(const Options& options, Session& session) {
-  const std::vector<std::string> files = expand(options.images);
+  const ImageList list = images_of(options);
   TrainedModel model = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) model.model.stride_in = model::stride_in_named(options.stride_in);
   model.model.compute = precision_of(options.device);
@@ -117,9 +107,10 @@ void run(const Options& options, Session& session) {
        .detector = {
            .score = options.score, .iou = options.iou, .total = static_cast<std::size_t>(options.top)}});
   predictor.load(model.weights);
-  const Outcome outcome = detect(predictor, model, files, options);
+  const Outcome outcome = detect(predictor, model, list.files, options);
   write_json_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images));
   put("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);
+  if (const std::string other = list.passed_over(); !other.empty()) put("{}\n", other);
   if (outcome.unread > 0) put("{} images could not be read\n", outcome.unread);
   if (outcome.undrawn > 0)
     put("{} images could not be drawn; their detections are in detections.json\n", outcome.undrawn);
@@ -145,8 +136,13 @@ void add_detect(CLI::App& program, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "detect", "Find objects in images: writes them with labelled boxes, and detections.json");
-  command->add_option("images", options->images, image_format_names() + " files, or folders of them")
+  command
+      ->add_option("images", options->images,
+                   "Image files, folders, \"patterns*\", @LIST of a path a line, or - for standard input")
       ->required();
+  begin_group(*command, group::input);
+  command->add_flag("--recursive,!--no-recursive", options->recursive,
+                    "Look into sub-folders of folders, as it does by default, or not");
   add_checkpoint_options(*command, options->checkpoint, options->stride_in)->required();
   add_weights_url_option(*command, options->weights_url);
   add_detection_options(*command, *options);

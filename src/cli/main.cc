@@ -16,6 +16,7 @@
 #include "base/one_line.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/image_limit_option.h"
 #include "cli/stop_signals.h"
 #include "cli/version.h"
 
@@ -65,11 +66,13 @@ void add_commands(CLI::App& program, ssd::cli::Session& session) {
   ssd::cli::add_train(program, session);
   ssd::cli::add_eval(program, session);
   ssd::cli::add_detect(program, session);
+  ssd::cli::add_export(program, session);
   ssd::cli::add_bench(program, session);
   ssd::cli::add_data(program, session);
   ssd::cli::add_compile(program, session);
   ssd::cli::add_devices(program, session);
   ssd::cli::add_verify(program, session);
+  ssd::cli::add_image_limit_option(program);
   // Last: commands inherit it.
   program.footer("Exit status: 0 done, 1 failed or problems found, 2 bad usage. More: docs/cli.md.");
 }

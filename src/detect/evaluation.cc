@@ -171,8 +171,8 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
                                         .category_ids = arrays != nullptr ? categories : used,
                                         .ground_truth = boxes,
                                         .detections = detections,
-                                        .scores = arrays != nullptr ? Scores::kept : Scores::dropped,
-                                        .limits = options.limits},
+                                        .settings = {.limits = options.limits},
+                                        .scores = arrays != nullptr ? Scores::kept : Scores::dropped},
                                        options.pool);
     report.numbers = summarize(all);
     report.categories = precision_of(ground_truth, categories, all);
@@ -184,8 +184,8 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
                                                        .category_ids = used,
                                                        .ground_truth = boxes,
                                                        .detections = detections,
-                                                       .scores = CocoEvalInput::Scores::dropped,
-                                                       .limits = options.limits},
+                                                       .settings = {.limits = options.limits},
+                                                       .scores = CocoEvalInput::Scores::dropped},
                                                       options.pool));
   return report;
 }

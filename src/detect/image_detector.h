@@ -24,11 +24,17 @@ struct DetectedObject {
 
 // An image file and what was found in it.
 struct DetectedImage {
-  std::string file;                     // as it was named
+  std::string file;                     // as it was named, "-" from standard input
+  std::string drawing;                  // the file name of its drawing; empty without one
   int width = 0, height = 0;            // pixels, oriented as its EXIF tag says
   std::vector<DetectedObject> objects;  // by falling score
   Image pixels;                         // in the same orientation; empty where they were not asked for
 };
+
+// A detection in the pixels of its image, of which the name and the size are looked at. `categories`: of
+// labels 1, 2, ... Throws Error for a label without a category.
+DetectedObject object_in(const DetectedImage& image, const Detection& detection,
+                         std::span<const CocoCategory> categories);
 
 struct DetectFilesOptions {
   enum class Pixels { drop, keep };
@@ -46,9 +52,9 @@ struct DetectFilesOptions {
 void detect_files(Predictor& predictor, std::span<const CocoCategory> categories,
                   std::span<const std::string> files, const DetectFilesOptions& options);
 
-// A list of {file, width, height, detections: [{category_id, category, bbox, score}]}, a bbox as COCO's:
-// left, top, width, height in pixels. Names of files and categories need not be UTF-8: what is not is
-// replaced.
+// A list of {file, drawing, width, height, detections: [{category_id, category, bbox, score}]}, a bbox as
+// COCO's: left, top, width, height in pixels; "drawing" is left out where there is none. Names of files and
+// categories need not be UTF-8: what is not is replaced.
 std::string to_json(std::span<const DetectedImage> images);
 
 }  // namespace ssd

@@ -21,7 +21,7 @@ void Predictor::load(const TensorMap& weights) {
 void Predictor::start(const Tensor& images) { program_->start(0, {images}); }
 
 std::vector<std::vector<Detection>> Predictor::finish(int valid, ThreadPool* pool) {
-  const std::vector<Tensor> outputs = program_->finish();
+  const std::vector<Tensor> outputs = finish_outputs();
   // Only the images that are there: the first `valid` of the batch.
   const auto first = [&](const Tensor& tensor) {
     const Shape& shape = tensor.shape();

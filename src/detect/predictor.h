@@ -31,6 +31,9 @@ class Predictor {
   void start(const Tensor& images);
   // The detections of the oldest batch in flight, `valid` images of it.
   std::vector<std::vector<Detection>> finish(int valid, ThreadPool* pool = nullptr);
+  // The same batch's outputs, for those who make detections of them elsewhere: loc and conf, as in
+  // NetworkOutputs.
+  std::vector<Tensor> finish_outputs() { return program_->finish(); }
   // Waits for the oldest batch in flight without its detections.
   void discard() { program_->discard(); }
   // How many batches may be in flight.

@@ -87,6 +87,24 @@ TrainedModel read_checkpoint_model(const std::filesystem::path& folder) {
   return result;
 }
 
+// What our own exports say of their network beside the tensors ("class.1", "stride_in"): as a label_map does,
+// and where the stride is.
+void take_metadata(const NetworkWeights& file, const std::string& name, TrainedModel& result,
+                   std::map<std::int64_t, std::string>& labels) {
+  for (std::int64_t label = 1; label < result.model.classes; ++label) {
+    const auto found = file.metadata.find(fmt::format("class.{}", label));
+    if (found != file.metadata.end()) labels.emplace(label, found->second);
+  }
+  const auto stride = file.metadata.find("stride_in");
+  if (stride == file.metadata.end()) return;
+  try {
+    result.model.stride_in = model::stride_in_named(stride->second);
+  } catch (const Error& error) {
+    throw Error("{}: metadata: {}", name, error.what());
+  }
+  result.knows_stride = true;
+}
+
 // A run that goes on replaces and removes checkpoints, also the one that is just being read; then there is a
 // newer one. A folder with neither is looked at again, for its list may have been read in between.
 std::optional<TrainedModel> read_from_folder(const std::filesystem::path& path) {
@@ -161,6 +179,7 @@ TrainedModel read_model(const std::filesystem::path& path) {
   result.model = recognise_model(result.weights, path.string());
   check_finite(result.weights, path.string());
   if (!file.note.empty()) result.note = "found " + file.note;
+  take_metadata(file, path.string(), result, file.labels);
   result.categories = named_classes(file.labels, result.model.classes);
   result.knows_names = !result.categories.empty();
   if (result.knows_names) return result;

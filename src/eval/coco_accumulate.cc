@@ -46,14 +46,17 @@ void count(const MatchedDetection& detection, std::size_t area, Counts& counts) 
   }
 }
 
-// For each recall threshold above 0: how many of the objects must be found to reach it.
-std::array<std::size_t, coco_recall_count> needed_for_recall(std::size_t objects) {
-  const auto thresholds = coco_recall_thresholds();
+// For each recall threshold: how many of the objects must be found to reach it; 0 where there is nothing to
+// reach.
+std::array<std::size_t, coco_recall_count> needed_for_recall(
+    std::size_t objects, const std::array<double, coco_recall_count>& thresholds) {
   const auto all = static_cast<double>(objects);
   std::array<std::size_t, coco_recall_count> needed{};
   std::size_t k = 0;
-  for (std::size_t r = 1; r < coco_recall_count; ++r) {
-    while (static_cast<double>(k) / all < thresholds[r]) ++k;
+  for (std::size_t r = 0; r < coco_recall_count; ++r) {
+    if (r > 0 && thresholds[r] < thresholds[r - 1]) k = 0;
+    // More than all cannot be found: what would need it is not reached.
+    while (k <= objects && static_cast<double>(k) / all < thresholds[r]) ++k;
     needed[r] = k;
   }
   return needed;
@@ -77,7 +80,7 @@ void write_curve(const Curve& curve, std::size_t t, std::size_t s, CategoryCurve
   }
   for (std::size_t r = 0; r < coco_recall_count; ++r) {
     const std::size_t entry = (t * coco_recall_count + r) * CategoryCurves::settings + s;
-    if (r == 0) {  // reached by the first detection, whatever it found
+    if (curve.needed[r] == 0) {  // reached by the first detection, whatever it found
       out.precision[entry] = found.empty() ? 0 : found.front().precision;
       out.scores[entry] = curve.first_score == nullptr ? 0 : *curve.first_score;
       continue;
@@ -90,7 +93,7 @@ void write_curve(const Curve& curve, std::size_t t, std::size_t s, CategoryCurve
 
 }  // namespace
 
-CategoryCurves accumulate(const CategoryMatches& matches, const CocoLimits& limits) {
+CategoryCurves accumulate(const CategoryMatches& matches, const CocoSettings& settings) {
   CategoryCurves curves;
   std::vector<double> scores;
   scores.reserve(matches.detections.size());
@@ -105,11 +108,11 @@ CategoryCurves accumulate(const CategoryMatches& matches, const CocoLimits& limi
     if (objects == 0) continue;
     std::array<Counts, coco_limit_count> counts;
     for (const MatchedDetection& detection : sorted) {
-      for (std::size_t m = coco_limit_count; m-- > 0 && detection.rank < limits[m];) {
+      for (std::size_t m = coco_limit_count; m-- > 0 && detection.rank < settings.limits[m];) {
         count(detection, a, counts[m]);
       }
     }
-    const auto needed = needed_for_recall(objects);
+    const auto needed = needed_for_recall(objects, settings.recall_thresholds);
     const double* first_score = sorted.empty() ? nullptr : &sorted.front().score;
     for (std::size_t m = 0; m < coco_limit_count; ++m) {
       for (std::size_t t = 0; t < coco_iou_count; ++t) {

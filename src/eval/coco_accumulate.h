@@ -19,6 +19,6 @@ struct CategoryCurves {
   std::vector<double> scores = precision;                                             // (T, R, A, M)
 };
 
-CategoryCurves accumulate(const CategoryMatches& matches, const CocoLimits& limits);
+CategoryCurves accumulate(const CategoryMatches& matches, const CocoSettings& settings);
 
 }  // namespace ssd

@@ -104,17 +104,17 @@ void take_best(std::span<const DetectedBox* const> detections, std::size_t most,
 }
 
 CategoryMatches match_category(const Objects& objects, const Detections& detections, std::size_t category,
-                               std::size_t most) {
+                               const CocoSettings& settings) {
   CategoryMatches matches;
   matches.detections.reserve(detections.size(category));
-  CocoMatcher matcher;
+  CocoMatcher matcher(settings);
   std::vector<const DetectedBox*> best;
   Objects::Walk object_walk(objects, category);
   Detections::Walk detection_walk(detections, category);
   while (true) {
     const std::uint32_t image = std::min(object_walk.image(), detection_walk.image());
     if (image == IdIndex::absent) return matches;
-    take_best(detection_walk.take(image), most, best);
+    take_best(detection_walk.take(image), settings.limits.back(), best);
     matcher.match({.objects = object_walk.take(image), .detections = best}, matches);
   }
 }
@@ -201,7 +201,7 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   const auto run = [&](std::size_t i) {
     const std::size_t k = order[i];
     const CategoryCurves curves =
-        accumulate(match_category(objects, detections, k, input.limits.back()), input.limits);
+        accumulate(match_category(objects, detections, k, input.settings), input.settings);
     store(curves.precision, k, count, result.precision);
     store(curves.recall, k, count, result.recall);
     if (keep_scores) store(curves.scores, k, count, result.scores);

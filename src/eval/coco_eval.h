@@ -50,6 +50,14 @@ inline constexpr std::array<std::array<double, 2>, coco_area_count> coco_areas{
 std::array<double, coco_iou_count> coco_iou_thresholds();
 std::array<double, coco_recall_count> coco_recall_thresholds();
 
+// The values on these axes, of which others can be given in the same numbers: more are evaluated in turns.
+struct CocoSettings {
+  std::array<double, coco_iou_count> iou_thresholds = coco_iou_thresholds();
+  std::array<double, coco_recall_count> recall_thresholds = coco_recall_thresholds();
+  std::array<std::array<double, 2>, coco_area_count> areas = coco_areas;
+  CocoLimits limits = coco_limits;  // ascending
+};
+
 // What is evaluated. Boxes of images or categories not listed are left out.
 struct CocoEvalInput {
   std::span<const std::int64_t> image_ids;     // in any order; duplicates count once
@@ -57,8 +65,8 @@ struct CocoEvalInput {
   std::span<const GroundTruthBox> ground_truth;
   std::span<const DetectedBox> detections;
   enum class Scores { kept, dropped };
-  Scores scores = Scores::kept;     // dropped: the result's are empty, and half the memory is needed
-  CocoLimits limits = coco_limits;  // ascending
+  CocoSettings settings;
+  Scores scores = Scores::kept;  // dropped: the result's are empty, and half the memory is needed
 };
 
 // pycocotools' `eval` dictionary. -1 where a category has no object of the area.

@@ -28,10 +28,10 @@ double coco_iou(const PixelBox& detection, const GroundTruthBox& object) {
 }  // namespace
 
 // pycocotools lets an overlap a hair below 1 count at a threshold of 1.
-std::array<double, coco_iou_count> CocoMatcher::least_ious() {
-  std::array<double, coco_iou_count> ious = coco_iou_thresholds();
-  for (double& value : ious) value = std::min(value, 1 - 1e-10);
-  return ious;
+CocoMatcher::CocoMatcher(const CocoSettings& settings)
+    : settings_(settings), least_iou_(settings.iou_thresholds) {
+  for (double& value : least_iou_) value = std::min(value, 1 - 1e-10);
+  lowest_iou_ = *std::ranges::min_element(least_iou_);
 }
 
 void CocoMatcher::match(const ImageBoxes& image, CategoryMatches& matches) {
@@ -39,7 +39,7 @@ void CocoMatcher::match(const ImageBoxes& image, CategoryMatches& matches) {
   for (std::size_t g = 0; g < image.objects.size(); ++g) {
     const GroundTruthBox& object = *image.objects[g];
     for (std::size_t a = 0; a < coco_area_count; ++a) {
-      states_[g].ignored[a] = object.crowd || is_outside(object.area, coco_areas[a]);
+      states_[g].ignored[a] = object.crowd || is_outside(object.area, settings_.areas[a]);
       if (!states_[g].ignored[a]) ++matches.objects[a];
     }
   }
@@ -48,13 +48,13 @@ void CocoMatcher::match(const ImageBoxes& image, CategoryMatches& matches) {
     MatchedDetection detection{.score = box.score, .rank = static_cast<std::uint32_t>(d)};
     const double area = box.box[2] * box.box[3];
     for (std::size_t a = 0; a < coco_area_count; ++a) {
-      detection.ignored[a] = is_outside(area, coco_areas[a]) ? all_thresholds : ThresholdBits{0};
+      detection.ignored[a] = is_outside(area, settings_.areas[a]) ? all_thresholds : ThresholdBits{0};
     }
     candidates_.clear();
     for (std::size_t g = 0; g < image.objects.size(); ++g) {
       const double iou = coco_iou(box.box, *image.objects[g]);
       // Not >=: pycocotools lets NaN count as a match.
-      if (!(iou < least_iou_[0])) candidates_.push_back({static_cast<std::uint32_t>(g), iou});
+      if (!(iou < lowest_iou_)) candidates_.push_back({static_cast<std::uint32_t>(g), iou});
     }
     if (!candidates_.empty()) match_detection(image, detection);
     matches.detections.push_back(detection);

@@ -32,12 +32,14 @@ struct CategoryMatches {
 // An image's boxes of one category.
 struct ImageBoxes {
   std::span<const GroundTruthBox* const> objects;  // in the order of the annotations
-  std::span<const DetectedBox* const> detections;  // by falling score, up to the largest limit
+  std::span<const DetectedBox* const> detections;  // by falling score, as many as the last limit says at most
 };
 
 // Matches image after image; keeps its working memory.
 class CocoMatcher {
  public:
+  explicit CocoMatcher(const CocoSettings& settings);
+
   void match(const ImageBoxes& image, CategoryMatches& matches);
 
  private:
@@ -53,11 +55,11 @@ class CocoMatcher {
   void match_detection(const ImageBoxes& image, MatchedDetection& detection);
   const Candidate* choose(const ImageBoxes& image, std::size_t area, std::size_t threshold) const;
 
-  std::array<double, coco_iou_count> least_iou_ = least_ious();
+  const CocoSettings& settings_;
+  std::array<double, coco_iou_count> least_iou_;
+  double lowest_iou_;                  // of them
   std::vector<Candidate> candidates_;  // of the detection at hand: the objects it overlaps enough
   std::vector<ObjectState> states_;    // of the image's objects
-
-  static std::array<double, coco_iou_count> least_ious();
 };
 
 }  // namespace ssd

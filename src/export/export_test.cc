@@ -11,6 +11,7 @@
 #include "model/formula_weights.h"
 #include "model/state.h"
 #include "testing/temporary_folder.h"
+#include "weights/safetensors.h"
 
 namespace ssd {
 namespace {
@@ -50,10 +51,13 @@ TEST_P(Exported, RoundTripIsBitIdentical) {
   const TemporaryFolder folder;
   const ExportSource source = source_of(model::Backbone::resnet18, 6);
   const auto file = folder.path() / "network";
-  export_format_named(GetParam()).write(source, file);
+  export_format_named(GetParam()).write(source, {}, file);
   const TrainedModel back = read_model(file);
   EXPECT_EQ(back.model.backbone, source.network.model.backbone);
   EXPECT_EQ(back.model.classes, 6);
+  EXPECT_TRUE(back.knows_names);
+  ASSERT_EQ(back.categories.size(), 5u);
+  EXPECT_EQ(back.categories[4].name, "name 5");
   ASSERT_EQ(back.weights.size(), source.network.weights.size());
   for (const auto& [name, tensor] : source.network.weights) {
     ASSERT_EQ(back.weights.at(name).shape(), tensor.shape()) << name;
@@ -63,6 +67,20 @@ TEST_P(Exported, RoundTripIsBitIdentical) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, Exported, testing::Values("torch", "safetensors"),
                          [](const auto& test) { return std::string(test.param); });
+
+TEST(ExportedTensors, SayWhereTheStrideIs) {
+  const TemporaryFolder folder;
+  ExportSource source = source_of(model::Backbone::resnet50, 4);
+  source.network.model.stride_in = model::StrideIn::conv1x1;
+  source.network.knows_stride = true;
+  const auto file = folder.path() / "network";
+  export_format_named("safetensors").write(source, {}, file);
+  const TrainedModel back = read_model(file);
+  EXPECT_TRUE(back.knows_stride);
+  EXPECT_EQ(back.model.stride_in, model::StrideIn::conv1x1);
+  write_safetensors(file, source.network.weights, {{"stride_in", "5x5"}});
+  EXPECT_THROW(read_model(file), Error);
+}
 
 class ReferenceCheckpoint : public testing::TestWithParam<const char*> {};
 

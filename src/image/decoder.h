@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "image/image_limits.h"
 #include "image/pixel_rect.h"
 
 namespace ssd {
@@ -15,14 +16,6 @@ struct ImageInfo {
   int height = 0;
   int channels = 0;     // of colour: 1 gray, 3 RGB, YCbCr or a palette, 4 CMYK; alpha does not count
   int orientation = 1;  // EXIF, 1 to 8
-};
-
-// What an image may cost. A header of a few bytes can ask for any of this, so each has an end.
-struct ImageLimits {
-  std::int64_t pixels = std::int64_t{1} << 27;
-  int scans = 100;                                      // of a progressive JPEG
-  std::int64_t scanned_pixels = std::int64_t{1} << 31;  // scans times pixels
-  std::int64_t memory = std::int64_t{1} << 30;          // bytes that one image may take
 };
 
 // The part of an image to decode: `rect` of the image after scaling down by `denominator` (a power of two, at

@@ -6,8 +6,13 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "image/bmp.h"
+#include "image/gif.h"
+#include "image/heif.h"
 #include "image/jpeg.h"
 #include "image/png.h"
+#include "image/tiff.h"
+#include "image/webp.h"
 
 namespace ssd {
 namespace {
@@ -21,11 +26,40 @@ constexpr std::array<std::string_view, 5> jpeg_endings = {".jpg", ".jpeg", ".jpe
 constexpr std::array<std::string_view, 1> jpeg_beginnings = {"\xff\xd8"};
 constexpr std::array<std::string_view, 1> png_endings = {".png"};
 constexpr std::array<std::string_view, 1> png_beginnings = {"\x89PNG"};
+constexpr std::array<std::string_view, 1> webp_endings = {".webp"};
+constexpr std::array<std::string_view, 1> webp_beginnings = {"RIFF????WEBP"};
+constexpr std::array<std::string_view, 2> bmp_endings = {".bmp", ".dib"};
+constexpr std::array<std::string_view, 1> bmp_beginnings = {"BM"};
+constexpr std::array<std::string_view, 2> tiff_endings = {".tif", ".tiff"};
+constexpr std::array<std::string_view, 4> tiff_beginnings = {
+    {{"II*\0", 4}, {"MM\0*", 4}, {"II+\0", 4}, {"MM\0+", 4}}};
+constexpr std::array<std::string_view, 1> gif_endings = {".gif"};
+constexpr std::array<std::string_view, 2> gif_beginnings = {"GIF87a", "GIF89a"};
+// Brands of ISO/IEC 23008-12: its own images', and those that say no more than "a file of that standard".
+constexpr std::array<std::string_view, 3> heic_endings = {".heic", ".heif", ".hif"};
+constexpr std::array<std::string_view, 8> heic_beginnings = {"????ftypheic", "????ftypheix", "????ftypheim",
+                                                             "????ftypheis", "????ftyphevc", "????ftyphevx",
+                                                             "????ftypmif1", "????ftypmsf1"};
+constexpr std::array<std::string_view, 1> avif_endings = {".avif"};
+constexpr std::array<std::string_view, 2> avif_beginnings = {"????ftypavif", "????ftypavis"};
 
-constexpr std::array<ImageFormat, 2> formats = {{
+constexpr std::array<ImageFormat, 8> formats = {{
     {"JPEG", jpeg_endings, jpeg_beginnings, make<JpegDecoder>},
     {"PNG", png_endings, png_beginnings, make<PngDecoder>},
+    {"WebP", webp_endings, webp_beginnings, make<WebpDecoder>},
+    {"BMP", bmp_endings, bmp_beginnings, make<BmpDecoder>},
+    {"TIFF", tiff_endings, tiff_beginnings, make<TiffDecoder>},
+    {"GIF", gif_endings, gif_beginnings, make<GifDecoder>},
+    {"HEIC", heic_endings, heic_beginnings, make<HeifDecoder>},
+    {"AVIF", avif_endings, avif_beginnings, make<HeifDecoder>},
 }};
+
+// A "?" stands for any byte.
+bool begins_with(std::string_view text, std::string_view beginning) {
+  return text.size() >= beginning.size() &&
+         std::equal(beginning.begin(), beginning.end(), text.begin(),
+                    [](char expected, char got) { return expected == '?' || expected == got; });
+}
 
 // Formats that are known by sight alone.
 struct OtherFormat {
@@ -33,14 +67,11 @@ struct OtherFormat {
   std::size_t at;
   std::string_view bytes;
 };
-constexpr std::array<OtherFormat, 8> other_formats = {{
-    {"GIF image", 0, "GIF8"},
-    {"BMP image", 0, "BM"},
-    {"WebP image", 8, "WEBP"},
-    {"TIFF image", 0, {"II*\0", 4}},
-    {"TIFF image", 0, {"MM\0*", 4}},
-    {"HEIC or AVIF image", 4, "ftyp"},
+constexpr std::array<OtherFormat, 5> other_formats = {{
+    {"video or another file of MPEG-4's kind", 4, "ftyp"},
     {"PDF document", 0, "%PDF"},
+    {"Photoshop file", 0, "8BPS"},
+    {"JPEG XL image", 0, {"\0\0\0\x0cJXL ", 8}},
     {"Git LFS pointer instead of the file", 0, "version https://git-lfs"},
 }};
 
@@ -83,7 +114,8 @@ std::span<const ImageFormat> image_formats() { return formats; }
 const ImageFormat* format_of(std::span<const std::byte> bytes) {
   const std::string_view text = text_of(bytes);
   const auto found = std::ranges::find_if(formats, [text](const ImageFormat& format) {
-    return std::ranges::any_of(format.beginnings, [text](std::string_view b) { return text.starts_with(b); });
+    return std::ranges::any_of(format.beginnings,
+                               [text](std::string_view b) { return begins_with(text, b); });
   });
   return found != formats.end() ? &*found : nullptr;
 }

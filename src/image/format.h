@@ -18,7 +18,7 @@ namespace ssd {
 struct ImageFormat {
   std::string_view name;                         // "JPEG"
   std::span<const std::string_view> endings;     // of file names, in lower case with the dot
-  std::span<const std::string_view> beginnings;  // a file of the format begins with one of these bytes
+  std::span<const std::string_view> beginnings;  // of a file: one of these; "?" is any byte
   std::unique_ptr<ImageDecoder> (*make_decoder)(const ImageLimits& limits);
 };
 
@@ -30,13 +30,13 @@ const ImageFormat* format_of(std::span<const std::byte> bytes);
 const ImageFormat* format_of_name(const std::filesystem::path& file);
 inline bool is_image_name(const std::filesystem::path& file) { return format_of_name(file) != nullptr; }
 
-// "JPEG or PNG": all formats in the table.
+// "JPEG, PNG, ... or GIF": all formats in the table.
 std::string image_format_names();
 
 // The decoders of all formats, each made when it is first needed. One a thread.
 class ImageDecoders {
  public:
-  explicit ImageDecoders(const ImageLimits& limits = {});
+  explicit ImageDecoders(const ImageLimits& limits = image_limits());
 
   // Opens the bytes with the decoder of their format, whatever a file's name says. The decoder stays with
   // this object. Throws Error as ImageDecoder::open does, and for bytes of no known format, which it
@@ -49,7 +49,7 @@ class ImageDecoders {
 };
 
 // The whole image, as stored.
-Image decode_image(std::span<const std::byte> bytes, const ImageLimits& limits = {});
+Image decode_image(std::span<const std::byte> bytes, const ImageLimits& limits = image_limits());
 ImageInfo read_image_header(std::span<const std::byte> bytes);
 
 }  // namespace ssd

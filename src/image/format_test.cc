@@ -29,12 +29,13 @@ TEST(ImageFormat, IsToldByTheFirstBytes) {
 }
 
 TEST(ImageFormat, NamesEndAsThoseOfTheFormatsDo) {
-  for (const char* name : {"a.jpg", "a.JPEG", "a.b.jpe", "x/a.jfif", "a.mpo", "a.png", "a.PNG"})
+  for (const char* name : {"a.jpg", "a.JPEG", "a.b.jpe", "x/a.jfif", "a.mpo", "a.png", "a.PNG", "a.webp",
+                           "a.bmp", "a.TIF", "a.tiff", "a.gif", "a.heic", "a.avif"})
     EXPECT_TRUE(is_image_name(name)) << name;
-  for (const char* name : {"a", "a.txt", "png", ".png", "a.webp", "a.png.gz", ""})
+  for (const char* name : {"a", "a.txt", "png", ".png", "a.svg", "a.png.gz", ""})
     EXPECT_FALSE(is_image_name(name)) << name;
   EXPECT_EQ(format_of_name("a.Png")->name, "PNG");
-  EXPECT_EQ(image_format_names(), "JPEG or PNG");
+  EXPECT_EQ(image_format_names(), "JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF");
 }
 
 // One after the other, each with what belongs to its format, and as good as new after bytes of none.
@@ -55,12 +56,32 @@ TEST(ImageFormat, DecodersArePickedByTheBytes) {
   EXPECT_EQ(from_jpeg.rgb.size(), image.rgb.size());
 }
 
+TEST(ImageFormat, LimitsAreThoseOfTheProgramWhereNoneAreGiven) {
+  const auto png = encode_png(test_image(11, 10));
+  set_max_image_pixels(109);
+  EXPECT_EQ(image_limits().memory, ImageLimits{}.memory);
+  EXPECT_THROW(decode_image(png), Error);
+  EXPECT_THROW(read_image_header(png), Error);
+  EXPECT_NO_THROW(decode_image(png, {.pixels = 110}));
+  set_max_image_pixels(std::int64_t{1} << 30);
+  EXPECT_EQ(image_limits().memory, std::int64_t{1} << 33);
+  set_max_image_pixels(ImageLimits{}.pixels);
+  EXPECT_NO_THROW(decode_image(png));
+}
+
 TEST(ImageFormat, SaysWhatOtherBytesAre) {
   const std::string_view with_zeros("\0\1\2\3", 4);
-  EXPECT_EQ(message_of("RIFF1234WEBPVP8 "),
-            "image data: got a WebP image, expected JPEG or PNG; convert or replace the file");
-  EXPECT_TRUE(message_of("BMW").starts_with("image data: got a BMP image, "));
-  EXPECT_TRUE(message_of("....ftypavif").starts_with("image data: got a HEIC or AVIF image, "));
+  EXPECT_EQ(
+      message_of("%PDF-1.4"),
+      "image data: got a PDF document, expected JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF; convert or "
+      "replace the file");
+  EXPECT_TRUE(message_of("....ftypisom").starts_with("image data: got a video or another file of "));
+  EXPECT_TRUE(message_of("RIFF1234WAVEfmt ").starts_with("image data: got text that begins with "));
+  EXPECT_TRUE(message_of("RIFF1234WEBPVP8 ").starts_with("WebP data: "));
+  EXPECT_TRUE(message_of("BMW").starts_with("BMP data: "));
+  EXPECT_TRUE(message_of("GIF89a").starts_with("GIF data: "));
+  EXPECT_TRUE(message_of({"II*\0", 4}).starts_with("TIFF data: "));
+  EXPECT_TRUE(message_of("....ftypavif").starts_with("HEIC or AVIF data: "));
   EXPECT_TRUE(message_of("").starts_with("image data: got no bytes at all, "));
   EXPECT_TRUE(
       message_of("<html>\n<head>").starts_with("image data: got text that begins with \"<html> <head>\", "));

@@ -12,6 +12,7 @@
 #include <jerror.h>
 
 #include "base/error.h"
+#include "image/convert_rows.h"
 #include "image/exif.h"
 
 namespace ssd {
@@ -140,17 +141,6 @@ bool crops_columns_rightly(const jpeg_decompress_struct& info) {
   return true;
 }
 
-// CMYK to RGB in place. `inverted`: full ink is 0, as in Adobe's files.
-void cmyk_to_rgb(std::uint8_t* row, int width, bool inverted) {
-  const unsigned flip = inverted ? 0u : 255u;
-  for (int x = 0; x < width; ++x) {
-    const std::uint8_t* from = row + 4 * x;
-    const unsigned black = from[3] ^ flip;
-    std::uint8_t* to = row + 3 * x;
-    for (int c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(((from[c] ^ flip) * black + 127) / 255);
-  }
-}
-
 }  // namespace
 
 JpegDecoder::JpegDecoder(const ImageLimits& limits) : limits_(limits), state_(std::make_unique<State>()) {
@@ -199,10 +189,7 @@ const ImageInfo& JpegDecoder::open(std::span<const std::byte> bytes) {
 void JpegDecoder::check_header() {
   State& s = *state_;
   const std::int64_t pixels = std::int64_t{s.info.image_width} * s.info.image_height;
-  if (pixels > limits_.pixels) {
-    throw Error("JPEG size: got {}x{} pixels, expected at most {} in all; scale the image down",
-                s.info.image_width, s.info.image_height, limits_.pixels);
-  }
+  check_image_cost("JPEG", {.width = s.info.image_width, .height = s.info.image_height}, limits_);
   // Every block of a Huffman-coded image takes a bit at least; an arithmetic coder can do with far less.
   const std::int64_t pixels_a_byte = std::int64_t{8} * DCTSIZE2 * (s.info.arith_code ? 64 : 1);
   if (pixels > pixels_a_byte * static_cast<std::int64_t>(s.bytes.size())) {
@@ -265,9 +252,9 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   if (s.hit_end && s.info.arith_code)
     guarded(s, [&s] { s.leave("the end of the data before the end of the image"); });
   if (s.info.out_color_space == JCS_CMYK) {
-    const bool inverted = s.info.saw_Adobe_marker;
+    const FullInk full_ink = s.info.saw_Adobe_marker ? FullInk::at_0 : FullInk::at_255;
     for (int i = 0; i < count; ++i)
-      cmyk_to_rgb(s.decoded[i], static_cast<int>(s.info.output_width), inverted);
+      cmyk_to_rgb(s.decoded[i], static_cast<int>(s.info.output_width), full_ink);
   }
   for (int i = 0; i < count; ++i) s.handed_out[i] = s.decoded[i] + s.row_offset;
   rows_left_ -= count;

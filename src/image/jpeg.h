@@ -16,7 +16,7 @@ namespace ssd {
 // the inverted values that Adobe's files hold.
 class JpegDecoder final : public ImageDecoder {
  public:
-  explicit JpegDecoder(const ImageLimits& limits = {});
+  explicit JpegDecoder(const ImageLimits& limits = image_limits());
   ~JpegDecoder() override;
 
   const ImageInfo& open(std::span<const std::byte> bytes) override;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "image/convert_rows.h"
 #include "image/exif.h"
 
 namespace ssd {
@@ -109,16 +110,6 @@ int orientation_in_chunks(std::span<const std::byte> bytes) {
   return std::max(1, orientation);
 }
 
-// Pixels with alpha, laid over white, in place.
-void lay_over_white(std::uint8_t* row, int begin, int end) {
-  for (int x = begin; x < end; ++x) {
-    const std::uint8_t* from = row + 4 * static_cast<std::ptrdiff_t>(x);
-    std::uint8_t* to = row + 3 * static_cast<std::ptrdiff_t>(x);
-    const unsigned alpha = from[3], white = 255u * (255u - alpha);
-    for (int c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>((from[c] * alpha + white + 127) / 255);
-  }
-}
-
 }  // namespace
 
 PngDecoder::PngDecoder(const ImageLimits& limits) : limits_(limits), state_(std::make_unique<State>()) {}
@@ -155,20 +146,10 @@ const ImageInfo& PngDecoder::open(std::span<const std::byte> bytes) {
 void PngDecoder::check_size() {
   const State& s = *state_;
   const std::int64_t width = png_get_image_width(s.png, s.info), height = png_get_image_height(s.png, s.info);
-  const std::int64_t pixels = width * height;
-  if (pixels > limits_.pixels) {
-    throw Error("PNG size: got {}x{} pixels, expected at most {} in all; scale the image down", width, height,
-                limits_.pixels);
-  }
   // The rows held here, with alpha, and libpng's two, of 16 bits.
   const std::int64_t rows = s.interlaced ? height : std::min<std::int64_t>(height, rows_at_once);
-  const std::int64_t memory = 4 * width * rows + 2 * 8 * width;
-  if (memory > limits_.memory) {
-    throw Error(
-        "PNG size: got {}x{} pixels{}, which take {} bytes of memory, expected at most {}; scale the image "
-        "down",
-        width, height, s.interlaced ? ", interlaced" : "", memory, limits_.memory);
-  }
+  check_image_cost(
+      "PNG", {width, height, 4 * width * rows + 2 * 8 * width, s.interlaced ? ", interlaced" : ""}, limits_);
   // Deflate makes at most 258 bytes of 2 bits.
   constexpr std::int64_t most_of_a_byte = 1032;
   const std::int64_t unpacked = static_cast<std::int64_t>(png_get_rowbytes(s.png, s.info)) * height;

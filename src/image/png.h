@@ -24,7 +24,7 @@ namespace ssd {
 // held.
 class PngDecoder final : public ImageDecoder {
  public:
-  explicit PngDecoder(const ImageLimits& limits = {});
+  explicit PngDecoder(const ImageLimits& limits = image_limits());
   ~PngDecoder() override;
 
   const ImageInfo& open(std::span<const std::byte> bytes) override;

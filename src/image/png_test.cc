@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 #include <string>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "image/format.h"
+#include "testing/pixels.h"
 #include "testing/test_jpeg.h"
 #include "testing/test_png.h"
 
@@ -19,50 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path testdata = fs::path(SSD_SOURCE_DIR) / "src/image/testdata/png";
-
-// Binary, 8 bits.
-Image read_ppm(const fs::path& file) {
-  const auto bytes = read_file_for_test(file);
-  std::istringstream in(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  std::string magic;
-  Image image;
-  int most = 0;
-  in >> magic >> image.width >> image.height >> most;
-  in.get();
-  EXPECT_EQ(magic, "P6") << file;
-  image.rgb.resize(3 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height));
-  in.read(reinterpret_cast<char*>(image.rgb.data()), static_cast<std::streamsize>(image.rgb.size()));
-  EXPECT_TRUE(in) << file;
-  return image;
-}
-
-Image decode_part(ImageDecoder& decoder, std::span<const std::byte> bytes, const PixelRect& rect) {
-  decoder.open(bytes);
-  decoder.start({.rect = rect});
-  Image out{rect.width(), rect.height(), {}};
-  while (decoder.rows_left() > 0) {
-    for (const auto* row : decoder.read_rows()) out.rgb.insert(out.rgb.end(), row, row + 3 * out.width);
-  }
-  return out;
-}
-
-Image crop(const Image& image, const PixelRect& rect) {
-  Image out{rect.width(), rect.height(), {}};
-  for (int y = rect.top; y < rect.bottom; ++y) {
-    const auto* row = image.rgb.data() + 3 * (static_cast<std::ptrdiff_t>(y) * image.width + rect.left);
-    out.rgb.insert(out.rgb.end(), row, row + 3 * rect.width());
-  }
-  return out;
-}
-
-std::string message_of(std::span<const std::byte> bytes, const ImageLimits& limits = {}) {
-  try {
-    decode_image(bytes, limits);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 void put(std::vector<std::byte>& file, std::size_t at, const std::vector<std::byte>& bytes) {
   std::ranges::copy(bytes, file.begin() + static_cast<std::ptrdiff_t>(at));
@@ -152,7 +108,7 @@ TEST(Png, ACutFileIsRefusedAtOnce) {
       EXPECT_THROW(read_image_header(cut), Error) << size;
     }
   }
-  EXPECT_NE(message_of(std::span(whole.data(), 200))
+  EXPECT_NE(decoding_error(std::span(whole.data(), 200))
                 .find("PNG data: got 200 bytes with a chunk that begins at byte"),
             std::string::npos);
 }
@@ -165,7 +121,8 @@ TEST(Png, WrongChecksumsAreRefused) {
         std::to_integer<std::size_t>(whole[at + 2]) << 8 | std::to_integer<std::size_t>(whole[at + 3]);
     auto broken = whole;
     broken[at + 8 + length] ^= std::byte{1};
-    EXPECT_NE(message_of(broken).find("CRC error"), std::string::npos) << kind << ": " << message_of(broken);
+    EXPECT_NE(decoding_error(broken).find("CRC error"), std::string::npos)
+        << kind << ": " << decoding_error(broken);
   }
 }
 
@@ -202,7 +159,7 @@ TEST(Png, RowsMissingFromWholeChunksAreAnError) {
   for (const std::uint32_t height : {31u, 60u}) {
     const auto taller = with_size(whole, 40, height);
     EXPECT_EQ(read_image_header(taller).height, static_cast<int>(height));
-    EXPECT_TRUE(message_of(taller).starts_with("PNG data: got ")) << message_of(taller);
+    EXPECT_TRUE(decoding_error(taller).starts_with("PNG data: got ")) << decoding_error(taller);
   }
 }
 
@@ -210,18 +167,20 @@ TEST(Png, HasLimits) {
   const auto bytes = encode_png(test_image(100, 80)),
              interlaced = encode_png(test_image(100, 80), {.interlaced = true});
   EXPECT_NO_THROW(decode_image(bytes, {.pixels = 8000}));
-  EXPECT_TRUE(
-      message_of(bytes, {.pixels = 7999}).starts_with("PNG size: got 100x80 pixels, expected at most 7999"));
+  EXPECT_TRUE(decoding_error(bytes, {.pixels = 7999})
+                  .starts_with("PNG size: got 100x80 pixels, expected at most 7999"));
   // Rows of four bytes a pixel: eight, or all of an interlaced image; and two of libpng's, of eight.
   EXPECT_NO_THROW(decode_image(bytes, {.memory = 4800}));
-  EXPECT_NE(message_of(bytes, {.memory = 4799}).find("take 4800 bytes of memory"), std::string::npos);
+  EXPECT_NE(decoding_error(bytes, {.memory = 4799}).find("take 4800 bytes of memory"), std::string::npos);
   EXPECT_NO_THROW(decode_image(interlaced, {.memory = 33600}));
-  EXPECT_NE(message_of(interlaced, {.memory = 33599}).find("take 33600 bytes of memory"), std::string::npos);
+  EXPECT_NE(decoding_error(interlaced, {.memory = 33599}).find("take 33600 bytes of memory"),
+            std::string::npos);
   EXPECT_THROW(read_image_header(with_size(bytes, 0x7fffffff, 0x7fffffff)), Error);
   EXPECT_THROW(read_image_header(with_size(bytes, 0, 80)), Error);
   EXPECT_THROW(read_image_header(with_size(bytes, 0x80000000, 1)), Error);
   // More than the bytes can hold, however well packed.
-  EXPECT_NE(message_of(with_size(bytes, 11000, 11000)).find("bytes, expected at least"), std::string::npos);
+  EXPECT_NE(decoding_error(with_size(bytes, 11000, 11000)).find("bytes, expected at least"),
+            std::string::npos);
 }
 
 // A text of many megabytes in a few bytes is nothing to unpack, a colour profile nothing to read.

@@ -32,7 +32,8 @@ std::string name_of(const std::string& stem, const std::string& number) {
 }  // namespace
 
 std::filesystem::path DrawingFolder::path_for(const std::string& file) {
-  const std::string stem = std::filesystem::path(file).stem().string();
+  const std::string stem =
+      file == standard_input ? "standard-input" : std::filesystem::path(file).stem().string();
   std::string name = name_of(stem, "");
   const auto is_image = [this](const std::string& drawing) {
     return images_.contains(std::filesystem::weakly_canonical(folder_ / (drawing + std::string(extension))));

@@ -8,13 +8,15 @@
 #include <utility>
 
 #include "detect/image_detector.h"
+#include "detect/image_list.h"
 #include "report/draw.h"
 
 namespace ssd {
 
 // Gives every image a drawing of its own: NAME.png, NAME-2.png for another image of that name or where
 // NAME.png is one of the images themselves, and so on. A NAME that would make a longer name than file systems
-// take (255 bytes) is cut. The folder must exist; what killed writers left in it is removed.
+// take (255 bytes) is cut; of standard input it is "standard-input". The folder must exist; what killed
+// writers left in it is removed.
 class DrawingFolder {
  public:
   // `images`: the files that no drawing may replace.

@@ -7,7 +7,7 @@ namespace ssd {
 
 namespace fs = std::filesystem;
 
-FolderWalk::FolderWalk(const fs::path& except) {
+FolderWalk::FolderWalk(const fs::path& except, Depth depth) : depth_(depth) {
   std::error_code ignored;  // what cannot be named is not met either
   if (!except.empty()) except_ = fs::weakly_canonical(except, ignored);
 }
@@ -40,6 +40,8 @@ void FolderWalk::add_entry(const fs::directory_entry& entry, std::vector<fs::pat
     unreadable_.push_back({entry.path(), error ? error.message() : "the link leads nowhere"});
   else if (!fs::is_directory(status))
     files_.push_back(entry.path());
+  else if (depth_ == Depth::one)
+    folders_left_.push_back(entry.path());
   else if (entry.is_symlink(error))
     links.push_back(entry.path());
   else

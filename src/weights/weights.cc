@@ -86,6 +86,8 @@ NetworkWeights read_network_weights(const std::filesystem::path& path) {
       weights.tensors = std::move(torch.tensors);
       weights.labels = std::move(torch.labels);
       entry = torch.entry;
+    } else if (is_safetensors(file.bytes())) {
+      weights.metadata = parse_safetensors(file.bytes(), file.name()).metadata;
     }
   }
   if (weights.tensors.empty()) weights.tensors = read_weights(path);

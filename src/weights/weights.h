@@ -22,6 +22,7 @@ TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& 
 struct NetworkWeights {
   TensorMap tensors;
   std::map<std::int64_t, std::string> labels;  // of the reference's label_map: 0 is "background"; empty: none
+  std::map<std::string, std::string> metadata;  // of a safetensors file
   std::string note;  // what was done to find them, one line: "in 'model', without 'module.' before the names"
 };
 

@@ -117,7 +117,10 @@ class Lowering {
   std::string arguments() {
     const std::vector<int> updated_by = updating_results(graph_);
     std::vector<int> nodes = graph_.inputs();
-    nodes.insert(nodes.end(), graph_.parameters().begin(), graph_.parameters().end());
+    if (options_.values == nullptr)
+      nodes.insert(nodes.end(), graph_.parameters().begin(), graph_.parameters().end());
+    else
+      bind_constants();
     std::vector<std::string> declarations;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const Node& node = graph_.nodes()[nodes[i]];
@@ -130,6 +133,17 @@ class Lowering {
       values_[nodes[i]] = {Bound(term)};
     }
     return fmt::format("{}", fmt::join(declarations, ", "));
+  }
+
+  void bind_constants() {
+    assert(graph_.updates().empty());
+    for (const int index : graph_.parameters()) {
+      const Node& node = graph_.nodes()[index];
+      const Tensor& value = options_.values->at(node.name);
+      assert((graph::TensorType{value.dtype(), value.shape()} == node.outputs[0]));
+      body_.at(node.name);
+      values_[index] = {Bound(body_.elements(value))};
+    }
   }
 
   void operations(std::size_t index) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "base/tensor.h"
 #include "graph/graph.h"
 
 namespace ssd::stablehlo {
@@ -23,6 +24,9 @@ struct LowerOptions {
   bool relu_from_result = true;
   // Parameters, f32 in the graph, that the program takes in bf16: weights of fused convolutions only.
   std::set<std::string> narrow = {};
+  // Where given, the values of all parameters: they are part of the text, and the program takes inputs alone.
+  // For graphs that update none. They outlive the call.
+  const TensorMap* values = nullptr;
 };
 
 // What suits a kind of device.

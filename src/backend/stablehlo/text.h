@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/shape.h"
+#include "base/tensor.h"
 #include "graph/graph.h"
 
 namespace ssd::stablehlo {
@@ -57,6 +58,7 @@ class Body {
   Term argument(std::size_t index, Element element, Shape shape) const;
   Term constant(double value, Element element, const Shape& shape = {});
   Term vector(const std::vector<double>& values);    // f32 (values)
+  Term elements(const TensorView& tensor);           // a constant of these bytes
   Term iota(const Shape& shape, std::int64_t axis);  // i32
 
   Term convert(const Term& x, Element element);

@@ -90,7 +90,7 @@ std::uint64_t held_bytes(const CocoImage& image, const CacheOptions& options) {
       options.max_side > 0 && side > options.max_side ? static_cast<double>(options.max_side) / side : 1;
   const double pixels = scale * image.width * scale * image.height;
   // No image beyond the decoder's limits is held.
-  const double bytes = 3 * std::min(pixels, static_cast<double>(ImageLimits{}.pixels));
+  const double bytes = 3 * std::min(pixels, static_cast<double>(image_limits().pixels));
   return static_cast<std::uint64_t>(options.quality > 0 ? bytes / 8 : bytes);
 }
 

@@ -24,7 +24,7 @@ std::string lower_extension(const fs::path& file) {
 
 // Images of formats that are not read are found too, to be named.
 bool is_any_image_name(const fs::path& file) {
-  constexpr std::string_view others[] = {".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif"};
+  constexpr std::string_view others[] = {".jp2", ".jxl", ".pgm", ".ppm", ".psd", ".svg", ".tga"};
   return is_image_name(file) || std::ranges::find(others, lower_extension(file)) != std::end(others);
 }
 

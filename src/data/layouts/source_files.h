@@ -25,7 +25,7 @@ class SourceFiles {
 
   const std::filesystem::path& root() const { return root_; }
 
-  // Files with the endings of images, of those formats too that are not read (bmp, webp, ...).
+  // Files with the endings of images, of those formats too that are not read (jxl, svg, ...).
   const std::vector<std::filesystem::path>& image_files() const { return images_; }
   const std::vector<std::filesystem::path>& xml_files() const { return xml_; }
   const std::vector<std::filesystem::path>& text_files() const { return text_; }

@@ -8,6 +8,7 @@
 #include "data/dataset/dataset_identity.h"
 #include "data/loader/loader_test.h"
 #include "image/format.h"
+#include "testing/format_samples.h"
 #include "testing/test_jpeg.h"
 #include "testing/test_png.h"
 
@@ -58,6 +59,23 @@ TEST_F(LoaderTest, GivesTheSameBatchesFromACacheOfPngFiles) {
               {.encoding = RecordEncoding::file, .quality = 90, .threads = 2});
   const RecordCache cache(folder_ / "smaller.cache");
   for (std::size_t i = 0; i < cache.size(); ++i) EXPECT_EQ(format_of(cache.record(i).bytes)->name, "JPEG");
+}
+
+TEST_F(LoaderTest, GivesTheSameBatchesFromACacheOfFilesOfEveryFormat) {
+  const auto samples = one_image_of_each_format();
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    std::filesystem::copy_file(samples[i], image_file(static_cast<int>(i)),
+                               std::filesystem::copy_options::overwrite_existing);
+  const LoaderOptions options{
+      .batch_size = 4, .threads = 2, .seed = 5, .bad_images = LoaderOptions::BadImages::fail};
+  const std::vector<Print> files = prints(dataset(), options, 8);
+  for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::file}) {
+    const std::filesystem::path file = folder_ / "train.cache";
+    const CacheReport report =
+        build_cache(coco_paths(folder_, "train2017"), file, {.encoding = encoding, .threads = 2});
+    EXPECT_TRUE(report.unreadable.empty());
+    EXPECT_EQ(prints(open_dataset(file, "train2017"), options, 8), files);
+  }
 }
 
 // What is trained on are the pixels of the files, in whatever format they are kept.

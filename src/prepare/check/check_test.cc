@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "data/cache/cache_build.h"
+#include "testing/format_samples.h"
 #include "testing/import_folder.h"
 
 namespace ssd {
@@ -134,7 +135,16 @@ TEST_F(CheckTest, FormatsAreToldByTheBytesWhateverTheName) {
   EXPECT_EQ(report.summaries.at(0).exif_oriented, 1u);
   ASSERT_EQ(report.count(CheckProblem::image_broken), 2u);
   EXPECT_TRUE(contains(report.findings.at(0).detail, "reaches beyond")) << report.findings.at(0).detail;
-  EXPECT_TRUE(contains(report.findings.at(1).detail, "a WebP image")) << report.findings.at(1).detail;
+  EXPECT_TRUE(contains(report.findings.at(1).detail, "WebP data: ")) << report.findings.at(1).detail;
+}
+
+TEST_F(CheckTest, DecodesEveryFormatOfTheTable) {
+  fs::create_directories(root_ / "photos");
+  const auto files = one_image_of_each_format();
+  for (const fs::path& file : files) fs::copy(file, root_ / "photos");
+  const CheckReport report = check_path(root_ / "photos");
+  EXPECT_TRUE(report.good());
+  EXPECT_EQ(report.summaries.at(0).images_decoded, files.size());
 }
 
 TEST_F(CheckTest, ChecksOneFileAFolderAndAnyPaths) {

@@ -1,0 +1,18 @@
+# ssd_install_onednn(DESTINATION folder COMPONENT name): installs the oneDNN library that was built with, under the name
+# that programs ask for, unless it is the system's.
+function(ssd_install_onednn)
+  cmake_parse_arguments(ONEDNN "" "DESTINATION;COMPONENT" "" ${ARGN})
+  find_package(dnnl 3 CONFIG REQUIRED)
+  foreach(config RELEASE NOCONFIG "")
+    string(JOIN "_" property IMPORTED_LOCATION ${config})
+    get_target_property(library DNNL::dnnl ${property})
+    if(library)
+      break()
+    endif()
+  endforeach()
+  if(library MATCHES "^/usr/")
+    return()
+  endif()
+  file(REAL_PATH "${library}" library)
+  install(FILES "${library}" DESTINATION ${ONEDNN_DESTINATION} RENAME libdnnl.so.3 COMPONENT ${ONEDNN_COMPONENT})
+endfunction()

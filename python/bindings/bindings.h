@@ -1,0 +1,30 @@
+// What the sources of the extension module share: functions that each add a part of it.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace ssd::python {
+
+namespace nb = nanobind;
+
+void bind_coco(nb::module_& module);
+void bind_detector(nb::module_& module);
+void bind_loader(nb::module_& module);
+
+// A vector's elements as an array that owns them.
+template <typename T, typename... Shape>
+nb::ndarray<nb::numpy, T> array_of(std::vector<T> values, Shape... shape) {
+  auto owned = std::make_unique<std::vector<T>>(std::move(values));
+  T* data = owned->data();
+  const nb::capsule owner(owned.release(), [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  const std::size_t sizes[] = {static_cast<std::size_t>(shape)...};
+  return nb::ndarray<nb::numpy, T>(data, sizeof...(shape), sizes, owner);
+}
+
+}  // namespace ssd::python
