@@ -264,5 +264,35 @@ TEST(Train, GoesOnWhereHalfOfTheImagesAreOddAndNamesEachBadOneOnce) {
   EXPECT_LE(named.size(), odd.size());
 }
 
+// One of two images has objects.
+TEST(BackgroundImages, AreLearntFromOnRequest) {
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", 2);
+  const fs::path file = folder.path() / "data/annotations/instances_train2017.json";
+  nlohmann::json json = nlohmann::json::parse(read_file(file));
+  nlohmann::json boxes = nlohmann::json::array();
+  for (const nlohmann::json& box : json["annotations"])
+    if (box["image_id"] == json["images"][0]["id"]) boxes.push_back(box);
+  json["annotations"] = boxes;
+  write_file(file, json.dump());
+  const auto train = [&](const std::string& use, const std::string& run) {
+    return run_program({"train", "--pretrained", "none", "--data", folder / "data", "--backbone", "resnet18",
+                        "--preset", "reference", "--batch-size", "2", "--iterations", "1", "--evaluation", "-1",
+                        "--batch-norm-images", "2", "--background-images", use, "--save", folder / run});
+  };
+  const Outcome skipped = train("skip", "a"), used = train("use", "b");
+  ASSERT_EQ(skipped.exit_status, 0) << skipped.err;
+  ASSERT_EQ(used.exit_status, 0) << used.err;
+  EXPECT_NE(skipped.err.find("1 training images"), std::string::npos) << skipped.err;
+  EXPECT_NE(used.err.find("1 of the images are background"), std::string::npos) << used.err;
+  json["annotations"] = nlohmann::json::array();
+  write_file(file, json.dump());
+  const Outcome nothing = train("use", "c");
+  EXPECT_EQ(nothing.exit_status, 1);
+  EXPECT_NE(nothing.err.find("--background-images use: got 2 images and no object"), std::string::npos)
+      << nothing.err;
+  EXPECT_FALSE(fs::exists(folder / "c"));
+}
+
 }  // namespace
 }  // namespace ssd

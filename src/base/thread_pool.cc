@@ -1,7 +1,5 @@
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -9,13 +7,12 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/processors.h"
 
 namespace ssd {
 
 int available_processors() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return processors().count;
 }
 
 ThreadPool::ThreadPool(int threads) {

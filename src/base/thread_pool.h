@@ -11,7 +11,7 @@
 
 namespace ssd {
 
-// Processors this process may run on (its affinity mask), at least 1.
+// Processors this process may use (processors.h), at least 1.
 int available_processors();
 
 // Runs tasks on `threads` workers, first come, first served. The destructor finishes what was submitted. The

@@ -226,6 +226,10 @@ void add_import(CLI::App& data) {
   command = add_importer(*import, "yolo", "YOLO: data.yaml or a classes file, a text file an image", *yolo);
   command->callback(
       [yolo] { print_import(import_yolo(yolo->source, yolo->target, yolo->foreign()), yolo->json); });
+  auto cvat = std::make_shared<ImportCommand>();
+  command = add_importer(*import, "cvat", "CVAT for images: an xml file and its images", *cvat);
+  command->callback(
+      [cvat] { print_import(import_cvat(cvat->source, cvat->target, cvat->foreign()), cvat->json); });
   auto any = std::make_shared<ImportCommand>();
   command = add_importer(*import, "auto", "Whichever of these the folder holds", *any);
   command->callback([any] { print_import(import_any(any->source, any->target, any->foreign()), any->json); });

@@ -109,7 +109,7 @@ TEST(ReferenceCheckpointNotes, SayWhatTheFileLacks) {
   source.progress->options["freeze-backbone"] = "2";
   notes = write_reference_checkpoint(source, file);
   ASSERT_EQ(notes.size(), 2u);
-  EXPECT_NE(notes[1].find("froze layers"), std::string::npos);
+  EXPECT_NE(notes[1].find("the run froze some"), std::string::npos);
   source.progress->options["optimizer"] = "adamw";
   notes = write_reference_checkpoint(source, file);
   ASSERT_EQ(notes.size(), 2u);

@@ -62,6 +62,10 @@ double number(const TrainingProgress& progress, const char* option) {
       option);
 }
 
+double number_or(const TrainingProgress& progress, const char* option, double otherwise) {
+  return progress.options.contains(option) ? number(progress, option) : otherwise;
+}
+
 bool is(const TrainingProgress& progress, const char* option, std::string_view value) {
   const auto found = progress.options.find(option);
   return found != progress.options.end() && found->second == value;
@@ -163,8 +167,8 @@ void add_training(Dict& root, const ExportSource& source, std::vector<std::strin
     notes.push_back("no optimizer's state in the file: the checkpoint has none of SGD's");
     return;
   }
-  if (progress.options.contains("freeze-backbone") && !is(progress, "freeze-backbone", "0")) {
-    notes.push_back("no optimizer's state in the file: the run froze layers, of which it has none");
+  if (number_or(progress, "freeze-backbone", 0) > 0) {
+    notes.push_back("no optimizer's state in the file: it would be of all layers, and the run froze some");
     return;
   }
   const auto milestones = milestones_of(progress);

@@ -3,18 +3,19 @@
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/program.h"
 #include "base/error.h"
-#include "base/thread_pool.h"
+#include "base/processors.h"
 
 namespace ssd::cpu {
 namespace {
 
 class CpuDevice final : public graph::Device {
  public:
-  explicit CpuDevice(int threads) : threads_(threads) {}
+  explicit CpuDevice(const Processors& threads) : threads_(threads.count), reason_(threads.reason) {}
 
   std::string name() const override { return "cpu"; }
   std::string description() const override {
-    return fmt::format("{} thread{}, {}", threads_, threads_ == 1 ? "" : "s", onednn_description());
+    return fmt::format("{} thread{} ({}), {}", threads_, threads_ == 1 ? "" : "s", reason_,
+                       onednn_description());
   }
   int replicas() const override { return 1; }
   void require(DType compute) const override {
@@ -29,6 +30,7 @@ class CpuDevice final : public graph::Device {
 
  private:
   int threads_;
+  std::string reason_;
 };
 
 const CpuProgram& own(const graph::Program& program) {
@@ -41,7 +43,8 @@ const CpuProgram& own(const graph::Program& program) {
 
 std::unique_ptr<graph::Device> make_device(const CpuOptions& options) {
   if (options.threads < 0) throw Error("threads: got {}, expected 1 or more, or 0 for all", options.threads);
-  return std::make_unique<CpuDevice>(options.threads == 0 ? available_processors() : options.threads);
+  return std::make_unique<CpuDevice>(options.threads == 0 ? processors()
+                                                          : Processors{options.threads, "as asked for"});
 }
 
 std::vector<NodeTime> profile_of(const graph::Program& program) { return own(program).profile(); }

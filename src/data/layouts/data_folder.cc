@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/layouts/cvat.h"
 #include "data/layouts/folder_contents.h"
 #include "data/layouts/foreign_kind.h"
 #include "data/layouts/voc.h"
@@ -32,6 +33,8 @@ const char* name_of(DataKind kind) {
       return "YOLO";
     case DataKind::voc:
       return "Pascal VOC";
+    case DataKind::cvat:
+      return "CVAT";
   }
   return "";
 }
@@ -66,9 +69,9 @@ DataFolder::DataFolder(fs::path path, ForeignOptions options)
 
 void DataFolder::read_foreign() {
   if (foreign_ || kind_ == DataKind::none || kind_ == DataKind::coco) return;
-  ForeignSet set = kind_ == DataKind::yolo
-                       ? read_yolo(path_, options_)
-                       : read_voc(path_, {.pixels = {}, .difficult = {}, .common = options_});
+  ForeignSet set = kind_ == DataKind::yolo   ? read_yolo(path_, options_)
+                   : kind_ == DataKind::cvat ? read_cvat(path_, options_)
+                                             : read_voc(path_, {.common = options_});
   foreign_coco_ = to_coco(set);
   foreign_ = std::move(set);
 }
@@ -119,7 +122,7 @@ std::string DataFolder::unused() {
                  .annotations = {},
                  .not_looked_into = {},
                  .text = kind_ == DataKind::yolo,
-                 .xml = kind_ == DataKind::voc};
+                 .xml = kind_ == DataKind::voc || kind_ == DataKind::cvat};
   if (kind_ == DataKind::coco) {
     for (const CocoLayout::Split& one : layout_.splits()) {
       used.annotations.push_back(one.paths.annotations);  // those not used stand in to_text() already

@@ -14,10 +14,10 @@
 
 namespace ssd {
 
-enum class DataKind { none, coco, yolo, voc };
+enum class DataKind { none, coco, yolo, voc, cvat };
 enum class DataPart { train, val };
 
-// "COCO annotations", "YOLO", "Pascal VOC".
+// "COCO annotations", "YOLO", "Pascal VOC", "CVAT".
 const char* name_of(DataKind kind);
 
 // One split, read.
@@ -28,7 +28,8 @@ struct DataSplit {
 };
 
 // COCO annotations go before the others, YOLO's data file before VOC; of labels in text and xml files those
-// with more images count. Annotations that are no COCO file are read at most once, both splits together.
+// with more images count, CVAT's single file where there are neither. Annotations that are no COCO file are
+// read at most once, both splits together.
 class DataFolder {
  public:
   // `path` is a folder or YOLO's data file. Nothing is thrown for what holds no annotations.

@@ -45,9 +45,11 @@ TEST_F(DataFolderTest, YoloIsReadInMemory) {
 TEST_F(DataFolderTest, LabelsAndXmlAreToldByWhatTheyHold) {
   EXPECT_EQ(DataFolder(root_).kind(), DataKind::none);
   write("readme.txt", "10 images of cats\n");
-  write("project.xml", "<annotations><image id='0'/></annotations>");
+  write("project.xml", "<project><annotation-tool/></project>");
   EXPECT_EQ(DataFolder(root_).kind(), DataKind::none);
   EXPECT_EQ(DataFolder(root_).seen(), "seen: 1 .txt files (readme.txt), 1 .xml files (project.xml)");
+  write("annotations.xml", "<annotations><image name='a.jpg'/></annotations>");
+  EXPECT_EQ(DataFolder(root_).kind(), DataKind::cvat);
   add_voc();
   EXPECT_EQ(DataFolder(root_).kind(), DataKind::voc);
   add_yolo();

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "data/layouts/cvat.h"
 #include "data/layouts/data_folder.h"
 #include "data/layouts/source_files.h"
 #include "data/layouts/yolo_data.h"
@@ -40,7 +41,7 @@ DataKind foreign_kind(const fs::path& folder) {
   };
   const auto xml = count(files.xml_files(), is_voc_annotation);
   const auto text = count(files.text_files(), holds_yolo_labels);
-  if (xml == 0 && text == 0) return DataKind::none;
+  if (xml == 0 && text == 0) return find_cvat_file(folder) ? DataKind::cvat : DataKind::none;
   return text >= xml ? DataKind::yolo : DataKind::voc;
 }
 

@@ -62,18 +62,24 @@ TEST_F(LoaderTest, GivesTheSameBatchesFromACacheOfPngFiles) {
 }
 
 TEST_F(LoaderTest, GivesTheSameBatchesFromACacheOfFilesOfEveryFormat) {
+  const CocoPaths paths = coco_paths(folder_, "train2017");
+  CocoFile coco = read_coco(paths.annotations);
   const auto samples = one_image_of_each_format();
-  for (std::size_t i = 0; i < samples.size(); ++i)
+  for (std::size_t i = 0; i < samples.size(); ++i) {
     std::filesystem::copy_file(samples[i], image_file(static_cast<int>(i)),
                                std::filesystem::copy_options::overwrite_existing);
+    const ImageInfo info = read_image_header(read_file_for_test(samples[i]));
+    coco.images[i].width = info.width;
+    coco.images[i].height = info.height;
+  }
+  for (CocoAnnotation& annotation : coco.annotations) annotation.bbox = {1, 2, 6, 5};
+  std::ofstream(paths.annotations) << write_coco(coco);
   const LoaderOptions options{
       .batch_size = 4, .threads = 2, .seed = 5, .bad_images = LoaderOptions::BadImages::fail};
   const std::vector<Print> files = prints(dataset(), options, 8);
   for (const RecordEncoding encoding : {RecordEncoding::raw, RecordEncoding::file}) {
     const std::filesystem::path file = folder_ / "train.cache";
-    const CacheReport report =
-        build_cache(coco_paths(folder_, "train2017"), file, {.encoding = encoding, .threads = 2});
-    EXPECT_TRUE(report.unreadable.empty());
+    EXPECT_TRUE(build_cache(paths, file, {.encoding = encoding, .threads = 2}).unreadable.empty());
     EXPECT_EQ(prints(open_dataset(file, "train2017"), options, 8), files);
   }
 }

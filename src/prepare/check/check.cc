@@ -283,6 +283,7 @@ void check_folder(const fs::path& path, const CheckOptions& options, CheckReport
       return check_coco_folder(path, folder.layout(), options, report);
     case DataKind::yolo:
     case DataKind::voc:
+    case DataKind::cvat:
       return check_foreign_folder(folder, options, report);
     case DataKind::none:
       break;

@@ -26,16 +26,16 @@ enum class CheckProblem {
   box_without_size,  // width or height not positive
   box_outside,       // reaches over the image's edge by more than half a pixel
   image_missing,
-  image_broken,         // cannot be decoded to the end
-  size_differs,         // the image has the annotated size in neither orientation
-  cache_damaged,        // a record cache that does not open
-  no_boxes,             // nothing to train on in the annotations of a training split
-  boxes_normalized,     // most boxes of a file lie within the first pixel
-  path_unreadable,      // a folder or a link that cannot be followed
-  entry_left_out,       // an image or an annotation with a missing or mistyped field
-  image_in_two_splits,  // of training and validation
+  image_broken,      // cannot be decoded to the end
+  size_differs,      // the image has the annotated size in neither orientation
+  cache_damaged,     // a record cache that does not open
+  no_boxes,          // nothing to train on in the annotations of a training split
+  boxes_normalized,  // most boxes of a file lie within the first pixel
+  path_unreadable,   // a folder or a link that cannot be followed
+  entry_left_out,    // an image or an annotation with a missing or mistyped field
   // From here on notes: they need a look, but the data may be right.
   orientation_ambiguous,  // the size does not tell whether boxes follow the EXIF orientation
+  image_in_two_splits,    // of training and validation
   split_of_other_name,    // training takes the annotation file only where it is named
   image_elsewhere,        // found by the last components of its name
   size_missing,           // an image's, taken from its file

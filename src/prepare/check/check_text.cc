@@ -210,7 +210,7 @@ const char* describe(CheckProblem problem) {
     case CheckProblem::entry_left_out:
       return "images or annotations that cannot be used and are left out";
     case CheckProblem::image_in_two_splits:
-      return "validation images that are training images too";
+      return "validation images that are training images too (note: their numbers say little of others)";
     case CheckProblem::image_elsewhere:
       return "images found by the last part of their names (note)";
     case CheckProblem::size_missing:

@@ -13,6 +13,7 @@
 #include "base/one_line.h"
 #include "base/utf8.h"
 #include "data/dataset/coco.h"
+#include "data/layouts/cvat.h"
 #include "data/layouts/data_folder.h"
 #include "data/layouts/yolo.h"
 #include "image/format.h"
@@ -203,6 +204,12 @@ ImportReport import_yolo(const fs::path& source, const fs::path& target, Foreign
   return write_coco_folder(read_yolo(source, options), target);
 }
 
+ImportReport import_cvat(const fs::path& source, const fs::path& target, ForeignOptions options) {
+  check_import_target(target, source);
+  options.except = target;
+  return write_coco_folder(read_cvat(source, options), target);
+}
+
 ImportReport import_any(const fs::path& source, const fs::path& target, ForeignOptions options) {
   DataFolder folder(source);
   switch (folder.kind()) {
@@ -210,13 +217,16 @@ ImportReport import_any(const fs::path& source, const fs::path& target, ForeignO
       return import_yolo(source, target, std::move(options));
     case DataKind::voc:
       return import_voc(source, target, {.pixels = {}, .difficult = {}, .common = std::move(options)});
+    case DataKind::cvat:
+      return import_cvat(source, target, std::move(options));
     case DataKind::coco:
       throw Error("{}: holds {}; give it to train as it is, or the importer's name for what else lies there",
                   source.string(), folder.to_text());
     case DataKind::none:
       break;
   }
-  throw Error("{}: holds no data set that is known (YOLO, Pascal VOC); {}", source.string(), folder.seen());
+  throw Error("{}: holds no data set that is known (YOLO, Pascal VOC, CVAT); {}", source.string(),
+              folder.seen());
 }
 
 }  // namespace ssd

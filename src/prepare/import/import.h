@@ -32,11 +32,14 @@ struct ImportReport {
   std::string to_json() const;  // one line; the same places
 };
 
-// Make the COCO folder `target` of a data set as read_voc and read_yolo read it. Throw Error as these and
-// write_coco_folder do, and where the target is the source.
+// Make the COCO folder `target` of a data set as read_voc, read_yolo and read_cvat read it. Throw Error as
+// these and write_coco_folder do, and where the target is the source.
 ImportReport import_voc(const std::filesystem::path& source, const std::filesystem::path& target,
                         VocOptions options = {});
 ImportReport import_yolo(const std::filesystem::path& source, const std::filesystem::path& target,
+                         ForeignOptions options = {});
+
+ImportReport import_cvat(const std::filesystem::path& source, const std::filesystem::path& target,
                          ForeignOptions options = {});
 
 // The same of whatever DataFolder finds in `source`. A COCO folder is refused: it can be used as it is.
