@@ -182,16 +182,6 @@ TEST_F(YoloTest, ABadLineIsNamedAndCostsItself) {
   EXPECT_TRUE(contains(fault_with("0 .1 .1 .3 .1 500 600"), "a.txt:1: got 500, expected normalized"));
 }
 
-TEST_F(YoloTest, ALabelFileThatIsNoTextIsLeftOutWithItsImage) {
-  write_two();
-  write_jpeg("src/images/train/c.jpg", 40, 30);
-  write("src/labels/train/c.txt", "\x89PNG\r\n\x1a\n\xff\xff");
-  write("src/classes.txt", "cat\ndog\n");
-  const ImportReport report = import();
-  EXPECT_EQ(report.train.images, 1u);
-  EXPECT_TRUE(contains(report.notes.at(ForeignNote::annotation_unreadable).at(0), "c.txt: byte 0 (line 1)"));
-}
-
 TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
   write("src/a.jpg", "no image");
   write("src/a.txt", "0 0.5 0.5 0.1 0.1\n");
@@ -248,32 +238,6 @@ TEST_F(YoloTest, ImageNamesThatAreNoUtf8AreTakenAsLatin1) {
   const ImportReport report = import(options);
   EXPECT_EQ(report.notes.at(ForeignNote::name_not_utf8).size(), 1u);
   EXPECT_EQ(names("train2017"), (std::set<std::string>{"caf\u00e9.jpg"}));
-}
-
-// Bytes that could be any of several languages' are nobody's class.
-TEST_F(YoloTest, ClassesAreDecodedOrRefused) {
-  write_two();
-  write("src/classes.txt", "b\xeate\ndog\n");
-  EXPECT_TRUE(contains(error_of([&] { import(); }), "classes.txt: byte 1 (line 1): this is no UTF-8 text"));
-  write("src/classes.txt", std::string_view("\xff\xfe"
-                                            "c\0a\0t\0\r\0\n\0d\0o\0g\0",
-                                            18));
-  EXPECT_EQ(import().classes.at(1).name, "dog");
-}
-
-// Lines as trackers write them: a confidence and the number of the track behind the box.
-TEST_F(YoloTest, TracksAreToldFromPolygons) {
-  write_two();
-  write("src/classes.txt", "cat\ndog\n");
-  write("src/labels/train/a.txt", "1 0.5 0.5 0.25 0.2 0.8 1\n0 0.5 0.5 0.5 0.5 0.9 2\n");
-  const ImportReport report = import();
-  EXPECT_EQ(report.notes.at(ForeignNote::box_tracked).size(), 2u);
-  EXPECT_EQ(coco("train2017").annotations.at(1).bbox, (std::array<double, 4>{10, 7.5, 20, 15}));
-  fs::remove_all(root_ / "dst");
-  // Triangles at the lower edge, in a set with a quadrangle.
-  write("src/labels/train/a.txt", "1 0.5 0.5 0.75 0.5 0.5 1\n0 0 0 0.5 0 0.5 0.5 0 0.5\n");
-  EXPECT_EQ(import().notes.at(ForeignNote::polygon_boxed).size(), 2u);
-  EXPECT_EQ(coco("train2017").annotations.at(0).bbox, (std::array<double, 4>{20, 15, 10, 15}));
 }
 
 TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {

@@ -1,0 +1,73 @@
+#include "data/layouts/yolo.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "testing/import_folder.h"
+
+namespace ssd {
+namespace {
+
+class YoloReaderTest : public FolderTest {
+ protected:
+  // An image of 40 x 30 and its labels.
+  void add(const std::string& name, std::string_view labels) const {
+    write_jpeg("images/" + name + ".jpg", 40, 30);
+    write("labels/" + name + ".txt", labels);
+  }
+  void write_classes() const { write("classes.txt", "cat\ndog\n"); }
+};
+
+TEST_F(YoloReaderTest, ALabelFileThatIsNoTextIsLeftOutWithItsImage) {
+  write_classes();
+  add("a", "0 0.5 0.5 1 1\n");
+  add("b", "\x89PNG\r\n\x1a\n\xff\xff");
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.images.size(), 1u);
+  EXPECT_TRUE(contains(set.notes.at(ForeignNote::annotation_unreadable).at(0), "b.txt: byte 0 (line 1)"));
+}
+
+// Bytes that could be any of several languages' are nobody's class.
+TEST_F(YoloReaderTest, ClassesAreDecodedOrRefused) {
+  add("a", "0 0.5 0.5 1 1\n");
+  write("classes.txt", "b\xeate\ndog\n");
+  EXPECT_TRUE(
+      contains(error_of([&] { read_yolo(root_); }), "classes.txt: byte 1 (line 1): this is no UTF-8 text"));
+  write("classes.txt", std::string_view("\xff\xfe"
+                                        "c\0a\0t\0\r\0\n\0d\0o\0g\0",
+                                        18));
+  EXPECT_EQ(read_yolo(root_).classes, (std::vector<std::string>{"cat", "dog"}));
+}
+
+// Lines as trackers write them: a confidence and the number of the track behind the box.
+TEST_F(YoloReaderTest, TracksAreToldFromPolygons) {
+  write_classes();
+  add("a", "1 0.5 0.5 0.25 0.2 0.8 1\n0 0.5 0.5 0.5 0.5 0.9 2\n");
+  const ForeignSet tracked = read_yolo(root_);
+  EXPECT_EQ(tracked.notes.at(ForeignNote::box_tracked).size(), 2u);
+  EXPECT_EQ(tracked.images.at(0).boxes.at(1).bbox, (std::array<double, 4>{10, 7.5, 20, 15}));
+  // Triangles at the lower edge, in a set with a quadrangle.
+  add("a", "1 0.5 0.5 0.75 0.5 0.5 1\n0 0 0 0.5 0 0.5 0.5 0 0.5\n");
+  const ForeignSet polygons = read_yolo(root_);
+  EXPECT_EQ(polygons.notes.at(ForeignNote::polygon_boxed).size(), 2u);
+  EXPECT_EQ(polygons.images.at(0).boxes.at(0).bbox, (std::array<double, 4>{20, 15, 10, 15}));
+}
+
+// Names of files that differ in capitals alone, as between systems.
+TEST_F(YoloReaderTest, LabelsAreFoundInOtherCapitals) {
+  write_classes();
+  write_jpeg("images/IMG_1.JPG", 40, 30);
+  write("labels/img_1.txt", "0 0.5 0.5 1 1\n");
+  EXPECT_EQ(read_yolo(root_).images.at(0).boxes.size(), 1u);
+}
+
+TEST_F(YoloReaderTest, FaultsAreRefusedWhereAskedFor) {
+  write_classes();
+  add("a", "0 0.5 0.5 1 1\n0 0.5\n");
+  EXPECT_EQ(read_yolo(root_).images.at(0).boxes.size(), 1u);
+  EXPECT_TRUE(contains(error_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
+                       "--strict stops at 1 boxes left out"));
+}
+
+}  // namespace
+}  // namespace ssd
