@@ -276,9 +276,27 @@ TEST(BackgroundImages, AreLearntFromOnRequest) {
   json["annotations"] = boxes;
   write_file(file, json.dump());
   const auto train = [&](const std::string& use, const std::string& run) {
-    return run_program({"train", "--pretrained", "none", "--data", folder / "data", "--backbone", "resnet18",
-                        "--preset", "reference", "--batch-size", "2", "--iterations", "1", "--evaluation", "-1",
-                        "--batch-norm-images", "2", "--background-images", use, "--save", folder / run});
+    return run_program({"train",
+                        "--pretrained",
+                        "none",
+                        "--data",
+                        folder / "data",
+                        "--backbone",
+                        "resnet18",
+                        "--preset",
+                        "reference",
+                        "--batch-size",
+                        "2",
+                        "--iterations",
+                        "1",
+                        "--evaluation",
+                        "-1",
+                        "--batch-norm-images",
+                        "2",
+                        "--background-images",
+                        use,
+                        "--save",
+                        folder / run});
   };
   const Outcome skipped = train("skip", "a"), used = train("use", "b");
   ASSERT_EQ(skipped.exit_status, 0) << skipped.err;

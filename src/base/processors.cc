@@ -76,7 +76,8 @@ std::optional<double> cgroup_quota(const fs::path& root) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    const std::string controllers = line.substr(first + 1, second - first - 1),
+                      path = line.substr(second + 1);
     std::optional<double> quota;
     if (controllers.empty())
       quota = quota_below(root / "sys/fs/cgroup", path, true);
@@ -107,7 +108,8 @@ Processors processors(const ProcessorLimits& limits) {
   if (limits.affinity < limits.online)
     result.reason = fmt::format("{} of {} processors by affinity", result.count, limits.online);
   if (const auto quota = cgroup_quota(limits.root); quota && *quota < result.count)
-    result = {std::max(1, static_cast<int>(*quota)), fmt::format("CPU quota {:.3g} of its control group", *quota)};
+    result = {std::max(1, static_cast<int>(*quota)),
+              fmt::format("CPU quota {:.3g} of its control group", *quota)};
   return result;
 }
 

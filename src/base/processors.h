@@ -21,11 +21,11 @@ struct ProcessorLimits {
 
 ProcessorLimits limits_of_this_process();
 
-// OMP_NUM_THREADS where it is a number above 0 (the first, of a list); else the affinity mask's processors, and
-// no more than the whole processors that the CPU quotas allow of this process's control group and of those
-// around it: threads beyond a quota only wait for each other. Versions 1 and 2 of control groups (the kernel's
-// Documentation/admin-guide/cgroup-v2.rst, "cpu.max"; Documentation/scheduler/sched-bwc.rst). A quota under one
-// processor counts as one; what cannot be read limits nothing.
+// OMP_NUM_THREADS where it is a number above 0 (the first, of a list); else the affinity mask's processors,
+// and no more than the whole processors that the CPU quotas allow of this process's control group and of
+// those around it: threads beyond a quota only wait for each other. Versions 1 and 2 of control groups (the
+// kernel's Documentation/admin-guide/cgroup-v2.rst, "cpu.max"; Documentation/scheduler/sched-bwc.rst). A
+// quota under one processor counts as one; what cannot be read limits nothing.
 Processors processors(const ProcessorLimits& limits);
 // The same for this process, looked up once.
 const Processors& processors();

@@ -11,9 +11,7 @@
 
 namespace ssd {
 
-int available_processors() {
-  return processors().count;
-}
+int available_processors() { return processors().count; }
 
 ThreadPool::ThreadPool(int threads) {
   const int wanted = std::max(1, threads);

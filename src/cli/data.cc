@@ -58,9 +58,8 @@ void add_check(CLI::App& data, Session& session) {
   CLI::App* command = data.add_subcommand(
       "check", "Find broken images, boxes outside images, duplicate ids and the like; say what is there");
   command
-      ->add_option(
-          "path", options->path,
-          "An image, a folder of them, a folder with COCO, YOLO or VOC annotations, or a record cache")
+      ->add_option("path", options->path,
+                   "An image, a folder of images or with COCO, YOLO or VOC annotations, or a cache")
       ->required();
   begin_group(*command, group::input);
   command->add_flag("--headers", options->headers, "Read the images' headers only");

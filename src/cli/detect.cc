@@ -138,7 +138,7 @@ void add_detect(CLI::App& program, Session& session) {
       "detect", "Find objects in images: writes them with labelled boxes, and detections.json");
   command
       ->add_option("images", options->images,
-                   "Image files, folders, \"patterns*\", @LIST of a path a line, or - for standard input")
+                   "Files, folders, \"patterns*\", @LIST (a path a line), or - for standard input")
       ->required();
   begin_group(*command, group::input);
   command->add_flag("--recursive,!--no-recursive", options->recursive,

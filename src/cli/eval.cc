@@ -182,7 +182,7 @@ void add_eval(CLI::App& program, Session&) {
       ->type_name("FILE");
   command
       ->add_option("--max-detections", options->max_detections,
-                   "Most detections of a category in an image, for AR; the largest for AP [1,10,100]")
+                   "Most detections of a category in an image, for AR and AP [1,10,100]")
       ->delimiter(',')
       ->type_name("N,N,N");
   command

@@ -190,7 +190,8 @@ void add_export(CLI::App& program, Session&) {
   command->add_option("-o,--out", options->out, "The file to write")->type_name("FILE")->required();
   add_model_options(*command, *options);
   command->footer(
-      "ONNX Runtime, OpenVINO and OpenCV 5 run every ONNX model, OpenCV 4 those without nms: docs/export.md.");
+      "ONNX Runtime, OpenVINO and OpenCV 5 run every ONNX model, OpenCV 4 those without nms: "
+      "docs/export.md.");
   command->callback([options, command] {
     const ExportFormat& format = export_format_named(options->format);
     check_options(*command, *options, format);

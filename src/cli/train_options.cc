@@ -141,7 +141,7 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
   add_pretrained_options(command, options.pretrained);
   command
       .add_option("--freeze-backbone", options.trainer.step.frozen_stages,
-                  "First stages of the backbone that do not learn, with their batch norms: 0 to 4")
+                  "First stages of the backbone that do not learn, batch norms included")
       ->check(CLI::Range(0, 4))
       ->capture_default_str();
 }
