@@ -16,6 +16,7 @@ of what it needs undisturbed, and where it failed, its last line on standard err
 no type of the standard library. The seed is printed: the same seed makes the same faults, but for the moments at
 which they come. Exit status: 0 all was borne, 1 not. Needs nothing but Python 3.9."""
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -47,6 +48,13 @@ class Result:
         self.code, self.out, self.err, self.seconds, self.peak = code, out, err, seconds, peak
 
 
+def kill_process(process):
+    """Unlike Popen.kill, which reaps a process that has just ended and takes its status from Bench.run's wait4."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+
+
 class Bench:
     """The program under test, its small data, and the reference results."""
 
@@ -74,7 +82,7 @@ class Bench:
         if disturb:
             workers.append(threading.Thread(target=disturb, args=(process,)))
         longest = 3 * (LONGEST_TRAINING if arguments[0] == "train" else LONGEST)
-        hung = threading.Timer(longest, process.kill)
+        hung = threading.Timer(longest, kill_process, [process])
         for worker in (*workers, hung):
             worker.start()
         _, status, usage = os.wait4(process.pid, 0)
@@ -208,7 +216,7 @@ def kill(bench):
 
     def disturb(process):
         time.sleep(moment)
-        process.kill()
+        kill_process(process)
 
     for _ in range(bench.rng.randint(1, 3)):
         bench.run(first if not (target / "run").exists() else again, disturb=disturb, check=False)
