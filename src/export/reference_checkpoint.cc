@@ -204,7 +204,7 @@ std::vector<model::StateTensor> reference_parameters(const model::ModelOptions& 
   std::vector<model::StateTensor> parameters;
   for (const std::string& name : reference_order(model))
     if (const auto found = trained.find(name); found != trained.end()) parameters.push_back(found->second);
-  std::ranges::stable_partition(parameters, without_decay);
+  std::stable_partition(parameters.begin(), parameters.end(), without_decay);
   return parameters;
 }
 
