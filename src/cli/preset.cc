@@ -41,7 +41,7 @@ std::vector<PresetSetting> small_steps(const PresetCase& of, int epochs) {
           set("--learning-rate-per-32", "0.04", "1e-2 a step of 8"),
           set("--warmup-epochs", fmt::format("{:.3g}", 0.1 * run), "a tenth of the run"),
           set("--schedule", "cosine", "needs no milestones"),
-          set("--ema", "0.99", "the average of the last hundred steps is better than any of them"),
+          set("--ema", "0.99", "the average of the last hundred steps is evaluated"),
           run < long_run ? set("--augment", "flip", "crops and colours pay in longer runs only")
                          : set("--augment", "all", "a long run needs more than the images as they are")};
 }
