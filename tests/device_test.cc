@@ -103,7 +103,7 @@ TEST_F(Device, TrainsEvaluatesAndDetectsAsTheCpuBackendDoes) {
       {"detect", "--checkpoint", folder_ / "pjrt", "--device", device_, "--out", folder_ / "found", jpeg});
   ASSERT_EQ(detected.exit_status, 0) << detected.err;
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 1u);
-  EXPECT_TRUE(fs::exists(folder_ / "found/BloodImage_00007.png"));
+  EXPECT_TRUE(fs::exists(folder_ / "found/BloodImage_00007.jpg"));
 }
 
 TEST_F(Device, HoldsAgainstTheGoldenValuesInBothPrecisions) {

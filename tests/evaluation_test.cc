@@ -218,7 +218,7 @@ TEST_F(Trained, DetectWritesImagesUnderNamesOfTheirOwnAndDetections) {
   EXPECT_EQ(outcome.err.find("broken.jpg"), outcome.err.rfind("broken.jpg")) << outcome.err;
   int drawings = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder_ / "found"))
-    drawings += entry.path().extension() == ".png";
+    drawings += entry.path().extension() == ".jpg";
   EXPECT_EQ(drawings, 3);
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 3u);
 }
@@ -233,7 +233,7 @@ TEST_F(Trained, DetectReplacesNoImageThatItWasGiven) {
   EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
   for (const char* name : {"photos/a.png", "photos/b.jpg", "photos/b.png"})
     EXPECT_EQ(read_file(folder_ / name), png);
-  for (const char* name : {"photos/a-2.png", "photos/b-2.png", "photos/b-3.png"})
+  for (const char* name : {"photos/a.jpg", "photos/b-2.jpg", "photos/b-3.jpg"})
     EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
 }
 
@@ -244,7 +244,8 @@ TEST_F(Trained, DetectFollowsFoldersAndReadsStandardInputAndSaysWhatItPassedOver
     write_file(folder_ / (std::string(name) + "/same.jpg"), jpeg);
   }
   write_file(folder_ / "top/notes.txt", "no image");
-  const std::string common = SSD_PROGRAM " detect --checkpoint '" + (folder_ / "run") + "' --out '";
+  const std::string common =
+      SSD_PROGRAM " detect --format png --checkpoint '" + (folder_ / "run") + "' --out '";
   const Outcome outcome = run_program({"-c", common + (folder_ / "top/found") + "' '" + (folder_ / "top") +
                                                  "' - < '" + (folder_ / "top/a/same.jpg") + "'"},
                                       "sh");
@@ -282,7 +283,7 @@ TEST_F(Trained, DetectGoesOnAfterAnImageThatCannotBeDrawn) {
   EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
   EXPECT_NE(outcome.err.find("wide.jpg: image to draw on: got 33000 x 16"), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.out.find("1 images could not be drawn"), std::string::npos) << outcome.out;
-  EXPECT_TRUE(std::filesystem::exists(folder_ / "found/z.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "found/z.jpg"));
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 2u);
 }
 

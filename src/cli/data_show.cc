@@ -51,7 +51,7 @@ void show(const ShowOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) throw Error("{}: could not be made: {}", options.out, error.message());
-  DrawingFolder folder(options.out, files);
+  DrawingFolder folder(options.out, files, DrawingFormat::png);
   Loader loader(dataset,
                 {.batch_size = 1,
                  .seed = options.seed,
@@ -62,8 +62,8 @@ void show(const ShowOptions& options) {
     const auto batch = loader.next();
     const std::vector<DrawnBox> drawn = drawn_boxes(*batch, dataset);
     boxes += drawn.size();
-    folder.draw(files[batch->sample_indices[0]], {image_size, image_size, batch->images.as<std::uint8_t>()},
-                drawn);
+    folder.draw(folder.name(files[batch->sample_indices[0]]),
+                {image_size, image_size, batch->images.as<std::uint8_t>()}, drawn);
   }
   put("{}: {} images with {} boxes\n", options.out, options.count, boxes);
 }

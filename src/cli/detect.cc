@@ -1,12 +1,14 @@
 // singleshot detect: images in, images with labelled boxes and detections.json out.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/device_options.h"
 #include "cli/help.h"
@@ -28,7 +30,8 @@ struct Options {
   DeviceOptions device;
   std::string checkpoint, stride_in, weights_url, out;
   std::vector<std::string> images;
-  std::int64_t batch = 1;
+  std::string format = "jpg";
+  std::int64_t batch = 0;  // 0: by the number of images
   float score = 0.3f, iou = 0.45f;
   int top = 200;
   bool no_drawings = false, recursive = true;
@@ -49,46 +52,70 @@ struct Outcome {
   std::size_t undrawn = 0;  // detected on, but could not be drawn
 };
 
-void say_if_shortened(const std::string& image, const fs::path& drawing, Progress& progress) {
-  if (drawing.stem().string().size() < fs::path(image).stem().string().size())
-    progress.say(fmt::format("{}: its name is too long for a drawing, which is {}", image, drawing.string()));
+DrawingFormat format_of(const Options& options) {
+  return options.format == "png" ? DrawingFormat::png : DrawingFormat::jpeg;
 }
+
+// One image is answered soonest alone; of many, a batch is looked at faster than its images one by one, and
+// no faster beyond eight on the CPU. A GPU or TPU takes more to be busy.
+std::int64_t batch_size_of(const Options& options, std::size_t images, const graph::Device& device) {
+  if (options.batch > 0) return options.batch;
+  const std::int64_t most = device.name() == "cpu" ? 8 : 32;
+  const auto replicas = static_cast<std::size_t>(device.replicas());
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>((images + replicas - 1) / replicas), 1, most);
+}
+
+// Draws on every image and says whose name it had to cut.
+class Drawings {
+ public:
+  Drawings(const Options& options, const std::vector<std::string>& files, Progress& progress)
+      : folder_(options.out, files, format_of(options)), progress_(progress) {}
+
+  std::string name(const std::string& file) {
+    const std::string name = folder_.name(file);
+    if (fs::path(name).stem().string().size() < fs::path(file).stem().string().size())
+      progress_.say(fmt::format("{}: its name is too long for a drawing, which is {}", file, name));
+    return name;
+  }
+  void draw(const DetectedImage& image, const Image& pixels) const { folder_.draw(image, pixels); }
+
+ private:
+  DrawingFolder folder_;
+  Progress& progress_;
+};
 
 Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vector<std::string>& files,
                const Options& options) {
   Outcome outcome;
   Progress progress("detect");
-  DrawingFolder drawings(options.out, files);
+  Drawings drawings(options, files, progress);
   // An image's trouble ends with the image. The reason may name the file, or not.
   const auto say = [&](const std::string& file, const std::string& reason) {
     progress.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
   };
-  using Pixels = DetectFilesOptions::Pixels;
-  detect_files(
-      predictor, model.categories, files,
-      {.pixels = options.no_drawings ? Pixels::drop : Pixels::keep,
-       .on_image =
-           [&](DetectedImage image) {
-             try {
-               if (!options.no_drawings) {
-                 const fs::path drawing = drawings.draw(image);
-                 say_if_shortened(image.file, drawing, progress);
-                 image.drawing = drawing.filename().string();
-               }
-             } catch (const Error& error) {
-               ++outcome.undrawn;
-               say(image.file, error.what());
-             }
-             image.pixels = {};
-             outcome.objects += image.objects.size();
-             outcome.images.push_back(std::move(image));
-           },
-       .on_bad_image =
-           [&](const std::string& file, const std::string& reason) {
-             ++outcome.unread;
-             say(file, reason);
-           },
-       .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "images"); }});
+  DetectFilesOptions work{
+      .threads = options.device.threads > 0 ? options.device.threads : available_processors(),
+      .on_image =
+          [&](DetectedImage image) {
+            outcome.objects += image.objects.size();
+            outcome.images.push_back(std::move(image));
+          },
+      .on_bad_image =
+          [&](const std::string& file, const std::string& reason) {
+            ++outcome.unread;
+            say(file, reason);
+          },
+      .on_undrawn =
+          [&](const std::string& file, const std::string& reason) {
+            ++outcome.undrawn;
+            say(file, reason);
+          },
+      .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "images"); }};
+  if (!options.no_drawings) {
+    work.name_drawing = [&](const DetectedImage& image) { return drawings.name(image.file); };
+    work.draw = [&](const DetectedImage& image, const Image& pixels) { drawings.draw(image, pixels); };
+  }
+  detect_files(predictor, model.categories, files, work);
   return outcome;
 }
 
@@ -103,7 +130,7 @@ void run(const Options& options, Session& session) {
   const auto device = make_device(options.device);
   Predictor predictor(
       *device, model.model,
-      {.batch = options.batch,
+      {.batch = batch_size_of(options, list.files.size(), *device),
        .detector = {
            .score = options.score, .iou = options.iou, .total = static_cast<std::size_t>(options.top)}});
   predictor.load(model.weights);
@@ -148,11 +175,17 @@ void add_detect(CLI::App& program, Session& session) {
   add_detection_options(*command, *options);
   begin_group(*command, group::output);
   command->add_option("-o,--out", options->out, "Folder for the results")->type_name("FOLDER")->required();
+  command->add_option("--format", options->format, "Of the drawings: jpg, png")
+      ->check(CLI::IsMember({"jpg", "png"}))
+      ->capture_default_str();
   command->add_flag("--no-drawings", options->no_drawings, "Write detections.json only");
   begin_group(*command, group::device);
-  command->add_option("--batch-size", options->batch, "Images of a batch on each device")
-      ->check(batch_size())
-      ->capture_default_str();
+  command
+      ->add_option(
+          "--batch-size", options->batch,
+          "Images of a batch on each device (default: as many as there are, at most 8 on the CPU, 32 "
+          "elsewhere)")
+      ->check(batch_size());
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
   command->callback([options, &session] { run(*options, session); });

@@ -105,10 +105,9 @@ std::vector<std::vector<Detection>> detect(const NetworkOutputs& outputs, const 
                         std::ranges::all_of(detections[i], has_finite_box);
     if (!finite)
       throw Error(
-          "network outputs: got values that are NaN or infinite for image {} of a batch, expected numbers; "
-          "are "
-          "these the weights of a run that diverged?",
-          i + 1);
+          "network outputs: got values that are NaN or infinite for {}, expected numbers; are these the "
+          "weights of a run that diverged?",
+          images == 1 ? "an image" : fmt::format("image {} of a batch", i + 1));
   };
   if (pool != nullptr) {
     pool->parallel_for(images, run);

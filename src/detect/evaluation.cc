@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "detect/batches_in_flight.h"
 #include "eval/detections_json.h"
 
 namespace ssd {
@@ -62,42 +63,6 @@ std::vector<CategoryPrecision> precision_of(const CocoFile& ground_truth, std::v
   return found;
 }
 
-// Batches whose images the device may still read: what is left of them when an evaluation ends early is
-// waited for, since the predictor goes on living.
-class InFlight {
- public:
-  explicit InFlight(Predictor& predictor) : predictor_(predictor) {}
-  ~InFlight() {
-    while (!batches_.empty()) {
-      try {
-        predictor_.discard();
-      } catch (const std::exception&) {  // a step that failed is over as well
-      }
-      batches_.pop_front();
-    }
-  }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
-  void start(Loader::BatchPointer batch) {
-    predictor_.start(batch->images);
-    batches_.push_back(std::move(batch));
-  }
-  // The oldest batch and its detections.
-  std::pair<Loader::BatchPointer, std::vector<std::vector<Detection>>> finish(ThreadPool& pool) {
-    Loader::BatchPointer batch = std::move(batches_.front());
-    batches_.pop_front();
-    auto detections = predictor_.finish(batch->valid, &pool);
-    return {std::move(batch), std::move(detections)};
-  }
-  bool empty() const { return batches_.empty(); }
-  bool full() const { return static_cast<int>(batches_.size()) >= predictor_.depth(); }
-
- private:
-  Predictor& predictor_;
-  std::deque<Loader::BatchPointer> batches_;
-};
-
 // The detections of all processes on rank 0, by rank.
 std::vector<DetectedBox> gathered(const std::vector<DetectedBox>& own, Communicator& communicator) {
   static_assert(std::is_trivially_copyable_v<DetectedBox>);
@@ -124,14 +89,18 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
                           .bad_images = options.bad_images,
                           .on_bad_image = options.on_bad_image});
   ThreadPool pool(options.threads);
-  InFlight in_flight(predictor);
+  std::deque<Loader::BatchPointer> batches;  // in flight
+  BatchesInFlight in_flight(predictor);
   std::vector<DetectedBox> boxes;
   std::vector<std::int64_t> category_ids;
   for (const CocoCategory& category : dataset.categories) category_ids.push_back(category.id);
   std::uint64_t done = 0;
   const auto finish_oldest = [&] {
-    const auto [pointer, detections] = in_flight.finish(pool);
+    const std::vector<Tensor> outputs = in_flight.finish();
+    const Loader::BatchPointer pointer = std::move(batches.front());
+    batches.pop_front();
     const Batch& batch = *pointer;
+    const auto detections = predictor.detections(outputs, 0, batch.valid, &pool);
     for (std::size_t i = 0; i < detections.size(); ++i) {
       if (batch.sample_indices[i] == Batch::no_sample) continue;
       const Sample& sample = dataset.samples[batch.sample_indices[i]];
@@ -143,7 +112,8 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
     if (options.stop && options.stop()) throw Error("evaluation: stopped before its end");
   };
   while (Loader::BatchPointer batch = loader.next()) {
-    in_flight.start(std::move(batch));
+    batches.push_back(std::move(batch));
+    in_flight.start(batches.back()->images);
     if (in_flight.full()) finish_oldest();
   }
   while (!in_flight.empty()) finish_oldest();

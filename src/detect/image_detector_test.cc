@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -34,22 +36,35 @@ class DetectFiles : public testing::Test {
     std::ofstream(folder_.path() / name, std::ios::binary) << content;
     return (folder_.path() / name).string();
   }
-  void detect(const std::vector<std::string>& files,
-              DetectFilesOptions::Pixels pixels = DetectFilesOptions::Pixels::drop) {
+  // With drawings, whose pixels' sizes are kept.
+  void detect(const std::vector<std::string>& files) {
     Predictor predictor(device_, small, {.batch = 2});
     detect_files(
         predictor, categories, files,
-        {.pixels = pixels,
+        {.threads = 3,
          .on_image = [&](DetectedImage found) { images_.push_back(std::move(found)); },
          .on_bad_image = [&](const std::string& bad,
                              const std::string& reason) { bad_.push_back(bad + "|" + reason); },
-         .progress = [&](std::uint64_t done, std::uint64_t of) { progress_.push_back(10 * done + of); }});
+         .on_undrawn = [&](const std::string& bad,
+                           const std::string& reason) { undrawn_.push_back(bad + "|" + reason); },
+         .progress = [&](std::uint64_t done, std::uint64_t of) { progress_.push_back(100 * done + of); },
+         .name_drawing = [&](const DetectedImage& named) { return "drawing of " + named.file; },
+         .draw =
+             [&](const DetectedImage& image, const Image& pixels) {
+               if (image.file.ends_with("undrawable.jpg")) throw Error("no room");
+               const std::scoped_lock lock(mutex_);
+               drawn_[image.drawing] = pixels;
+               objects_drawn_ += image.objects.size();
+             }});
   }
 
   TemporaryFolder folder_;
   BrightnessDevice device_;
   std::vector<DetectedImage> images_;
-  std::vector<std::string> bad_;
+  std::vector<std::string> bad_, undrawn_;
+  std::mutex mutex_;
+  std::map<std::string, Image> drawn_;
+  std::size_t objects_drawn_ = 0;
   std::vector<std::uint64_t> progress_;
 };
 
@@ -64,10 +79,11 @@ TEST_F(DetectFiles, GivesEveryImageItsOwnObjectsInTheOrderOfTheFiles) {
     ASSERT_EQ(images_[i].objects.size(), 1u) << i;
     EXPECT_EQ(images_[i].objects[0].category.id, expected[i]) << i;
     EXPECT_EQ(images_[i].objects[0].label, expected[i] - 6) << i;
-    EXPECT_TRUE(images_[i].pixels.rgb.empty());
+    EXPECT_EQ(images_[i].drawing, "drawing of " + files[i]);
+    EXPECT_EQ(drawn_.at(images_[i].drawing).width, images_[i].width);
   }
   EXPECT_EQ(device_.steps, 2);
-  EXPECT_EQ(progress_, (std::vector<std::uint64_t>{13, 23, 33}));
+  EXPECT_EQ(progress_, (std::vector<std::uint64_t>{103, 203, 303}));
 }
 
 TEST_F(DetectFiles, GivesBoxesInPixelsClippedToTheImage) {
@@ -94,17 +110,52 @@ TEST_F(DetectFiles, AnImageThatCannotBeReadIsNamedAndTakesNoPlaceInABatch) {
   ASSERT_EQ(bad_.size(), 2u);
   EXPECT_TRUE(bad_[0].starts_with(broken + "|")) << bad_[0];
   EXPECT_TRUE(bad_[1].starts_with(missing + "|")) << bad_[1];
-  EXPECT_EQ(progress_.back(), 44u);
+  EXPECT_EQ(progress_.back(), 404u);
 }
 
 TEST_F(DetectFiles, SizesAndPixelsAreOrientedAsExifSays) {
-  detect({image("a.jpg", 40, 20, 5, 6)}, DetectFilesOptions::Pixels::keep);
+  detect({image("a.jpg", 40, 20, 5, 6)});
   ASSERT_EQ(images_.size(), 1u);
   EXPECT_EQ(images_[0].width, 20);
   EXPECT_EQ(images_[0].height, 40);
-  EXPECT_EQ(images_[0].pixels.width, 20);
-  EXPECT_EQ(images_[0].pixels.height, 40);
-  EXPECT_EQ(images_[0].pixels.rgb.size(), 3u * 20 * 40);
+  const Image& pixels = drawn_.at(images_[0].drawing);
+  EXPECT_EQ(pixels.width, 20);
+  EXPECT_EQ(pixels.height, 40);
+  EXPECT_EQ(pixels.rgb.size(), 3u * 20 * 40);
+}
+
+// Many more than are on their way at once, of which every third cannot be read: all come out, in order, with
+// their own objects.
+TEST_F(DetectFiles, KeepsTheOrderOfManyFiles) {
+  std::vector<std::string> files, readable;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = fmt::format("{:02}.jpg", i);
+    files.push_back(i % 3 == 1 ? file(name, "no image") : image(name, 20 + i, 20, i % 2 == 0 ? 5 : 250));
+    if (i % 3 != 1) readable.push_back(files.back());
+  }
+  detect(files);
+  ASSERT_EQ(images_.size(), readable.size());
+  for (std::size_t i = 0; i < images_.size(); ++i) {
+    EXPECT_EQ(images_[i].file, readable[i]);
+    const int number = images_[i].width - 20;
+    EXPECT_EQ(fmt::format("{:02}.jpg", number), std::filesystem::path(readable[i]).filename());
+    EXPECT_EQ(images_[i].objects.at(0).label, number % 2 == 0 ? 1 : 3) << number;
+  }
+  EXPECT_EQ(bad_.size(), 20u);
+  EXPECT_TRUE(std::ranges::is_sorted(bad_));
+  EXPECT_EQ(drawn_.size(), 40u);
+  EXPECT_EQ(objects_drawn_, 40u);
+  EXPECT_TRUE(std::ranges::is_sorted(progress_));
+  EXPECT_EQ(device_.steps, 20);
+}
+
+TEST_F(DetectFiles, AnImageThatCannotBeDrawnKeepsItsObjects) {
+  detect({image("a.jpg", 20, 20, 5), image("undrawable.jpg", 20, 20, 250)});
+  ASSERT_EQ(images_.size(), 2u);
+  EXPECT_EQ(images_[1].objects.at(0).label, 3);
+  EXPECT_EQ(images_[1].drawing, "");
+  ASSERT_EQ(undrawn_.size(), 1u);
+  EXPECT_TRUE(undrawn_[0].ends_with("undrawable.jpg|no room")) << undrawn_[0];
 }
 
 TEST_F(DetectFiles, RefusesALabelWithoutACategory) {

@@ -20,14 +20,15 @@ void Predictor::load(const TensorMap& weights) {
 
 void Predictor::start(const Tensor& images) { program_->start(0, {images}); }
 
-std::vector<std::vector<Detection>> Predictor::finish(int valid, ThreadPool* pool) {
-  const std::vector<Tensor> outputs = finish_outputs();
-  // Only the images that are there: the first `valid` of the batch.
-  const auto first = [&](const Tensor& tensor) {
+std::vector<std::vector<Detection>> Predictor::detections(const std::vector<Tensor>& outputs, int first,
+                                                          int count, ThreadPool* pool) const {
+  const auto part = [&](const Tensor& tensor) {
     const Shape& shape = tensor.shape();
-    return TensorView{tensor.dtype(), {valid, shape[1], shape[2]}, tensor.data()};
+    const auto image = static_cast<std::size_t>(shape[1] * shape[2]) * size_of(tensor.dtype());
+    return TensorView{
+        tensor.dtype(), {count, shape[1], shape[2]}, tensor.data() + static_cast<std::size_t>(first) * image};
   };
-  return detect({first(outputs[0]), first(outputs[1])}, detector_, pool);
+  return detect({part(outputs[0]), part(outputs[1])}, detector_, pool);
 }
 
 }  // namespace ssd

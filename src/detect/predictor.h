@@ -29,11 +29,16 @@ class Predictor {
 
   // Starts on images u8 (batch, 300, 300, 3), which must stay unchanged until their result was taken.
   void start(const Tensor& images);
-  // The detections of the oldest batch in flight, `valid` images of it.
-  std::vector<std::vector<Detection>> finish(int valid, ThreadPool* pool = nullptr);
-  // The same batch's outputs, for those who make detections of them elsewhere: loc and conf, as in
-  // NetworkOutputs.
+  // The outputs of the oldest batch in flight: loc and conf, as in NetworkOutputs.
   std::vector<Tensor> finish_outputs() { return program_->finish(); }
+  // The detections of `count` of a batch's images, from image `first` on. Any thread may
+  // call it while the predictor works on another batch.
+  std::vector<std::vector<Detection>> detections(const std::vector<Tensor>& outputs, int first, int count,
+                                                 ThreadPool* pool = nullptr) const;
+  // Both, of the first `valid` images.
+  std::vector<std::vector<Detection>> finish(int valid, ThreadPool* pool = nullptr) {
+    return detections(finish_outputs(), 0, valid, pool);
+  }
   // Waits for the oldest batch in flight without its detections.
   void discard() { program_->discard(); }
   // How many batches may be in flight.

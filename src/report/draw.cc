@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "image/jpeg_encode.h"
 #include "storage/atomic_file.h"
 
 namespace ssd {
@@ -200,6 +201,12 @@ class Painter {
   std::vector<Rect> taken_;  // by tags drawn so far
 };
 
+void require(cairo_status_t status, const std::filesystem::path& file) {
+  if (status != CAIRO_STATUS_SUCCESS)
+    throw Error("{}: cannot draw: {}; check the labels' text and the memory", file.string(),
+                cairo_status_to_string(status));
+}
+
 // Cairo's sink for PNG bytes; nothing may be thrown through it.
 cairo_status_t append(void* sink, const unsigned char* bytes, unsigned count) {
   try {
@@ -210,25 +217,52 @@ cairo_status_t append(void* sink, const unsigned char* bytes, unsigned count) {
   return CAIRO_STATUS_SUCCESS;
 }
 
+std::string png_of(cairo_surface_t* surface, const std::filesystem::path& file) {
+  std::string bytes;
+  require(cairo_surface_write_to_png_stream(surface, append, &bytes), file);
+  return bytes;
+}
+
+std::string jpeg_of(cairo_surface_t* surface) {
+  constexpr int quality = 90;
+  cairo_surface_flush(surface);
+  Image image{cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface), {}};
+  const unsigned char* const data = cairo_image_surface_get_data(surface);
+  const auto stride = static_cast<std::size_t>(cairo_image_surface_get_stride(surface));
+  const auto width = static_cast<std::size_t>(image.width), height = static_cast<std::size_t>(image.height);
+  image.rgb.resize(width * height * 3);
+  std::uint8_t* to = image.rgb.data();
+  for (std::size_t y = 0; y < height; ++y) {
+    const auto* const row = reinterpret_cast<const std::uint32_t*>(data + y * stride);
+    for (std::size_t x = 0; x < width; ++x, to += 3) {
+      to[0] = static_cast<std::uint8_t>(row[x] >> 16);
+      to[1] = static_cast<std::uint8_t>(row[x] >> 8);
+      to[2] = static_cast<std::uint8_t>(row[x]);
+    }
+  }
+  std::vector<std::byte> bytes;
+  encode_jpeg(image, quality, bytes);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 }  // namespace
 
-void draw_boxes(const std::filesystem::path& png, const RgbImage& image, std::span<const DrawnBox> boxes) {
+std::string extension_of(DrawingFormat format) { return format == DrawingFormat::png ? ".png" : ".jpg"; }
+
+void draw_boxes(const std::filesystem::path& file, const RgbImage& image, std::span<const DrawnBox> boxes,
+                DrawingFormat format) {
   check(image, boxes);
   const Surface surface = to_surface(image);
   const Context context(cairo_create(surface.get()));
   Painter painter(context.get(), image);
   for (const DrawnBox& box : boxes) painter.draw_outline(box);
   for (const DrawnBox& box : boxes) painter.draw_tag(box);
-  cairo_status_t status = cairo_status(context.get());
-  std::string bytes;
-  if (status == CAIRO_STATUS_SUCCESS)
-    status = cairo_surface_write_to_png_stream(surface.get(), append, &bytes);
-  if (status != CAIRO_STATUS_SUCCESS)
-    throw Error("{}: cannot draw: {}; check the labels' text and the memory", png.string(),
-                cairo_status_to_string(status));
-  AtomicFile file(png);
-  file.write(bytes);
-  file.commit();
+  require(cairo_status(context.get()), file);
+  const std::string bytes =
+      format == DrawingFormat::png ? png_of(surface.get(), file) : jpeg_of(surface.get());
+  AtomicFile out(file);
+  out.write(bytes);
+  out.commit_unsynced();
 }
 
 }  // namespace ssd

@@ -24,11 +24,14 @@ struct DrawnBox {
 
 inline constexpr int drawing_colours = 16;
 
-// Writes the image with its boxes as a PNG, atomically. Outlines and tags scale with the image. Tags stay
-// inside it and, where there is room, off each other: boxes that come first get the better places. What of a
-// box lies outside the image is left out.
-// Throws Error for an image whose size does not fit its bytes, a box that is not finite, and a file that
-// cannot be written.
-void draw_boxes(const std::filesystem::path& png, const RgbImage& image, std::span<const DrawnBox> boxes);
+enum class DrawingFormat { jpeg, png };          // of quality 90; lossless
+std::string extension_of(DrawingFormat format);  // ".jpg", ".png"
+
+// Writes the image with its boxes, atomically (AtomicFile::commit_unsynced). Outlines and tags scale with the
+// image. Tags stay inside it and, where there is room, off each other: boxes that come first get the better
+// places. What of a box lies outside the image is left out. Throws Error for an image whose size does not fit
+// its bytes, a box that is not finite, and a file that cannot be written.
+void draw_boxes(const std::filesystem::path& file, const RgbImage& image, std::span<const DrawnBox> boxes,
+                DrawingFormat format);
 
 }  // namespace ssd

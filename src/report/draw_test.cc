@@ -55,7 +55,7 @@ class Draw : public testing::Test {
  protected:
   ReadPng drawn(int width, int height, const std::vector<DrawnBox>& boxes) {
     const std::vector<std::uint8_t> pixels = synthetic_image(width, height);
-    draw_boxes(folder_.path() / "out.png", {width, height, pixels}, boxes);
+    draw_boxes(folder_.path() / "out.png", {width, height, pixels}, boxes, DrawingFormat::png);
     return ReadPng(folder_.path() / "out.png");
   }
   static Pixel untouched(int x, int y) { return {x % 256, y % 256, 90}; }
@@ -145,11 +145,11 @@ TEST_F(Draw, TakesAnyImageSizeAndText) {
 TEST_F(Draw, RefusesImagesAndBoxesThatAreNone) {
   const std::vector<std::uint8_t> pixels(12);
   const auto path = folder_.path() / "out.png";
-  EXPECT_THROW(draw_boxes(path, {3, 2, pixels}, {}), Error);
-  EXPECT_THROW(draw_boxes(path, {0, 2, {}}, {}), Error);
-  EXPECT_THROW(draw_boxes(path, {-2, -2, pixels}, {}), Error);
+  EXPECT_THROW(draw_boxes(path, {3, 2, pixels}, {}, DrawingFormat::png), Error);
+  EXPECT_THROW(draw_boxes(path, {0, 2, {}}, {}, DrawingFormat::png), Error);
+  EXPECT_THROW(draw_boxes(path, {-2, -2, pixels}, {}, DrawingFormat::png), Error);
   const DrawnBox box = {0, 0, std::numeric_limits<float>::quiet_NaN(), 1, "person", 0};
-  EXPECT_THROW(draw_boxes(path, {2, 2, pixels}, std::vector{box}), Error);
+  EXPECT_THROW(draw_boxes(path, {2, 2, pixels}, std::vector{box}, DrawingFormat::png), Error);
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/one_line.h"
@@ -11,52 +11,50 @@
 
 namespace ssd {
 
-DrawingFolder::DrawingFolder(std::filesystem::path folder, std::span<const std::string> images)
-    : folder_(std::move(folder)) {
+DrawingFolder::DrawingFolder(std::filesystem::path folder, std::span<const std::string> images,
+                             DrawingFormat format)
+    : folder_(std::move(folder)), format_(format) {
   remove_leftovers_in(folder_);
   for (const std::string& image : images) images_.insert(std::filesystem::weakly_canonical(image));
 }
 
 namespace {
 
-constexpr std::string_view extension = ".png";
-
 // The stem, cut where need be between two characters of UTF-8, with what follows it.
-std::string name_of(const std::string& stem, const std::string& number) {
+std::string name_of(const std::string& stem, const std::string& end_of_name) {
   constexpr std::size_t longest_name = 255;
-  std::size_t end = std::min(stem.size(), longest_name - number.size() - extension.size());
+  std::size_t end = std::min(stem.size(), longest_name - end_of_name.size());
   while (end > 0 && end < stem.size() && (static_cast<unsigned char>(stem[end]) & 0xc0u) == 0x80u) --end;
-  return stem.substr(0, end) + number;
+  return stem.substr(0, end) + end_of_name;
 }
 
 }  // namespace
 
-std::filesystem::path DrawingFolder::path_for(const std::string& file) {
+std::string DrawingFolder::name(const std::string& file) {
   const std::string stem =
       file == standard_input ? "standard-input" : std::filesystem::path(file).stem().string();
-  std::string name = name_of(stem, "");
+  const std::string extension = extension_of(format_);
+  std::string name = name_of(stem, extension);
   const auto is_image = [this](const std::string& drawing) {
-    return images_.contains(std::filesystem::weakly_canonical(folder_ / (drawing + std::string(extension))));
+    return images_.contains(std::filesystem::weakly_canonical(folder_ / drawing));
   };
   for (int count = 2; is_image(name) || !names_.insert(name).second; ++count)
-    name = name_of(stem, fmt::format("-{}", count));
-  return folder_ / (name + std::string(extension));
+    name = name_of(stem, fmt::format("-{}{}", count, extension));
+  return name;
 }
 
-std::filesystem::path DrawingFolder::draw(const DetectedImage& image) {
+void DrawingFolder::draw(const std::string& name, const RgbImage& pixels,
+                         std::span<const DrawnBox> boxes) const {
+  draw_boxes(folder_ / name, pixels, boxes, format_);
+}
+
+void DrawingFolder::draw(const DetectedImage& image, const Image& pixels) const {
   std::vector<DrawnBox> boxes;
   for (const DetectedObject& object : image.objects)
     boxes.push_back({object.left, object.top, object.right, object.bottom,
                      fmt::format("{} {:.2f}", one_line(object.category.name, 80), object.score),
                      object.label - 1});
-  return draw(image.file, {image.pixels.width, image.pixels.height, image.pixels.rgb}, boxes);
-}
-
-std::filesystem::path DrawingFolder::draw(const std::string& file, const RgbImage& pixels,
-                                          std::span<const DrawnBox> boxes) {
-  const std::filesystem::path path = path_for(file);
-  draw_boxes(path, pixels, boxes);
-  return path;
+  draw(image.drawing, {pixels.width, pixels.height, pixels.rgb}, boxes);
 }
 
 }  // namespace ssd

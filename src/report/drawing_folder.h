@@ -5,7 +5,6 @@
 #include <set>
 #include <span>
 #include <string>
-#include <utility>
 
 #include "detect/image_detector.h"
 #include "detect/image_list.h"
@@ -13,26 +12,26 @@
 
 namespace ssd {
 
-// Gives every image a drawing of its own: NAME.png, NAME-2.png for another image of that name or where
-// NAME.png is one of the images themselves, and so on. A NAME that would make a longer name than file systems
+// Gives every image a drawing of its own: NAME.jpg, NAME-2.jpg for another image of that name or where
+// NAME.jpg is one of the images themselves, and so on. A NAME that would make a longer name than file systems
 // take (255 bytes) is cut; of standard input it is "standard-input". The folder must exist; what killed
 // writers left in it is removed.
 class DrawingFolder {
  public:
   // `images`: the files that no drawing may replace.
-  DrawingFolder(std::filesystem::path folder, std::span<const std::string> images);
+  DrawingFolder(std::filesystem::path folder, std::span<const std::string> images, DrawingFormat format);
 
-  // Draws the objects, tagged "person 0.93", on the image's pixels; returns the file written. Throws Error as
-  // draw_boxes() does; for an image without pixels too.
-  std::filesystem::path draw(const DetectedImage& image);
-  // The same with boxes of any kind on pixels that were made of `file`.
-  std::filesystem::path draw(const std::string& file, const RgbImage& pixels,
-                             std::span<const DrawnBox> boxes);
+  // The name, in the folder, of a drawing of `file`. One thread at a time.
+  std::string name(const std::string& file);
+
+  // Draws boxes on pixels under a name that name() gave. Any thread. Throws Error as draw_boxes() does.
+  void draw(const std::string& name, const RgbImage& pixels, std::span<const DrawnBox> boxes) const;
+  // Draws the image's objects, tagged "person 0.93", under the image's name for its drawing.
+  void draw(const DetectedImage& image, const Image& pixels) const;
 
  private:
-  std::filesystem::path path_for(const std::string& file);
-
   std::filesystem::path folder_;
+  DrawingFormat format_;
   std::set<std::string> names_;             // taken
   std::set<std::filesystem::path> images_;  // as std::filesystem::weakly_canonical gives them
 };

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "backend/cpu/barrier_waits.h"
 #include "backend/cpu/denormals.h"
 #include "base/error.h"
 #include "graph/cost.h"
@@ -122,6 +123,7 @@ TensorMap CpuProgram::save() {
 
 void CpuProgram::start(int graph, const std::vector<TensorView>& inputs) {
   omp_set_num_threads(threads_);
+  BarrierWaits::of_process().adapt(threads_);
   const FlushDenormals flush;
   Compiled& compiled = *graphs_.at(static_cast<std::size_t>(graph));
   feed(compiled, inputs);
