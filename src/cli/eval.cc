@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/network_options.h"
@@ -21,6 +24,7 @@
 #include "data/dataset/class_order.h"
 #include "detect/evaluation_notes.h"
 #include "detect/trained_model.h"
+#include "eval/detections_file.h"
 #include "eval/detections_json.h"
 #include "weights/safetensors.h"
 
@@ -70,10 +74,9 @@ CocoLimits limits_of(const EvalOptions& options) {
 }
 
 void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
-            std::size_t bad_images) {
+            std::size_t bad_images, ThreadPool& pool) {
   const CocoLimits limits = limits_of(options);
   tell_about(options, truth, detections, limits);
-  ThreadPool pool(available_processors());
   CocoEvalResult arrays;
   EvaluationReport report = evaluate_detections(
       truth, detections,
@@ -118,18 +121,31 @@ void evaluate_checkpoint(const EvalOptions& options) {
              },
          .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "images"); }});
   }
-  report(options, set.ground_truth, detections, bad_images);
+  ThreadPool pool(available_processors());
+  report(options, set.ground_truth, detections, bad_images, pool);
   if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
 }
 
 void evaluate_files(const EvalOptions& options) {
-  const CocoFile truth = read_coco(options.ground_truth, {.fields = CocoReadOptions::Fields::ids});
+  ThreadPool pool(available_processors());
+  std::packaged_task<CocoFile()> read_truth(
+      [&] { return read_coco(options.ground_truth, {.fields = CocoReadOptions::Fields::ids}); });
+  std::future<CocoFile> truth_to_come = read_truth.get_future();
+  pool.submit([&] { read_truth(); });
+  std::vector<DetectedBox> detections;
+  std::exception_ptr unread;
+  try {
+    detections = read_detections(options.detections, pool);
+  } catch (...) {
+    unread = std::current_exception();
+  }
+  const CocoFile truth = truth_to_come.get();  // of two files that cannot be read, this one is told
+  if (unread) std::rethrow_exception(unread);
   tell_entries_left_out(options, truth);
-  const std::vector<DetectedBox> detections = read_detections(options.detections);
   std::vector<std::int64_t> images;
   for (const CocoImage& image : truth.images) images.push_back(image.id);
   require_known_images(detections, images, options.detections);
-  report(options, truth, detections, 0);
+  report(options, truth, detections, 0, pool);
 }
 
 bool same_file(const std::string& a, const std::string& b) {

@@ -9,8 +9,8 @@
 
 namespace ssd {
 
-// Counts the batches that were started. What is left of them when the work ends early is waited for, since the
-// predictor goes on living and reads their images until then: declare it after these.
+// Counts the batches that were started. What is left of them when the work ends early is waited for, since
+// the predictor goes on living and reads their images until then: declare it after these.
 class BatchesInFlight {
  public:
   explicit BatchesInFlight(Predictor& predictor) : predictor_(predictor) {}

@@ -135,28 +135,25 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
 
   EvaluationReport report{.images = images.size(), .detections = detections.size(), .limits = options.limits};
   const std::vector<std::int64_t> used = categories_with_objects(categories, boxes);
+  using Scores = CocoEvalInput::Scores;
+  const CocoEvaluation evaluation({.image_ids = images,
+                                   .category_ids = arrays != nullptr ? categories : used,
+                                   .ground_truth = boxes,
+                                   .detections = detections,
+                                   .settings = {.limits = options.limits}},
+                                  options.pool);
   {
-    using Scores = CocoEvalInput::Scores;
-    CocoEvalResult all = evaluate_coco({.image_ids = images,
-                                        .category_ids = arrays != nullptr ? categories : used,
-                                        .ground_truth = boxes,
-                                        .detections = detections,
-                                        .settings = {.limits = options.limits},
-                                        .scores = arrays != nullptr ? Scores::kept : Scores::dropped},
-                                       options.pool);
+    CocoEvalResult all =
+        evaluation.curves(CocoEvaluation::Images::all, arrays != nullptr ? Scores::kept : Scores::dropped);
     report.numbers = summarize(all);
     report.categories = precision_of(ground_truth, categories, all);
     if (arrays != nullptr) *arrays = std::move(all);
   }
-  const std::vector<std::int64_t> with_boxes = images_with_objects(images, boxes);
-  report.images_with_boxes = with_boxes.size();
-  report.numbers_with_boxes = summarize(evaluate_coco({.image_ids = with_boxes,
-                                                       .category_ids = used,
-                                                       .ground_truth = boxes,
-                                                       .detections = detections,
-                                                       .settings = {.limits = options.limits},
-                                                       .scores = CocoEvalInput::Scores::dropped},
-                                                      options.pool));
+  report.images_with_boxes = evaluation.images_with_objects();
+  report.numbers_with_boxes =
+      evaluation.all_alike()
+          ? report.numbers
+          : summarize(evaluation.curves(CocoEvaluation::Images::with_objects, Scores::dropped));
   return report;
 }
 

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <set>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
+
+#include "eval/id_index.h"
 
 namespace ssd {
 namespace {
@@ -17,12 +18,12 @@ using Ids = std::unordered_set<std::int64_t>;
 
 // COCO's evaluation keeps what it matched by ids.
 void note_ids(const CocoFile& truth, std::vector<std::string>& notes) {
-  Ids ids;
-  std::size_t zeros = 0, repeated = 0;
-  for (const CocoAnnotation& one : truth.annotations) {
-    zeros += one.id == 0;
-    repeated += !ids.insert(one.id).second;
-  }
+  std::vector<std::int64_t> ids;
+  ids.reserve(truth.annotations.size());
+  for (const CocoAnnotation& one : truth.annotations) ids.push_back(one.id);
+  std::ranges::sort(ids);
+  const auto zeros = std::ranges::count(ids, 0);
+  const auto repeated = std::ranges::unique(ids).size();
   if (zeros > 0)
     notes.push_back(
         fmt::format("{} objects have the id 0, and COCO's evaluation never counts them as found: give the "
@@ -36,13 +37,18 @@ void note_ids(const CocoFile& truth, std::vector<std::string>& notes) {
 }
 
 void note_limit(const CocoFile& truth, std::size_t most, std::vector<std::string>& notes) {
-  std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> counts;  // by image and category
-  for (const CocoAnnotation& one : truth.annotations) ++counts[{one.image_id, one.category_id}];
+  std::vector<std::pair<std::int64_t, std::int64_t>> objects;  // image and category of each
+  objects.reserve(truth.annotations.size());
+  for (const CocoAnnotation& one : truth.annotations) objects.emplace_back(one.image_id, one.category_id);
+  std::ranges::sort(objects);
   std::set<std::int64_t> images;
   std::size_t largest = 0;
-  for (const auto& [key, count] : counts) {
-    if (count > most) images.insert(key.first);
+  for (auto first = objects.begin(); first != objects.end();) {
+    const auto end = std::find_if(first, objects.end(), [&](const auto& one) { return one != *first; });
+    const auto count = static_cast<std::size_t>(end - first);
+    if (count > most) images.insert(first->first);
     largest = std::max(largest, count);
+    first = end;
   }
   if (images.empty()) return;
   notes.push_back(
@@ -65,13 +71,19 @@ std::string names_of(const CocoFile& truth, const Ids& ids) {
 
 void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& detections,
                      std::vector<std::string>& notes) {
-  Ids listed, detected, missed;
-  for (const CocoCategory& one : truth.categories) listed.insert(one.id);
+  std::vector<std::int64_t> ids;
+  for (const CocoCategory& one : truth.categories) ids.push_back(one.id);
+  const IdIndex listed(ids);
+  std::vector<bool> detected(listed.size());
+  Ids missed;
   std::size_t strangers = 0;
   const DetectedBox* first = nullptr;
   for (const DetectedBox& one : detections) {
-    detected.insert(one.category_id);
-    if (listed.contains(one.category_id)) continue;
+    const std::uint32_t category = listed.find(one.category_id);
+    if (category != IdIndex::absent) {
+      detected[category] = true;
+      continue;
+    }
     ++strangers;
     if (!first) first = &one;
   }
@@ -81,9 +93,10 @@ void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& dete
                     "not count",
                     strangers, first->category_id));
   if (detections.empty()) return;
-  for (const CocoAnnotation& one : truth.annotations)
-    if (listed.contains(one.category_id) && !detected.contains(one.category_id))
-      missed.insert(one.category_id);
+  for (const CocoAnnotation& one : truth.annotations) {
+    const std::uint32_t category = listed.find(one.category_id);
+    if (category != IdIndex::absent && !detected[category]) missed.insert(one.category_id);
+  }
   if (!missed.empty())
     notes.push_back(fmt::format("{} categories have objects and no detection: {}", missed.size(),
                                 names_of(truth, missed)));

@@ -92,12 +92,12 @@ void FilePipeline::finish_oldest_batch() {
   images_.pop_front();
   const std::vector<FilePointer> batch = std::move(in_network_.front());
   in_network_.pop_front();
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    workers_.conclude(batch[i], outputs, static_cast<int>(i));
+  for (std::size_t i = 0; i < batch.size(); ++i) workers_.conclude(batch[i], outputs, static_cast<int>(i));
 }
 
 void FilePipeline::hand_out_what_left_the_network() {
-  while (!on_their_way_.empty() && workers_.stage_of(*on_their_way_.front()) >= Stage::leaving) bring_through_the_oldest();
+  while (!on_their_way_.empty() && workers_.stage_of(*on_their_way_.front()) >= Stage::leaving)
+    bring_through_the_oldest();
 }
 
 void FilePipeline::hand_out_the_oldest() {
@@ -116,7 +116,8 @@ void FilePipeline::hand_out_the_oldest() {
 }
 
 void FilePipeline::hand_out_what_is_done() {
-  while (!on_their_way_.empty() && workers_.stage_of(*on_their_way_.front()) == Stage::done) hand_out_the_oldest();
+  while (!on_their_way_.empty() && workers_.stage_of(*on_their_way_.front()) == Stage::done)
+    hand_out_the_oldest();
 }
 
 void FilePipeline::bring_through_the_oldest() {

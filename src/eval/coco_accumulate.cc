@@ -4,8 +4,6 @@
 #include <bit>
 #include <limits>
 
-#include "eval/score_order.h"
-
 // Precision is wanted only where recall rises, at the true positives: a false positive lowers it, so the
 // envelope (the largest precision from a point on) never rests on one. Detections that find nothing, by far
 // the most, cost one increment.
@@ -93,27 +91,25 @@ void write_curve(const Curve& curve, std::size_t t, std::size_t s, CategoryCurve
 
 }  // namespace
 
-CategoryCurves accumulate(const CategoryMatches& matches, const CocoSettings& settings) {
+CategoryCurves accumulate(const CategoryMatches& matches, const CocoSettings& settings,
+                          CocoEvaluation::Images images) {
   CategoryCurves curves;
-  std::vector<double> scores;
-  scores.reserve(matches.detections.size());
-  for (const MatchedDetection& detection : matches.detections) scores.push_back(detection.score);
-  const std::vector<std::uint32_t> order = by_falling_score(scores);
-  std::vector<MatchedDetection> sorted;
-  sorted.reserve(order.size());
-  for (const std::uint32_t i : order) sorted.push_back(matches.detections[i]);
-
+  const auto listed = [&](const MatchedDetection& detection) {
+    return images == CocoEvaluation::Images::all || detection.image_has_objects;
+  };
+  const auto first = std::ranges::find_if(matches.detections, listed);
+  const double* first_score = first == matches.detections.end() ? nullptr : &first->score;
   for (std::size_t a = 0; a < coco_area_count; ++a) {
     const std::size_t objects = matches.objects[a];
     if (objects == 0) continue;
     std::array<Counts, coco_limit_count> counts;
-    for (const MatchedDetection& detection : sorted) {
+    for (const MatchedDetection& detection : matches.detections) {
+      if (!listed(detection)) continue;
       for (std::size_t m = coco_limit_count; m-- > 0 && detection.rank < settings.limits[m];) {
         count(detection, a, counts[m]);
       }
     }
     const auto needed = needed_for_recall(objects, settings.recall_thresholds);
-    const double* first_score = sorted.empty() ? nullptr : &sorted.front().score;
     for (std::size_t m = 0; m < coco_limit_count; ++m) {
       for (std::size_t t = 0; t < coco_iou_count; ++t) {
         write_curve({counts[m].found[t], objects, first_score, needed}, t, a * coco_limit_count + m, curves);

@@ -19,6 +19,8 @@ struct CategoryCurves {
   std::vector<double> scores = precision;                                             // (T, R, A, M)
 };
 
-CategoryCurves accumulate(const CategoryMatches& matches, const CocoSettings& settings);
+// Of all images, or of those with objects alone. The detections stand by falling score.
+CategoryCurves accumulate(const CategoryMatches& matches, const CocoSettings& settings,
+                          CocoEvaluation::Images images);
 
 }  // namespace ssd

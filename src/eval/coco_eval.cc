@@ -1,6 +1,7 @@
 #include "eval/coco_eval.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <unordered_map>
 #include <utility>
@@ -39,10 +40,7 @@ class Grouped {
       if (image == IdIndex::absent || category == IdIndex::absent) continue;
       entries.push_back({&box, image, category});
     }
-    const auto by_image = [](const Entry& a, const Entry& b) { return a.image < b.image; };
-    if (!std::is_sorted(entries.begin(), entries.end(), by_image)) {
-      std::stable_sort(entries.begin(), entries.end(), by_image);
-    }
+    order_by_image(entries, images.size());
     for (const Entry& entry : entries) ++begin_[entry.category + 1];
     std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
     boxes_.resize(entries.size());
@@ -84,6 +82,18 @@ class Grouped {
     std::uint32_t image, category;
   };
 
+  // Entries of an image keep their order. Counting takes a step an entry, sorting twenty.
+  static void order_by_image(std::vector<Entry>& entries, std::size_t images) {
+    const auto by_image = [](const Entry& a, const Entry& b) { return a.image < b.image; };
+    if (std::is_sorted(entries.begin(), entries.end(), by_image)) return;
+    std::vector<std::size_t> next(images + 1);
+    for (const Entry& entry : entries) ++next[entry.image + 1];
+    std::partial_sum(next.begin(), next.end(), next.begin());
+    std::vector<Entry> ordered(entries.size());
+    for (const Entry& entry : entries) ordered[next[entry.image]++] = entry;
+    entries = std::move(ordered);
+  }
+
   std::vector<std::size_t> begin_;  // of each category, and the end
   std::vector<const T*> boxes_;
   std::vector<std::uint32_t> images_;
@@ -103,8 +113,19 @@ void take_best(std::span<const DetectedBox* const> detections, std::size_t most,
   if (best.size() > most) best.resize(most);
 }
 
+void order_by_falling_score(std::vector<MatchedDetection>& detections) {
+  std::vector<double> scores;
+  scores.reserve(detections.size());
+  for (const MatchedDetection& detection : detections) scores.push_back(detection.score);
+  std::vector<MatchedDetection> ordered;
+  ordered.reserve(detections.size());
+  for (const std::uint32_t i : by_falling_score(scores)) ordered.push_back(detections[i]);
+  detections = std::move(ordered);
+}
+
+// `has_objects`: of each image.
 CategoryMatches match_category(const Objects& objects, const Detections& detections, std::size_t category,
-                               const CocoSettings& settings) {
+                               const CocoSettings& settings, const std::vector<bool>& has_objects) {
   CategoryMatches matches;
   matches.detections.reserve(detections.size(category));
   CocoMatcher matcher(settings);
@@ -113,10 +134,23 @@ CategoryMatches match_category(const Objects& objects, const Detections& detecti
   Detections::Walk detection_walk(detections, category);
   while (true) {
     const std::uint32_t image = std::min(object_walk.image(), detection_walk.image());
-    if (image == IdIndex::absent) return matches;
+    if (image == IdIndex::absent) break;
     take_best(detection_walk.take(image), settings.limits.back(), best);
-    matcher.match({.objects = object_walk.take(image), .detections = best}, matches);
+    matcher.match({.objects = object_walk.take(image), .detections = best, .has_objects = has_objects[image]},
+                  matches);
   }
+  order_by_falling_score(matches.detections);
+  return matches;
+}
+
+// Of each image, whether it has an object of whatever category.
+std::vector<bool> images_with_objects(const IdIndex& images, std::span<const GroundTruthBox> objects) {
+  std::vector<bool> has_objects(images.size());
+  for (const GroundTruthBox& object : objects) {
+    const std::uint32_t image = images.find(object.image_id);
+    if (image != IdIndex::absent) has_objects[image] = true;
+  }
+  return has_objects;
 }
 
 // Copies a category's (outer, A, M) into the result's (outer, K, A, M).
@@ -168,15 +202,24 @@ std::vector<std::size_t> largest_first(const Objects& objects, const Detections&
   return order;
 }
 
+// Calls body(i) for i in 0 .. count - 1, on the pool where there is one.
+void each(ThreadPool* pool, std::size_t count, const std::function<void(std::size_t)>& body) {
+  if (pool != nullptr) return pool->parallel_for(count, body);
+  for (std::size_t i = 0; i < count; ++i) body(i);
+}
+
 }  // namespace
 
 std::array<double, coco_iou_count> coco_iou_thresholds() { return linspace<coco_iou_count>(0.5, 0.95); }
 
 std::array<double, coco_recall_count> coco_recall_thresholds() { return linspace<coco_recall_count>(0, 1); }
 
-CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
+CocoEvaluation::CocoEvaluation(const CocoEvalInput& input, ThreadPool* pool)
+    : settings_(input.settings), pool_(pool) {
   const IdIndex images(input.image_ids);
   const IdIndex categories(input.category_ids);
+  const std::vector<bool> has_objects = ssd::images_with_objects(images, input.ground_truth);
+  images_with_objects_ = static_cast<std::size_t>(std::ranges::count(has_objects, true));
   std::span<const GroundTruthBox> ground_truth = input.ground_truth;
   std::vector<GroundTruthBox> resolved;
   if (has_duplicates(ground_truth)) {
@@ -185,48 +228,45 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   }
   const Objects objects(ground_truth, images, categories);
   const Detections detections(input.detections, images, categories);
+  category_ids_ = categories.ids();
+  matches_.resize(categories.size());
+  const std::vector<std::size_t> order = largest_first(objects, detections, matches_.size());
+  each(pool_, matches_.size(), [&](std::size_t i) {
+    matches_[order[i]] = match_category(objects, detections, order[i], settings_, has_objects);
+  });
+}
 
-  const std::size_t count = categories.size();
+CocoEvaluation::~CocoEvaluation() = default;
+
+bool CocoEvaluation::all_alike() const {
+  return std::ranges::all_of(matches_, [](const CategoryMatches& matches) {
+    return std::ranges::all_of(matches.detections, &MatchedDetection::image_has_objects);
+  });
+}
+
+CocoEvalResult CocoEvaluation::curves(Images images, CocoEvalInput::Scores scores) const {
+  const std::size_t count = matches_.size();
   CocoEvalResult result;
-  result.category_ids = categories.ids();
+  result.category_ids = category_ids_;
   const std::size_t settings = coco_iou_count * count * CategoryCurves::settings;
   const std::size_t points = settings * coco_recall_count;
-  const bool keep_scores = input.scores == CocoEvalInput::Scores::kept;
+  const bool keep_scores = scores == CocoEvalInput::Scores::kept;
   with_memory(points * sizeof(double), fmt::format("the curves of {} categories", count), [&] {
     result.recall.resize(settings);
     result.precision.resize(points);
     if (keep_scores) result.scores.resize(points);
   });
-  const std::vector<std::size_t> order = largest_first(objects, detections, count);
-  const auto run = [&](std::size_t i) {
-    const std::size_t k = order[i];
-    const CategoryCurves curves =
-        accumulate(match_category(objects, detections, k, input.settings), input.settings);
+  each(pool_, count, [&](std::size_t k) {
+    const CategoryCurves curves = accumulate(matches_[k], settings_, images);
     store(curves.precision, k, count, result.precision);
     store(curves.recall, k, count, result.recall);
     if (keep_scores) store(curves.scores, k, count, result.scores);
-  };
-  if (pool != nullptr) {
-    pool->parallel_for(count, run);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) run(i);
-  }
+  });
   return result;
 }
 
-std::vector<std::int64_t> images_with_objects(std::span<const std::int64_t> image_ids,
-                                              std::span<const GroundTruthBox> ground_truth) {
-  const IdIndex images(image_ids);
-  std::vector<bool> has_object(images.size());
-  for (const GroundTruthBox& object : ground_truth) {
-    const std::uint32_t image = images.find(object.image_id);
-    if (image != IdIndex::absent) has_object[image] = true;
-  }
-  std::vector<std::int64_t> chosen;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    if (has_object[i]) chosen.push_back(images.ids()[i]);
-  }
-  return chosen;
+CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
+  return CocoEvaluation(input, pool).curves(CocoEvaluation::Images::all, input.scores);
 }
 
 void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids,

@@ -81,9 +81,32 @@ struct CocoEvalResult {
 // pycocotools counts them: all as the last one; a match with the object of id 0 does not count as one.
 CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool = nullptr);
 
-// The images with at least one object: the recipe evaluates on these alone.
-std::vector<std::int64_t> images_with_objects(std::span<const std::int64_t> image_ids,
-                                              std::span<const GroundTruthBox> ground_truth);
+struct CategoryMatches;
+
+// The same for all images, and for those with at least one object (of whatever category) as if no others were
+// listed: the recipe evaluates on these alone. What was matched serves both.
+class CocoEvaluation {
+ public:
+  enum class Images { all, with_objects };
+
+  // What the input's spans hold need not outlive this.
+  explicit CocoEvaluation(const CocoEvalInput& input, ThreadPool* pool = nullptr);
+  ~CocoEvaluation();
+  CocoEvaluation(const CocoEvaluation&) = delete;
+  CocoEvaluation& operator=(const CocoEvaluation&) = delete;
+
+  std::size_t images_with_objects() const { return images_with_objects_; }
+  // Whether both give the same: every detection is of an image with objects.
+  bool all_alike() const;
+  CocoEvalResult curves(Images images, CocoEvalInput::Scores scores) const;
+
+ private:
+  CocoSettings settings_;
+  ThreadPool* pool_;
+  std::vector<std::int64_t> category_ids_;
+  std::vector<CategoryMatches> matches_;  // of each category
+  std::size_t images_with_objects_ = 0;
+};
 
 // Throws Error, with the detections' name, where one is of an image that is not listed: they belong to
 // another set.

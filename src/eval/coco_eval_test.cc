@@ -5,6 +5,7 @@
 #include <bit>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 
 #include "base/error.h"
@@ -146,13 +147,47 @@ TEST(CocoEval, NothingToEvaluateGivesMinusOne) {
   EXPECT_EQ(average_precision_of_categories(absent), (std::vector<double>{-1, -1}));
 }
 
-TEST(CocoEval, ImagesWithObjectsAreTheRecipesImages) {
-  const std::vector<std::int64_t> images{9, 7, 5};
-  std::vector<GroundTruthBox> truth(3);
-  truth[0].image_id = 9;
-  truth[1].image_id = 5;
-  truth[2].image_id = 1;  // not listed
-  EXPECT_EQ(images_with_objects(images, truth), (std::vector<std::int64_t>{5, 9}));
+// By evaluating a list of those images alone. Scores are rounded, so that many are equal.
+TEST(CocoEval, ImagesWithObjectsCountAsIfNoOthersWereListed) {
+  std::mt19937 random(5);
+  const auto number = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+  std::vector<std::int64_t> images, with_objects;
+  const std::vector<std::int64_t> categories{3, 5, 8};
+  std::vector<GroundTruthBox> truth;
+  std::vector<DetectedBox> found;
+  const auto box = [&] {
+    return PixelBox{1.0 * number(40), 1.0 * number(40), 10.0 + number(60), 10.0 + number(60)};
+  };
+  for (int image = 1; image <= 60; ++image) {
+    images.push_back(image);
+    if (image % 3 != 0) {
+      with_objects.push_back(image);
+      for (int i = 0; i < 4; ++i) {
+        const PixelBox at = box();
+        // One image has objects of a category that is not listed alone.
+        const std::int64_t category = image == 7 ? 99 : categories[static_cast<std::size_t>(number(3))];
+        truth.push_back({static_cast<std::int64_t>(truth.size()) + 1, image, category, at, at[2] * at[3],
+                         number(10) == 0});
+      }
+    }
+    for (int i = 0; i < 12; ++i)
+      found.push_back({image, categories[static_cast<std::size_t>(number(3))], box(), 0.125 * number(8)});
+  }
+  ThreadPool pool(2);
+  const CocoEvaluation evaluation({images, categories, truth, found}, &pool);
+  EXPECT_EQ(evaluation.images_with_objects(), with_objects.size());
+  EXPECT_FALSE(evaluation.all_alike());
+  using Images = CocoEvaluation::Images;
+  using Scores = CocoEvalInput::Scores;
+  const CocoEvalResult part = evaluation.curves(Images::with_objects, Scores::kept);
+  const CocoEvalResult expected = evaluate_coco({with_objects, categories, truth, found});
+  EXPECT_EQ(part.precision, expected.precision);
+  EXPECT_EQ(part.recall, expected.recall);
+  EXPECT_EQ(part.scores, expected.scores);
+  const CocoEvalResult all = evaluation.curves(Images::all, Scores::kept);
+  EXPECT_EQ(all.precision, evaluate_coco({images, categories, truth, found}).precision);
+  EXPECT_NE(all.precision, expected.precision);
+  EXPECT_TRUE(CocoEvaluation({with_objects, categories, truth, found}).all_alike());
 }
 
 TEST(CocoEval, DetectionsOfUnknownImagesAreNamed) {

@@ -45,7 +45,8 @@ void CocoMatcher::match(const ImageBoxes& image, CategoryMatches& matches) {
   }
   for (std::size_t d = 0; d < image.detections.size(); ++d) {
     const DetectedBox& box = *image.detections[d];
-    MatchedDetection detection{.score = box.score, .rank = static_cast<std::uint32_t>(d)};
+    MatchedDetection detection{
+        .score = box.score, .rank = static_cast<std::uint32_t>(d), .image_has_objects = image.has_objects};
     const double area = box.box[2] * box.box[3];
     for (std::size_t a = 0; a < coco_area_count; ++a) {
       detection.ignored[a] = is_outside(area, settings_.areas[a]) ? all_thresholds : ThresholdBits{0};

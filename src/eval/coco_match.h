@@ -21,11 +21,14 @@ struct MatchedDetection {
   std::array<ThresholdBits, coco_area_count> matched{};  // found an object
   std::array<ThresholdBits, coco_area_count> ignored{};  // counts neither for nor against
   std::uint32_t rank = 0;  // among the image's detections of the category, by score
+  bool image_has_objects = true;
 };
 
 // One category in all images.
 struct CategoryMatches {
-  std::vector<MatchedDetection> detections;            // image by image, by falling score in an image
+  // Image by image, by falling score in an image; once all are there, by falling score, and of equal scores
+  // in that order.
+  std::vector<MatchedDetection> detections;
   std::array<std::size_t, coco_area_count> objects{};  // to be found
 };
 
@@ -33,6 +36,7 @@ struct CategoryMatches {
 struct ImageBoxes {
   std::span<const GroundTruthBox* const> objects;  // in the order of the annotations
   std::span<const DetectedBox* const> detections;  // by falling score, as many as the last limit says at most
+  bool has_objects = true;                         // of whatever category
 };
 
 // Matches image after image; keeps its working memory.

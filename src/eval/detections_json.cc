@@ -62,8 +62,8 @@ class Reader {
   }
 
   void read_list(sj::array list) {
-    detections_.clear();  // of two lists the last one counts, as in annotation files
-    detections_.reserve(text_.size() / 128);
+    detections_.clear();                     // of two lists the last one counts, as in annotation files
+    detections_.reserve(text_.size() / 64);  // hardly any is shorter
     in_list_ = true;
     for (simdjson::simdjson_result<sj::value> entry : list) {
       sj::value element;

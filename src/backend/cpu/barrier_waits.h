@@ -23,11 +23,11 @@ class ContentionMeter {
 };
 
 // libgomp's threads spin for milliseconds at a barrier before they sleep. That is fastest where each has a
-// processor to itself. Beside others the one that all wait for has lost its processor, perhaps to one of those
-// that spin, and a step takes several times as long as with threads that sleep at once. libgomp spins for
-// microseconds alone where it manages more threads than there are processors (GOMP_SPINCOUNT in its manual):
-// while there is contention, a few more that do nothing are kept for that. Users' OMP_WAIT_POLICY and
-// GOMP_SPINCOUNT hold as libgomp takes them. One a process, whose threads libgomp counts together.
+// processor to itself. Beside others the one that all wait for has lost its processor, perhaps to one of
+// those that spin, and a step takes several times as long as with threads that sleep at once. libgomp spins
+// for microseconds alone where it manages more threads than there are processors (GOMP_SPINCOUNT in its
+// manual): while there is contention, a few more that do nothing are kept for that. Users' OMP_WAIT_POLICY
+// and GOMP_SPINCOUNT hold as libgomp takes them. One a process, whose threads libgomp counts together.
 class BarrierWaits {
  public:
   static BarrierWaits& of_process();

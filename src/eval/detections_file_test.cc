@@ -1,0 +1,86 @@
+#include "eval/detections_file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "eval/detections_json.h"
+
+namespace ssd {
+namespace {
+
+class DetectionsFile : public testing::Test {
+ protected:
+  DetectionsFile()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".json")) {}
+  ~DetectionsFile() override { std::filesystem::remove(path_); }
+
+  // A list of 300 detections; `separator` stands between them, `extra` in every fifth.
+  static std::string list(const std::string& separator, const std::string& extra = "") {
+    std::string text;
+    for (int i = 0; i < 300; ++i) {
+      if (i > 0) text += separator;
+      text += fmt::format(R"({{"image_id": {}, {}"category_id": {}, "bbox": [{}, 2.5, 3, 4e0], "score": 0.{}}})", i,
+                          i % 5 == 0 ? extra : "", i % 7, i, i + 1);
+    }
+    return text;
+  }
+  std::string file(const std::string& text) {
+    std::ofstream(path_, std::ios::binary) << text;
+    return path_.string();
+  }
+  static std::string message_of(const std::function<void()>& action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  std::filesystem::path path_;
+  ThreadPool pool_{3};
+};
+
+TEST_F(DetectionsFile, GivesInPiecesWhatTheWholeGives) {
+  const std::string nested = R"("parts": [{"a": 1}, {"b": [2]} , {"c": {}}], )";
+  const std::string words = R"("note": "}, {\"image_id\": 7}, {", )";
+  for (const std::string& text :
+       {"[" + list(",") + "]", " \n[ " + list(" ,\n ") + "\n] \n", "[" + list(", ", nested) + "]",
+        "[" + list(",", words) + "]", R"({"annotations": [)" + list(",") + "]}", "\xef\xbb\xbf[" + list(",") + "]",
+        std::string("[]"), "[" + list(",").substr(0, 80) + "]"}) {
+    const std::string path = file(text);
+    const std::string expected = message_of([&] { read_detections(path); });
+    for (const std::size_t bytes : {1u, 50u, 100u, 333u, 5000u, 1000000u}) {
+      if (expected != "no error") {
+        EXPECT_EQ(message_of([&] { read_detections(path, pool_, bytes); }), expected);
+        continue;
+      }
+      EXPECT_EQ(read_detections(path, pool_, bytes), read_detections(path)) << bytes << ": " << text.substr(0, 200);
+    }
+  }
+}
+
+TEST_F(DetectionsFile, TellsFaultsAsTheWholeDoes) {
+  const std::string good = list(",\n");
+  std::string mistyped = good, cut = good, missing = good;
+  mistyped.replace(mistyped.find("2.5", 9000), 3, "[1]");
+  missing.replace(missing.find("score", 12000), 5, "scare");
+  for (const std::string& text : {"[" + mistyped + "]", "[" + missing + "]", "[" + good, "[" + good + ",]",
+                                  "[" + good + "}", "[" + good + "]]", "[" + good + "\n,,\n" + good + "]"}) {
+    const std::string path = file(text);
+    const std::string expected = message_of([&] { read_detections(path); });
+    EXPECT_NE(expected, "no error");
+    EXPECT_EQ(message_of([&] { read_detections(path, pool_, 400); }), expected);
+  }
+  EXPECT_NE(message_of([&] { read_detections("/dev/null", pool_); }), "no error");
+  EXPECT_NE(message_of([&] { read_detections(path_.string() + ".none", pool_); }), "no error");
+}
+
+}  // namespace
+}  // namespace ssd
