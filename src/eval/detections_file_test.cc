@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 
@@ -25,8 +25,9 @@ class DetectionsFile : public testing::Test {
     std::string text;
     for (int i = 0; i < 300; ++i) {
       if (i > 0) text += separator;
-      text += fmt::format(R"({{"image_id": {}, {}"category_id": {}, "bbox": [{}, 2.5, 3, 4e0], "score": 0.{}}})", i,
-                          i % 5 == 0 ? extra : "", i % 7, i, i + 1);
+      text +=
+          fmt::format(R"({{"image_id": {}, {}"category_id": {}, "bbox": [{}, 2.5, 3, 4e0], "score": 0.{}}})",
+                      i, i % 5 == 0 ? extra : "", i % 7, i, i + 1);
     }
     return text;
   }
@@ -52,8 +53,8 @@ TEST_F(DetectionsFile, GivesInPiecesWhatTheWholeGives) {
   const std::string words = R"("note": "}, {\"image_id\": 7}, {", )";
   for (const std::string& text :
        {"[" + list(",") + "]", " \n[ " + list(" ,\n ") + "\n] \n", "[" + list(", ", nested) + "]",
-        "[" + list(",", words) + "]", R"({"annotations": [)" + list(",") + "]}", "\xef\xbb\xbf[" + list(",") + "]",
-        std::string("[]"), "[" + list(",").substr(0, 80) + "]"}) {
+        "[" + list(",", words) + "]", R"({"annotations": [)" + list(",") + "]}",
+        "\xef\xbb\xbf[" + list(",") + "]", std::string("[]"), "[" + list(",").substr(0, 80) + "]"}) {
     const std::string path = file(text);
     const std::string expected = message_of([&] { read_detections(path); });
     for (const std::size_t bytes : {1u, 50u, 100u, 333u, 5000u, 1000000u}) {
@@ -61,7 +62,8 @@ TEST_F(DetectionsFile, GivesInPiecesWhatTheWholeGives) {
         EXPECT_EQ(message_of([&] { read_detections(path, pool_, bytes); }), expected);
         continue;
       }
-      EXPECT_EQ(read_detections(path, pool_, bytes), read_detections(path)) << bytes << ": " << text.substr(0, 200);
+      EXPECT_EQ(read_detections(path, pool_, bytes), read_detections(path))
+          << bytes << ": " << text.substr(0, 200);
     }
   }
 }

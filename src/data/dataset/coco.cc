@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <system_error>
 #include <type_traits>
 
@@ -15,6 +16,7 @@
 #include "base/json_text.h"
 #include "base/text_file.h"
 #include "base/utf8.h"
+#include "data/dataset/coco_file.h"
 
 namespace ssd {
 namespace {
@@ -50,6 +52,14 @@ class CocoReader {
     return std::move(coco_);
   }
 
+  // Of a text that is nothing but a list of annotations. Throws simdjson's errors too.
+  std::vector<CocoAnnotation> read_annotations() {
+    document_ = parser_.iterate(json_);
+    read_list(document_.get_array(), "annotation", coco_.annotations, &CocoReader::read_annotation);
+    require_end();
+    return std::move(coco_.annotations);
+  }
+
  private:
   void read_document() {
     if (document_.type() != ondemand::json_type::object)
@@ -62,21 +72,19 @@ class CocoReader {
       const ondemand::raw_json_string key = member.key();
       if (key == "images") {
         images = true;
-        read_list(member.value(), "image", coco_.images, &CocoReader::read_image);
+        read_list(array(member.value()), "image", coco_.images, &CocoReader::read_image);
       } else if (key == "annotations") {
         annotations = true;
-        read_list(member.value(), "annotation", coco_.annotations, &CocoReader::read_annotation);
+        read_list(array(member.value()), "annotation", coco_.annotations, &CocoReader::read_annotation);
       } else if (key == "categories") {
         categories = true;
-        read_list(member.value(), "category", coco_.categories, &CocoReader::read_category);
+        read_list(array(member.value()), "category", coco_.categories, &CocoReader::read_category);
         if (coco_.categories.size() > budget::classes)
           throw Error("{}: got {} categories, expected at most {}; give a set with fewer classes", name_,
                       coco_.categories.size(), budget::classes);
       }
     }
-    const char* rest = nullptr;
-    if (document_.current_location().get(rest) != simdjson::OUT_OF_BOUNDS)
-      fail_at(rest, "more text after the end of the JSON object");
+    require_end();
     const char* missing = !images        ? "images"
                           : !annotations ? "annotations"
                           : !categories  ? "categories"
@@ -87,10 +95,15 @@ class CocoReader {
           name_, missing);
   }
 
+  void require_end() {
+    const char* rest = nullptr;
+    if (document_.current_location().get(rest) != simdjson::OUT_OF_BOUNDS)
+      fail_at(rest, "more text after the end of the JSON");
+  }
+
   template <typename Item>
-  void read_list(ondemand::value value, const char* what, std::vector<Item>& items,
+  void read_list(ondemand::array list, const char* what, std::vector<Item>& items,
                  void (CocoReader::*read_item)(ondemand::object, Item&)) {
-    ondemand::array list = array(value);
     what_ = what;
     index_ = 0;
     field_ = {};
@@ -350,15 +363,23 @@ std::string json_string(std::string_view text) {
 
 }  // namespace
 
-CocoFile read_coco(const std::filesystem::path& file, const CocoReadOptions& options) {
-  const std::filesystem::path packed = file.string() + ".gz";
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored) && std::filesystem::exists(packed, ignored))
-    throw Error("{}: there is no such file; unpack {} (gunzip)", file.string(), packed.string());
+CocoFile read_whole_coco(const std::filesystem::path& file, const CocoReadOptions& options) {
   std::string json = read_text_file(file);
   json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
   const simdjson::padded_string_view view(json.data(), json.size(), json.capacity());
   return CocoReader(view, file.string(), options).read();
+}
+
+std::optional<std::vector<CocoAnnotation>> parse_annotations(std::string_view list,
+                                                             const CocoReadOptions& options) {
+  const simdjson::padded_string json(list);
+  try {
+    return CocoReader(json, "", {.fields = options.fields, .faults = CocoReadOptions::Faults::refuse})
+        .read_annotations();
+  } catch (const simdjson::simdjson_error&) {
+  } catch (const Error&) {
+  }
+  return {};
 }
 
 CocoFile parse_coco(std::string_view text, std::string_view name, const CocoReadOptions& options) {

@@ -62,7 +62,8 @@ struct CocoReadOptions {
 // Reads the file in one pass. Unknown fields are passed over; numbers may be written as texts ("12"), ids as
 // 1 or 1.0. A category that no annotation uses, and that all others name as their supercategory, is a
 // heading and no class (Roboflow writes such a root): it is left out. Throws Error `FILE: byte N: ...` for
-// text that is not JSON, a missing list, and what `faults` says. The file may be a pipe.
+// text that is not JSON, a missing list, and what `faults` says. The file may be a pipe. Large files are read
+// by all processors, in pieces (coco_file.cc).
 CocoFile read_coco(const std::filesystem::path& file, const CocoReadOptions& options = {});
 
 // The same from memory; `name` stands for the file in messages.
