@@ -16,8 +16,9 @@ namespace {
 class CocoInPieces : public testing::Test {
  protected:
   CocoInPieces()
-      : path_(std::filesystem::path(testing::TempDir()) /
-              (std::string("CocoInPieces.") + testing::UnitTest::GetInstance()->current_test_info()->name())) {}
+      : path_(
+            std::filesystem::path(testing::TempDir()) /
+            (std::string("CocoInPieces.") + testing::UnitTest::GetInstance()->current_test_info()->name())) {}
   ~CocoInPieces() override { std::filesystem::remove(path_); }
 
   static std::string message_of(const std::function<void()>& action) {
@@ -57,7 +58,8 @@ class CocoInPieces : public testing::Test {
 std::string images() {
   std::string text = "\"images\": [";
   for (int i = 0; i < 20; ++i)
-    text += fmt::format(R"({}{{"id": {}, "file_name": "{}.jpg", "width": 10, "height": 20}})", i > 0 ? ", " : "", i, i);
+    text += fmt::format(R"({}{{"id": {}, "file_name": "{}.jpg", "width": 10, "height": 20}})",
+                        i > 0 ? ", " : "", i, i);
   return text + "]";
 }
 
@@ -81,7 +83,8 @@ TEST_F(CocoInPieces, GivesWhatTheWholeGives) {
            "{" + annotations() + "," + images() + "," + categories + "}",
            "{" + annotations() + "," + categories + "," + images() + ", \"more\": [{}]}",
            "\xef\xbb\xbf{" + images() + "," + annotations() + "," + categories + "}",
-           "{" + images() + "," + annotations(R"("segmentation": [[1, 2], [3, 4]], )") + "," + categories + "}",
+           "{" + images() + "," + annotations(R"("segmentation": [[1, 2], [3, 4]], )") + "," + categories +
+               "}",
            "{" + images() + "," + annotations(R"("parts": [{"a": 1}, {"b": 2}], )") + "," + categories + "}",
            "{" + images() + "," + annotations(R"("note": "}],\"categories\":[{", )") + "," + categories + "}",
            "{" + images() + R"(,"annotations":[],)" + categories + "}",
@@ -107,7 +110,8 @@ TEST_F(CocoInPieces, FaultsAreToldAsTheWholeTellsThem) {
   mistyped.replace(mistyped.find("\"bbox\": [1", 2000), 10, "\"bbox\": [{");
   std::string left_out = good;
   left_out.replace(left_out.find("\"image_id\"", 2000), 10, "\"imago_id\"");
-  const std::string root = R"("categories": [{"id": 0, "name": "all"}, {"id": 1, "name": "a", "supercategory": "all"},
+  const std::string root =
+      R"("categories": [{"id": 0, "name": "all"}, {"id": 1, "name": "a", "supercategory": "all"},
                              {"id": 2, "name": "b", "supercategory": "all"}])";
   for (const std::string& text : {
            "{" + images() + "," + mistyped + "," + categories + "}",

@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string>
+
+#include "base/encoding.h"
+#include "base/utf8.h"
+#include "data/dataset/coco.h"
+
+namespace ssd {
+namespace {
+
+// A name that is no UTF-8 would make the whole file unreadable.
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : to_utf8(text)) {
+    if (c == '"' || c == '\\')
+      out += {'\\', c};
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out += '"';
+}
+
+}  // namespace
+
+std::string write_coco(const CocoFile& coco) {
+  std::string out = "{\"images\":[";
+  const auto separate = [&out](std::size_t index) {
+    if (index) out += ',';
+  };
+  for (std::size_t i = 0; i < coco.images.size(); ++i) {
+    const CocoImage& image = coco.images[i];
+    separate(i);
+    fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"file_name\":{},\"width\":{},\"height\":{}}}",
+                   image.id, json_string(image.file_name), image.width, image.height);
+  }
+  out += "],\"annotations\":[";
+  for (std::size_t i = 0; i < coco.annotations.size(); ++i) {
+    const CocoAnnotation& a = coco.annotations[i];
+    separate(i);
+    fmt::format_to(
+        std::back_inserter(out),
+        "{{\"id\":{},\"image_id\":{},\"category_id\":{},\"bbox\":[{},{},{},{}],\"area\":{},\"iscrowd\":{},"
+        "\"ignore\":{}}}",
+        a.id, a.image_id, a.category_id, a.bbox[0], a.bbox[1], a.bbox[2], a.bbox[3], a.area,
+        static_cast<int>(a.iscrowd), static_cast<int>(a.ignore));
+  }
+  out += "],\"categories\":[";
+  for (std::size_t i = 0; i < coco.categories.size(); ++i) {
+    separate(i);
+    fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"name\":{}}}", coco.categories[i].id,
+                   json_string(coco.categories[i].name));
+  }
+  return out += "]}";
+}
+
+}  // namespace ssd
