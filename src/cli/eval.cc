@@ -127,9 +127,9 @@ void evaluate_checkpoint(const EvalOptions& options) {
 }
 
 void evaluate_files(const EvalOptions& options) {
-  ThreadPool pool(available_processors());
   std::packaged_task<CocoFile()> read_truth(
       [&] { return read_coco(options.ground_truth, {.fields = CocoReadOptions::Fields::ids}); });
+  ThreadPool pool(available_processors());  // which waits for its tasks at the end
   std::future<CocoFile> truth_to_come = read_truth.get_future();
   pool.submit([&] { read_truth(); });
   std::vector<DetectedBox> detections;

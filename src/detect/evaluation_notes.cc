@@ -23,7 +23,7 @@ void note_ids(const CocoFile& truth, std::vector<std::string>& notes) {
   for (const CocoAnnotation& one : truth.annotations) ids.push_back(one.id);
   std::ranges::sort(ids);
   const auto zeros = std::ranges::count(ids, 0);
-  const auto repeated = std::ranges::unique(ids).size();
+  const auto repeated = ids.end() - std::unique(ids.begin(), ids.end());  // clang 14 reads no ranges::unique
   if (zeros > 0)
     notes.push_back(
         fmt::format("{} objects have the id 0, and COCO's evaluation never counts them as found: give the "
