@@ -1,14 +1,18 @@
-// COCO annotation files: any bytes are read or refused, and what is read can be written, read again and made
-// a data set of.
+// COCO annotation files: any bytes are read or refused, in pieces as in a whole, and what is read can be
+// written, read again and made a data set of.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "data/dataset/coco.h"
+#include "data/dataset/coco_file.h"
 #include "data/dataset/dataset.h"
+#include "file_in_folder.h"
 
 namespace {
 
@@ -28,9 +32,32 @@ void check_dataset(const ssd::CocoFile& coco) {
   }
 }
 
+// The lists and what was left out; empty where the file is refused.
+std::string summary(const std::function<ssd::CocoFile()>& reader) {
+  try {
+    const ssd::CocoFile coco = reader();
+    std::string text = ssd::write_coco(coco);
+    for (const ssd::CocoLeftOut& one : coco.left_out) text += "\n" + one.reason;
+    return text;
+  } catch (const ssd::Error&) {
+    return "";
+  }
+}
+
+void check_pieces(const std::uint8_t* data, std::size_t size) {
+  static const ssd::FuzzFolder folder;
+  static ssd::ThreadPool pool(1);
+  folder.write("fuzz.json", data, size);
+  const std::filesystem::path path = folder.path() / "fuzz.json";
+  if (summary([&] { return ssd::read_whole_coco(path, {}); }) !=
+      summary([&] { return ssd::read_coco_in_pieces(path, {}, pool, 40); }))
+    std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  check_pieces(data, size);
   ssd::CocoFile coco;
   try {
     coco = ssd::parse_coco({reinterpret_cast<const char*>(data), size}, "fuzz.json");

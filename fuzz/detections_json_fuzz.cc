@@ -1,14 +1,18 @@
-// Detections in COCO's result format: any bytes are read or refused, and what is read can be written, read
-// again with the same numbers, and evaluated.
+// Detections in COCO's result format: any bytes are read or refused, in pieces as in a whole, and what is
+// read can be written, read again with the same numbers, and evaluated.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "eval/coco_eval.h"
+#include "eval/detections_file.h"
 #include "eval/detections_json.h"
+#include "file_in_folder.h"
 
 namespace {
 
@@ -38,9 +42,30 @@ void check_evaluation(const std::vector<ssd::DetectedBox>& detections) {
     if (value != -1 && !(0 <= value && value <= 1)) std::abort();
 }
 
+// Nothing where they are refused.
+std::optional<std::vector<ssd::DetectedBox>> read(
+    const std::function<std::vector<ssd::DetectedBox>()>& reader) {
+  try {
+    return reader();
+  } catch (const ssd::Error&) {
+    return {};
+  }
+}
+
+void check_pieces(const std::uint8_t* data, std::size_t size) {
+  static const ssd::FuzzFolder folder;
+  static ssd::ThreadPool pool(1);
+  folder.write("found.json", data, size);
+  const std::string path = (folder.path() / "found.json").string();
+  if (read([&] { return ssd::read_detections(path); }) !=
+      read([&] { return ssd::read_detections(path, pool, 40); }))
+    std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  check_pieces(data, size);
   std::vector<ssd::DetectedBox> detections;
   try {
     detections = ssd::parse_detections({reinterpret_cast<const char*>(data), size}, "fuzz.json");
