@@ -180,11 +180,7 @@ void add_detect(CLI::App& program, Session& session) {
       ->capture_default_str();
   command->add_flag("--no-drawings", options->no_drawings, "Write detections.json only");
   begin_group(*command, group::device);
-  command
-      ->add_option(
-          "--batch-size", options->batch,
-          "Images of a batch on each device (default: as many as there are, at most 8 on the CPU, 32 "
-          "elsewhere)")
+  command->add_option("--batch-size", options->batch, "Images of a batch on each device [by their number]")
       ->check(batch_size());
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
