@@ -27,13 +27,6 @@ std::string current_message() {
   }
 }
 
-// Of the batch's outputs those of one image.
-TensorView slot_of(const Tensor& tensor, std::int64_t slot) {
-  const Shape& shape = tensor.shape();
-  const TensorView one{tensor.dtype(), {1, shape[1], shape[2]}, tensor.data()};
-  return {one.dtype, one.shape, one.data + static_cast<std::size_t>(slot) * one.bytes()};
-}
-
 }  // namespace
 
 NetworkThread::Request::Request() : image_(pixels) {}
@@ -82,7 +75,8 @@ NetworkOutputs NetworkThread::wait(Request& request) {
   std::unique_lock lock(mutex_);
   done_.wait(lock, [&] { return request.done_; });
   if (!request.error_.empty()) throw Error(request.error_);
-  return {slot_of(request.outputs_->at(0), request.slot_), slot_of(request.outputs_->at(1), request.slot_)};
+  const TensorView loc = request.outputs_->at(0), conf = request.outputs_->at(1);
+  return {loc.slices(request.slot_, 1), conf.slices(request.slot_, 1)};
 }
 
 void NetworkThread::work(const TrainedModel& model, const Options& options) {

@@ -21,11 +21,6 @@ NetworkThread::Options network_options(const SharedDetector::Options& options) {
           .make_device = [threads = options.threads] { return cpu::make_device({.threads = threads}); }};
 }
 
-// The message without the file's name, or with it: it shall be there once.
-std::string named(const std::string& file, const std::string& reason) {
-  return file.empty() || reason.starts_with(file + ": ") ? reason : file + ": " + reason;
-}
-
 }  // namespace
 
 SharedDetector::SharedDetector(const std::filesystem::path& path, const Options& options)
@@ -52,36 +47,23 @@ std::vector<ImageResult> SharedDetector::detect(std::span<const InputImage> imag
     collect(*in_flight.front().request, options, in_flight.front().result);
     in_flight.pop_front();
   };
-  std::unique_ptr<Workspace> workspace = take_workspace();
+  std::unique_ptr<Workspace> workspace = workspaces_.take();
   for (std::size_t i = 0; i < images.size(); ++i) {
     ImageResult& result = results[i];
     std::shared_ptr<Request> request;
     try {
       request = read(images[i], *workspace, result.found);
     } catch (const Error& error) {
-      result.error = named(result.found.file, error.what());
+      result.error = with_name(result.found.file, error.what());
       continue;
     }
     if (in_flight.size() == most) collect_oldest();
     network_->submit(request);
     in_flight.push_back({std::move(request), result});
   }
-  give_back(std::move(workspace));
+  workspaces_.give_back(std::move(workspace));
   while (!in_flight.empty()) collect_oldest();
   return results;
-}
-
-std::unique_ptr<SharedDetector::Workspace> SharedDetector::take_workspace() {
-  const std::lock_guard lock(mutex_);
-  if (workspaces_.empty()) return std::make_unique<Workspace>();
-  std::unique_ptr<Workspace> workspace = std::move(workspaces_.back());
-  workspaces_.pop_back();
-  return workspace;
-}
-
-void SharedDetector::give_back(std::unique_ptr<Workspace> workspace) {
-  const std::lock_guard lock(mutex_);
-  workspaces_.push_back(std::move(workspace));
 }
 
 std::shared_ptr<NetworkThread::Request> SharedDetector::read(const InputImage& image, Workspace& workspace,

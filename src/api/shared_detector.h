@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "api/network_thread.h"
 #include "api/pixel_buffer.h"
+#include "base/spares.h"
 #include "data/dataset/coco.h"
 #include "data/loader/augment.h"
 #include "detect/detector.h"
@@ -73,15 +73,12 @@ class SharedDetector {
   };
   using Request = NetworkThread::Request;
 
-  std::unique_ptr<Workspace> take_workspace();
-  void give_back(std::unique_ptr<Workspace> workspace);
   std::shared_ptr<Request> read(const InputImage& image, Workspace& workspace, DetectedImage& found) const;
   void collect(Request& request, const DetectorOptions& options, ImageResult& result);
 
   TrainedModel model_;
   std::int64_t batch_;
-  std::mutex mutex_;                                    // guards workspaces_
-  std::vector<std::unique_ptr<Workspace>> workspaces_;  // as many as threads ever asked at the same time
+  Spares<Workspace> workspaces_;
   std::unique_ptr<NetworkThread> network_;
 };
 

@@ -9,14 +9,13 @@
 namespace ssd {
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n";
 constexpr std::size_t window = std::size_t{64} << 10;  // read to find a comma in
 
 std::size_t find_comma(std::string_view text) {
   for (std::size_t end = text.find('}'); end != std::string_view::npos; end = text.find('}', end + 1)) {
-    const std::size_t comma = text.find_first_not_of(white_space, end + 1);
+    const std::size_t comma = text.find_first_not_of(json_white_space, end + 1);
     if (comma == std::string_view::npos || text[comma] != ',') continue;
-    const std::size_t next = text.find_first_not_of(white_space, comma + 1);
+    const std::size_t next = text.find_first_not_of(json_white_space, comma + 1);
     if (next != std::string_view::npos && text[next] == '{') return comma;
   }
   return std::string_view::npos;

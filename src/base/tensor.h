@@ -22,6 +22,15 @@ struct TensorView {
 
   std::size_t bytes() const { return static_cast<std::size_t>(shape.elements()) * size_of(dtype); }
 
+  // `count` slices along dimension 0 from `first` on.
+  TensorView slices(std::int64_t first, std::int64_t count) const {
+    TensorView part = *this;
+    part.shape[0] = count;
+    if (shape[0] > 0)
+      part.data += static_cast<std::size_t>(first) * (bytes() / static_cast<std::size_t>(shape[0]));
+    return part;
+  }
+
   template <typename T>
   std::span<const T> as() const {
     assert(size_of(dtype_of<T>::value) == size_of(dtype));

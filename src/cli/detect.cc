@@ -89,9 +89,9 @@ Outcome detect(Predictor& predictor, const TrainedModel& model, const std::vecto
   Outcome outcome;
   Progress progress("detect");
   Drawings drawings(options, files, progress);
-  // An image's trouble ends with the image. The reason may name the file, or not.
+  // An image's trouble ends with the image.
   const auto say = [&](const std::string& file, const std::string& reason) {
-    progress.say("singleshot: " + (reason.starts_with(file + ": ") ? reason : file + ": " + reason));
+    progress.say("singleshot: " + with_name(file, reason));
   };
   DetectFilesOptions work{
       .threads = options.device.threads > 0 ? options.device.threads : available_processors(),

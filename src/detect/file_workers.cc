@@ -37,13 +37,13 @@ void FileWorkers::conclude(const FilePointer& file, const Outputs& outputs, int 
 
 void FileWorkers::read_now(FileOnItsWay& file) {
   try {
-    std::unique_ptr<Augmenter> augmenter = borrow_augmenter();
+    std::unique_ptr<Augmenter> augmenter = augmenters_.take();
     read_bytes(file.image.file, file.bytes);
     file.pixels.resize(Augmenter::image_bytes);
     const Augmenter::Size size = augmenter->evaluate({.bytes = file.bytes}, file.pixels);
     file.image.width = size.width;
     file.image.height = size.height;
-    give_back(std::move(augmenter));
+    augmenters_.give_back(std::move(augmenter));
   } catch (const Error& error) {
     file.unread = error.what();
   } catch (...) {
@@ -77,8 +77,7 @@ void FileWorkers::find_objects(DetectedImage& image, const std::vector<Tensor>& 
     for (const Detection& detection : detections.front())
       image.objects.push_back(object_in(image, detection, categories_));
   } catch (const Error& error) {
-    const std::string reason = error.what();
-    throw Error("{}", reason.starts_with(image.file + ": ") ? reason : image.file + ": " + reason);
+    throw Error("{}", with_name(image.file, error.what()));
   }
 }
 
@@ -110,19 +109,6 @@ void FileWorkers::wait_while(const FileOnItsWay& file, Stage stage) {
 std::size_t FileWorkers::bytes_in_memory() {
   const std::scoped_lock lock(mutex_);
   return bytes_;
-}
-
-std::unique_ptr<Augmenter> FileWorkers::borrow_augmenter() {
-  const std::scoped_lock lock(mutex_);
-  if (augmenters_.empty()) return std::make_unique<Augmenter>();
-  std::unique_ptr<Augmenter> augmenter = std::move(augmenters_.back());
-  augmenters_.pop_back();
-  return augmenter;
-}
-
-void FileWorkers::give_back(std::unique_ptr<Augmenter> augmenter) {
-  const std::scoped_lock lock(mutex_);
-  augmenters_.push_back(std::move(augmenter));
 }
 
 }  // namespace ssd

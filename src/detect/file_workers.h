@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/spares.h"
 #include "base/thread_pool.h"
 #include "data/loader/augment.h"
 #include "detect/image_detector.h"
@@ -56,15 +57,13 @@ class FileWorkers {
   void conclude_now(FileOnItsWay& file, const std::vector<Tensor>& outputs, int place);
   void find_objects(DetectedImage& image, const std::vector<Tensor>& outputs, int place) const;
   void draw(FileOnItsWay& file) const;
-  std::unique_ptr<Augmenter> borrow_augmenter();
-  void give_back(std::unique_ptr<Augmenter> augmenter);
 
   const Predictor& predictor_;
   std::span<const CocoCategory> categories_;
   const DetectFilesOptions& options_;
+  Spares<Augmenter> augmenters_;
   std::mutex mutex_;  // of what follows, and of every file's stage
   std::condition_variable moved_;
-  std::vector<std::unique_ptr<Augmenter>> augmenters_;  // idle
   std::size_t bytes_ = 0;
   ThreadPool pool_;  // last: its tasks use the rest
 };

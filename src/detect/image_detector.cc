@@ -8,6 +8,10 @@
 
 namespace ssd {
 
+std::string with_name(const std::string& file, const std::string& reason) {
+  return file.empty() || reason.starts_with(file + ": ") ? reason : file + ": " + reason;
+}
+
 DetectedObject object_in(const DetectedImage& image, const Detection& detection,
                          std::span<const CocoCategory> categories) {
   const auto label = static_cast<std::size_t>(detection.label);

@@ -30,6 +30,9 @@ struct DetectedImage {
   std::vector<DetectedObject> objects;  // by falling score
 };
 
+// A reason that names the file once, whether it did before or not. A file without a name has none.
+std::string with_name(const std::string& file, const std::string& reason);
+
 // A detection in the pixels of its image, of which the name and the size are looked at. `categories`: of
 // labels 1, 2, ... Throws Error for a label without a category.
 DetectedObject object_in(const DetectedImage& image, const Detection& detection,

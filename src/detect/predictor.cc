@@ -22,13 +22,8 @@ void Predictor::start(const Tensor& images) { program_->start(0, {images}); }
 
 std::vector<std::vector<Detection>> Predictor::detections(const std::vector<Tensor>& outputs, int first,
                                                           int count, ThreadPool* pool) const {
-  const auto part = [&](const Tensor& tensor) {
-    const Shape& shape = tensor.shape();
-    const auto image = static_cast<std::size_t>(shape[1] * shape[2]) * size_of(tensor.dtype());
-    return TensorView{
-        tensor.dtype(), {count, shape[1], shape[2]}, tensor.data() + static_cast<std::size_t>(first) * image};
-  };
-  return detect({part(outputs[0]), part(outputs[1])}, detector_, pool);
+  const TensorView loc = outputs[0], conf = outputs[1];
+  return detect({loc.slices(first, count), conf.slices(first, count)}, detector_, pool);
 }
 
 }  // namespace ssd

@@ -1,7 +1,6 @@
 #include "eval/detections_file.h"
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -14,16 +13,15 @@
 namespace ssd {
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n";
 constexpr std::size_t window = std::size_t{64} << 10;  // at either end, to find the list in
-constexpr std::size_t padding = 64;                    // that parse_detections() would make room for
 
 // Where the list's brackets stand, with all between them; nothing where the file is not a list.
 std::optional<ByteRange> find_list(const RangedFile& file) {
   const std::size_t part = std::min(window, file.size());
   std::string head, tail;
   if (!file.append({0, part}, head) || !file.append({file.size() - part, file.size()}, tail)) return {};
-  const std::size_t first = head.find_first_not_of(white_space), last = tail.find_last_not_of(white_space);
+  const std::size_t first = head.find_first_not_of(json_white_space),
+                    last = tail.find_last_not_of(json_white_space);
   if (first == std::string::npos || head[first] != '[' || last == std::string::npos || tail[last] != ']')
     return {};
   return ByteRange{first + 1, file.size() - part + last};
@@ -36,35 +34,14 @@ std::optional<std::vector<DetectedBox>> read_pieces(const std::string& path, Thr
   if (file.size() <= piece_bytes || file.size() > budget::json.bytes) return {};
   const std::optional<ByteRange> list = find_list(file);
   if (!list) return {};
-  const std::vector<ByteRange> pieces = pieces_of(file, *list, piece_bytes);
-  std::vector<std::vector<DetectedBox>> parts(pieces.size());
-  std::atomic<bool> failed = pieces.empty();
-  pool.parallel_for(pieces.size(), [&](std::size_t i) {
-    if (failed) return;
-    std::string text;
-    text.reserve(pieces[i].size() + 2 + padding);
-    text = "[";
-    if (!file.append(pieces[i], text)) {
-      failed = true;
-      return;
-    }
-    text += "]";
+  const auto parse = [&](std::string text) -> std::optional<std::vector<DetectedBox>> {
     try {
-      parts[i] = parse_detections(std::move(text), path);
+      return parse_detections(std::move(text), path);
     } catch (const Error&) {
-      failed = true;
+      return {};
     }
-  });
-  if (failed) return {};
-  std::size_t count = 0;
-  for (const auto& part : parts) count += part.size();
-  std::vector<DetectedBox> detections;
-  detections.reserve(count);
-  for (auto& part : parts) {
-    detections.insert(detections.end(), part.begin(), part.end());
-    std::vector<DetectedBox>().swap(part);
-  }
-  return detections;
+  };
+  return read_in_pieces<DetectedBox>(file, pieces_of(file, *list, piece_bytes), pool, parse);
 }
 
 }  // namespace

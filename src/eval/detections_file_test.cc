@@ -9,17 +9,13 @@
 
 #include "base/error.h"
 #include "eval/detections_json.h"
+#include "testing/temporary_folder.h"
 
 namespace ssd {
 namespace {
 
 class DetectionsFile : public testing::Test {
  protected:
-  DetectionsFile()
-      : path_(std::filesystem::path(testing::TempDir()) /
-              (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".json")) {}
-  ~DetectionsFile() override { std::filesystem::remove(path_); }
-
   // A list of 300 detections; `separator` stands between them, `extra` in every fifth.
   static std::string list(const std::string& separator, const std::string& extra = "") {
     std::string text;
@@ -44,7 +40,8 @@ class DetectionsFile : public testing::Test {
     return "no error";
   }
 
-  std::filesystem::path path_;
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "file.json";
   ThreadPool pool_{3};
 };
 

@@ -52,7 +52,7 @@ void BarrierWaits::adapt(int threads) {
   const long switches = involuntary_switches(threads);
   // Other threads' counts, or a long rest, say nothing.
   if (switches >= switches_ && seconds < 60) {
-    if (ContentionMeter().contended(seconds, switches - switches_, threads))
+    if (contended(seconds, switches - switches_, threads))
       shorten(threads);
     else
       restore();

@@ -8,19 +8,13 @@
 
 namespace ssd::cpu {
 
-// Whether others want the processors too, by how often threads that compute are sent off theirs before they
-// would give them up.
-class ContentionMeter {
- public:
-  // Where a thread has its processor for itself, the system's own work interrupts it some 15 times a second;
-  // beside one that is as busy, it is 90 to 260 times (2 cores, Linux 6.1).
-  static constexpr double switches_a_second = 45;  // of one thread: more are contention
-
-  // `switches`: involuntary ones of all `threads`, which worked for `seconds`.
-  bool contended(double seconds, long switches, int threads) const {
-    return static_cast<double>(switches) > switches_a_second * seconds * threads;
-  }
-};
+// Whether others want the processors too, by how often `threads` that computed for `seconds` were sent off
+// theirs before they would have given them up. Where a thread has its processor for itself, the system's own
+// work interrupts it some 15 times a second; beside one that is as busy, it is 90 to 260 times (2 cores,
+// Linux 6.1).
+inline bool contended(double seconds, long involuntary_switches, int threads) {
+  return static_cast<double>(involuntary_switches) > 45 * seconds * threads;
+}
 
 // libgomp's threads spin for milliseconds at a barrier before they sleep. That is fastest where each has a
 // processor to itself. Beside others the one that all wait for has lost its processor, perhaps to one of

@@ -41,13 +41,13 @@ bool comes_true(const std::function<bool()>& condition) {
   return condition();
 }
 
-TEST(ContentionMeter, TellsAnIdleMachineFromABusyOne) {
-  const ContentionMeter meter;  // with the counts of 12 steps of training, measured beside nothing and a loop
-  EXPECT_FALSE(meter.contended(12.28, 352, 2));
-  EXPECT_FALSE(meter.contended(12.81, 469, 2));
-  EXPECT_TRUE(meter.contended(67.40, 12054, 2));
-  EXPECT_TRUE(meter.contended(21.12, 13886, 2));
-  EXPECT_FALSE(meter.contended(12.81, 469 * 32, 64));
+TEST(Contended, TellsAnIdleMachineFromABusyOne) {
+  // With the counts of 12 steps of training, measured beside nothing and a loop
+  EXPECT_FALSE(contended(12.28, 352, 2));
+  EXPECT_FALSE(contended(12.81, 469, 2));
+  EXPECT_TRUE(contended(67.40, 12054, 2));
+  EXPECT_TRUE(contended(21.12, 13886, 2));
+  EXPECT_FALSE(contended(12.81, 469 * 32, 64));
 }
 
 TEST(BarrierWaits, KeepsIdleThreadsOnlyWhileWaitsAreShort) {

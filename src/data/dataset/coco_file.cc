@@ -1,8 +1,6 @@
 #include "data/dataset/coco_file.h"
 
 #include <algorithm>
-#include <atomic>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,11 +14,10 @@
 namespace ssd {
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n";
 constexpr std::size_t worth_pieces = std::size_t{4} << 20, piece_bytes = std::size_t{1} << 20;
 
 std::size_t past_white_space(std::string_view text, std::size_t at) {
-  return std::min(text.find_first_not_of(white_space, at), text.size());
+  return std::min(text.find_first_not_of(json_white_space, at), text.size());
 }
 
 // Behind the bracket that opens the list "annotations"; npos where the text does not go as far.
@@ -39,7 +36,7 @@ std::size_t find_list_begin(std::string_view text, std::size_t from) {
 std::size_t find_list_end(std::string_view text, std::size_t end) {
   for (std::size_t at = text.rfind(']', end); at != std::string_view::npos && at > 0;
        at = text.rfind(']', at - 1)) {
-    const std::size_t before = text.find_last_not_of(white_space, at - 1);
+    const std::size_t before = text.find_last_not_of(json_white_space, at - 1);
     const std::size_t next = past_white_space(text, at + 1);
     if (before != std::string_view::npos && text[before] == '}' && next < text.size() &&
         (text[next] == ',' || text[next] == '}'))
@@ -112,34 +109,15 @@ std::optional<CocoFile> read_ordinary(const std::filesystem::path& path, const C
                                       ThreadPool& pool, std::size_t bytes_of_a_piece) {
   const RangedFile file(path);
   if (file.size() == 0 || file.size() > budget::json.bytes) return {};
-  std::optional<Frame> frame = find_frame(file);
+  const std::optional<Frame> frame = find_frame(file);
   if (!frame) return {};
-  const std::vector<ByteRange> pieces = pieces_of(file, frame->list, bytes_of_a_piece);
   CocoFile whole;
-  std::vector<std::vector<CocoAnnotation>> parts(pieces.size());
-  std::atomic<bool> failed = pieces.empty();
-  pool.parallel_for(pieces.size() + 1, [&](std::size_t i) {
-    if (failed) return;
-    if (i == 0) {
-      if (!read_frame(*frame, path, options, whole)) failed = true;
-      return;
-    }
-    std::string text = "[";
-    text.reserve(pieces[i - 1].size() + 2);
-    auto part = file.append(pieces[i - 1], text) ? parse_annotations(text += "]", options) : std::nullopt;
-    if (part)
-      parts[i - 1] = *std::move(part);
-    else
-      failed = true;
-  });
-  if (failed) return {};
-  std::size_t count = 0;
-  for (const auto& part : parts) count += part.size();
-  whole.annotations.reserve(count);
-  for (auto& part : parts) {
-    std::ranges::move(part, std::back_inserter(whole.annotations));
-    std::vector<CocoAnnotation>().swap(part);
-  }
+  auto annotations = read_in_pieces<CocoAnnotation>(
+      file, pieces_of(file, frame->list, bytes_of_a_piece), pool,
+      [&](const std::string& text) { return parse_annotations(text, options); },
+      [&] { return read_frame(*frame, path, options, whole); });
+  if (!annotations) return {};
+  whole.annotations = *std::move(annotations);
   return whole;
 }
 

@@ -9,18 +9,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "testing/temporary_folder.h"
 
 namespace ssd {
 namespace {
 
 class CocoInPieces : public testing::Test {
  protected:
-  CocoInPieces()
-      : path_(
-            std::filesystem::path(testing::TempDir()) /
-            (std::string("CocoInPieces.") + testing::UnitTest::GetInstance()->current_test_info()->name())) {}
-  ~CocoInPieces() override { std::filesystem::remove(path_); }
-
   static std::string message_of(const std::function<void()>& action) {
     try {
       action();
@@ -51,7 +46,8 @@ class CocoInPieces : public testing::Test {
     return reasons;
   }
 
-  std::filesystem::path path_;
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "file.json";
   ThreadPool pool_{3};
 };
 
