@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace ssd {
 
-// Every member is called by all processes of the run, in the same order. Throws Error where one is lost.
+// Every member but rank(), size(), is_first() and at_step() is called by all processes of the run, in the same
+// order. Throws Error where one is lost.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -23,6 +25,19 @@ class Communicator {
   // Rank 0's bytes.
   virtual std::string broadcast(const std::string& bytes) = 0;
 
+  // The values of each process of this one's group, as many from each, by rank. Groups are consecutive ranks,
+  // `group` of them (a divisor of size()).
+  virtual std::vector<double> gather_in_group(std::span<const double> values, int group) = 0;
+  // Starts to replace each value by the sum over all processes, while the caller goes on. The values must stay
+  // where they are, untouched, until finish_sum() was called. All processes get the same bits, and get them
+  // again in a run of as many.
+  virtual void start_sum(std::span<float> values) = 0;
+  // Waits for the oldest sum that was started.
+  virtual void finish_sum() = 0;
+
+  // Where the run stands, for what is said of a process that is lost.
+  virtual void at_step(std::int64_t /*step*/) {}
+
   bool is_first() const { return rank() == 0; }
 };
 
@@ -34,6 +49,11 @@ class SingleProcess : public Communicator {
   void all_reduce(std::span<double>) override {}
   std::vector<std::string> gather(const std::string& bytes) override { return {bytes}; }
   std::string broadcast(const std::string& bytes) override { return bytes; }
+  std::vector<double> gather_in_group(std::span<const double> values, int /*group*/) override {
+    return {values.begin(), values.end()};
+  }
+  void start_sum(std::span<float>) override {}
+  void finish_sum() override {}
 };
 
 }  // namespace ssd

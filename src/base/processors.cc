@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -18,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int most_threads = 1024;
+
+std::atomic<int> sharers{1};
 
 // The first whole number of a text; nothing where it begins with something else.
 std::optional<long> leading_number(const std::string& text) {
@@ -98,8 +101,11 @@ ProcessorLimits limits_of_this_process() {
   limits.affinity = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : limits.online;
   if (const char* variable = std::getenv("OMP_NUM_THREADS"); variable != nullptr)
     limits.omp_num_threads = variable;
+  limits.processes = sharers;
   return limits;
 }
+
+void share_processors(int processes) { sharers = processes; }
 
 Processors processors(const ProcessorLimits& limits) {
   if (const auto asked = leading_number(limits.omp_num_threads); asked && *asked > 0)
@@ -110,6 +116,9 @@ Processors processors(const ProcessorLimits& limits) {
   if (const auto quota = cgroup_quota(limits.root); quota && *quota < result.count)
     result = {std::max(1, static_cast<int>(*quota)),
               fmt::format("CPU quota {:.3g} of its control group", *quota)};
+  if (limits.processes > 1)
+    result = {std::max(1, result.count / limits.processes),
+              fmt::format("{}, shared by {} processes", result.reason, limits.processes)};
   return result;
 }
 

@@ -10,6 +10,7 @@ namespace ssd::cli {
 struct Session {
   int exit_code = 0;
   std::set<const CLI::App*> ends_itself = {};  // commands that watch_stop_signals()
+  std::set<const CLI::App*> shares_work = {};  // commands that several processes do together
 };
 
 void add_train(CLI::App& program, Session& session);

@@ -6,6 +6,7 @@
 #include "base/thread_pool.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "cli/processes.h"
 #include "cli/validators.h"
 
 namespace ssd::cli {
@@ -73,7 +74,7 @@ std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
   std::unique_ptr<graph::Device> device;
   if (options.device == "cpu") {
     check_cpu_options(options);
-    device = cpu::make_device({.threads = options.threads});
+    device = cpu::make_device({.threads = options.threads, .communicator = &processes()});
   } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
     mention_unused_options(options);
     device = pjrt::make_device({.device = options.device,

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "backend/cpu/cpu_device.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
@@ -20,12 +21,16 @@
 #include "cli/network_options.h"
 #include "cli/output.h"
 #include "cli/pretrained.h"
+#include "cli/processes.h"
 #include "cli/validators.h"
+#include "cli/version.h"
 #include "data/dataset/class_order.h"
+#include "data/dataset/dataset_identity.h"
 #include "detect/evaluation_notes.h"
 #include "detect/trained_model.h"
 #include "eval/detections_file.h"
 #include "eval/detections_json.h"
+#include "train/sharing.h"
 #include "weights/safetensors.h"
 
 namespace ssd::cli {
@@ -108,12 +113,18 @@ void evaluate_checkpoint(const EvalOptions& options) {
   Predictor predictor(*device, trained.model, {.batch = options.batch});
   predictor.load(trained.weights);
   std::vector<DetectedBox> detections;
-  std::size_t bad_images = 0;
+  double bad_images = 0;
+  expect_same_facts(processes(), {{"program", version_text()},
+                                  {"arithmetic", cpu::arithmetic()},
+                                  {"data", identity_of(set.dataset).samples},
+                                  {"--batch-size", fmt::format("{}", options.batch)}});
+  expect_same_weights(processes(), trained.weights);
   {
     Progress progress("evaluate");
     detections = detect_set(
         predictor, set.dataset,
         {.threads = image_threads(options.device, options.workers),
+         .communicator = &processes(),
          .on_bad_image =
              [&](const BadImage& bad) {
                ++bad_images;
@@ -121,8 +132,10 @@ void evaluate_checkpoint(const EvalOptions& options) {
              },
          .progress = [&](std::uint64_t done, std::uint64_t of) { progress.show(done, of, "images"); }});
   }
+  processes().all_reduce({&bad_images, 1});
+  if (!processes().is_first()) return;
   ThreadPool pool(available_processors());
-  report(options, set.ground_truth, detections, bad_images, pool);
+  report(options, set.ground_truth, detections, static_cast<std::size_t>(bad_images), pool);
   if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
 }
 
@@ -182,13 +195,17 @@ void run_eval(const EvalOptions& options) {
   if (!from_files) return evaluate_checkpoint(options);
   if (options.ground_truth.empty() || options.detections.empty())
     throw UsageError("eval: expected --ground-truth and --detections together");
+  if (processes().size() > 1)
+    throw UsageError("--detections: got {} processes, expected one: files are one process's work",
+                     processes().size());
   evaluate_files(options);
 }
 
-void add_eval(CLI::App& program, Session&) {
+void add_eval(CLI::App& program, Session& session) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command = program.add_subcommand(
       "eval", "COCO's numbers: of a checkpoint on a data set, or of a detections file");
+  session.shares_work.insert(command);
   add_val_data_options(*command, options->data);
   command
       ->add_option("--ground-truth", options->ground_truth,

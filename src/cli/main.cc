@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/image_limit_option.h"
+#include "cli/processes.h"
 #include "cli/stop_signals.h"
 #include "cli/version.h"
 
@@ -78,7 +79,8 @@ void add_commands(CLI::App& program, ssd::cli::Session& session) {
 }
 
 void print_error(std::string_view message) {
-  std::fprintf(stderr, "singleshot: %s\n", ssd::one_line(message).c_str());
+  std::fprintf(stderr, "singleshot: %s%s\n", ssd::cli::who_failed().c_str(),
+               ssd::one_line(message).c_str());
 }
 
 // What a thread of a library or a destructor threw, and nobody can catch.
@@ -102,17 +104,17 @@ int run(CLI::App& program, const ssd::cli::Session& session, int argc, char** ar
       throw ssd::Error("standard output: cannot be written: {}; is the disk full?", std::strerror(errno));
     return session.exit_code;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
-    std::fprintf(stderr, "%s\n", ssd::one_line(usage_line(program, error)).c_str());
+    if (error.get_exit_code() == 0)  // --help, --version
+      return ssd::cli::processes().is_first() ? program.exit(error) : 0;
+    std::fprintf(stderr, "%s%s\n", ssd::cli::who_failed().c_str(),
+                 ssd::one_line(usage_line(program, error)).c_str());
     return 2;
   } catch (const ssd::UsageError& error) {
     print_error(error.what());
     return 2;
   } catch (const std::bad_alloc&) {
-    std::fputs(
-        "singleshot: memory: there is not enough; free some, or need less: a smaller --batch-size, fewer "
-        "--threads\n",
-        stderr);
+    print_error(
+        "memory: there is not enough; free some, or need less: a smaller --batch-size, fewer --threads");
     return 1;
   } catch (const std::filesystem::filesystem_error& error) {
     print_error(fmt::format("{}: {}; check the path, its permissions and the free space",
@@ -122,6 +124,13 @@ int run(CLI::App& program, const ssd::cli::Session& session, int argc, char** ar
     print_error(error.what());
     return 1;
   }
+}
+
+void expect_shared_work(const ssd::cli::Session& session, const CLI::App* command) {
+  const int processes = ssd::cli::processes().size();
+  if (processes > 1 && !session.shares_work.contains(command))
+    throw ssd::UsageError("{}: got {} processes, expected one: only train and eval share their work",
+                          command->get_name(), processes);
 }
 
 }  // namespace
@@ -135,7 +144,17 @@ int main(int argc, char** argv) {
   add_commands(program, session);
   // Once it is known which command it is, and before it begins.
   program.parse_complete_callback([&] {
-    if (!session.ends_itself.contains(named_by(program).back())) ssd::cli::release_stop_signals();
+    const CLI::App* command = named_by(program).back();
+    if (!session.ends_itself.contains(command)) ssd::cli::release_stop_signals();
+    expect_shared_work(session, command);
   });
-  return run(program, session, argc, argv);
+  try {
+    ssd::cli::join_processes();
+  } catch (const ssd::Error& error) {
+    print_error(error.what());
+    return 1;
+  }
+  const int exit_code = run(program, session, argc, argv);
+  ssd::cli::leave_processes(exit_code);
+  return exit_code;
 }

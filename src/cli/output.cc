@@ -18,6 +18,8 @@ namespace {
 constexpr int bar_cells = 24;
 constexpr double redraw_seconds = 0.1;
 
+bool silent = false;
+
 std::string bar(std::uint64_t done, std::uint64_t of) {
   const auto full = static_cast<std::size_t>(of == 0 ? 0 : done * bar_cells / of);
   return "[" + std::string(full, '#') + std::string(bar_cells - full, '.') + "]";
@@ -25,11 +27,18 @@ std::string bar(std::uint64_t done, std::uint64_t of) {
 
 }  // namespace
 
-void tell_text(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+void fall_silent() { silent = true; }
 
-void put_text(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void tell_text(const std::string& text) {
+  if (!silent) std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void put_text(const std::string& text) {
+  if (!silent) std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 void write_text(const std::string& path, const std::string& text) {
+  if (silent) return;
   // The second is the first, also where it leads to a file that was written to before.
   if (path == "-" || path == "/dev/stdout")
     put_text(text);

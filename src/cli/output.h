@@ -44,6 +44,9 @@ void put(fmt::format_string<Values...> format, Values&&... values) {
   put_text(formatted(format, shown(values)...));
 }
 
+// From now on nothing is told, put or written: for all but the first of several processes.
+void fall_silent();
+
 // Writes text to a file, whole or not at all; "-" and "/dev/stdout" are standard output.
 void write_text(const std::string& path, const std::string& text);
 // The same with JSON text and a line end; control characters in its strings stand as "\u009b".

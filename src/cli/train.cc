@@ -6,18 +6,23 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "backend/cpu/cpu_device.h"
 #include "base/error.h"
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/processes.h"
 #include "cli/stop_signals.h"
 #include "cli/train_console.h"
 #include "cli/train_mode.h"
 #include "cli/train_options.h"
+#include "cli/version.h"
 #include "data/dataset/class_order.h"
+#include "data/dataset/dataset_identity.h"
 #include "storage/atomic_file.h"
 #include "storage/folder_lock.h"
 #include "storage/free_space.h"
+#include "train/sharing.h"
 #include "train/trainer.h"
 #include "weights/checkpoint.h"
 
@@ -188,18 +193,62 @@ void tell_beginning(const TrainOptions& options, const RunState& state, const gr
     tell("nothing left to do: {} evaluations in a row were no better; pass a larger --patience\n",
          state.best->evaluations_since);
   else
-    tell("{} on {}, {} images a step, steps {} to {}\n", options.backbone, device.description(),
-         options.trainer.step.images(device.replicas()), state.step + 1, steps);
+    tell("{} on {}{}, {} images a step, steps {} to {}\n", options.backbone,
+         device.processes() > 1 ? fmt::format("{} processes, each with ", device.processes()) : "",
+         device.description(),
+         options.trainer.step.images(device.replicas_in_all()), state.step + 1, steps);
+}
+
+// What rank 0 does for all before the first step. The run's folder, if there is one, is locked and has the
+// configuration.
+TrainingStart begin_run(TrainOptions& options, const std::string& config, const Dataset& dataset,
+                        std::int64_t images, std::optional<FolderLock>& lock) {
+  const TrainerOptions& trainer = options.trainer;
+  const std::filesystem::path& folder = trainer.checkpoints.run;
+  if (std::filesystem::exists(folder)) lock.emplace(folder);
+  TrainingStart start = start_of(options, dataset, images);
+  start.state.images_per_step = images;
+  if (!folder.empty()) require_free_space(folder, 2 * checkpoint_bytes(start, trainer), "two checkpoints");
+  if (folder.empty() && options.mode == "training")
+    tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
+  if (!folder.empty()) {
+    if (!lock) lock.emplace(folder);
+    write_file_atomically(folder / config_name, config);
+  }
+  return start;
+}
+
+// What processes must agree on. Where data lie, and how many threads work, each may know for itself.
+Facts facts_of(const std::string& config, const Dataset& dataset, const Dataset* validation) {
+  Facts facts{{"program", version_text()},
+              {"arithmetic", cpu::arithmetic()},
+              {"training data", identity_of(dataset).samples},
+              {"validation data", validation != nullptr ? identity_of(*validation).samples : "none"}};
+  const nlohmann::json options = nlohmann::json::parse(config);
+  for (const auto& [name, value] : options.items()) facts["--" + name] = value.dump();
+  for (const char* own : {"--data", "--val-data", "--train-images", "--train-annotations", "--val-images",
+                          "--val-annotations", "--threads", "--workers"})
+    facts.erase(own);
+  return facts;
+}
+
+void expect_one_process(const char* option) {
+  if (processes().size() > 1)
+    throw UsageError("{}: got {} processes, expected one: it measures one device", option, processes().size());
 }
 
 void run(CLI::App& command, TrainOptions& options) {
   if (options.fake_data) {
+    expect_one_process("--fake-data");
     check_train_options(command, options);
     return run_fake(options);
   }
   settle_from_files(command, options);
   if (options.mode == "evaluation") return run_evaluation_mode(options);
-  if (options.mode == "benchmark-inference") return run_inference_mode(options);
+  if (options.mode == "benchmark-inference") {
+    expect_one_process("--mode benchmark-inference");
+    return run_inference_mode(options);
+  }
   if (options.mode == "benchmark-training") shorten_to_benchmark(options);
   if (!goes_on(options)) settle_pretrained(command, options);
   ignore_closed_pipes();
@@ -214,27 +263,20 @@ void run(CLI::App& command, TrainOptions& options) {
   std::optional<ValidationSet> validation;
   if (evaluates(options, dataset)) validation = validation_to_train_with(options.data, dataset);
   tell_unused_files();
-  const TrainerOptions& trainer = options.trainer;
-  const std::filesystem::path& folder = trainer.checkpoints.run;
+  if (processes().size() > 1)
+    expect_same_facts(processes(), facts_of(config, dataset, validation ? &validation->dataset : nullptr));
   std::optional<FolderLock> lock;  // until the run ends
-  if (std::filesystem::exists(folder)) lock.emplace(folder);
-  TrainingStart start = start_of(options, dataset, images);
-  if (!folder.empty()) require_free_space(folder, 2 * checkpoint_bytes(start, trainer), "two checkpoints");
+  TrainingStart start = processes().is_first() ? begin_run(options, config, dataset, images, lock)
+                                               : TrainingStart();
+  start = broadcast(processes(), std::move(start));
   const std::int64_t steps = steps_in_all(options.trainer.pace);
-  if (folder.empty() && options.mode == "training")
-    tell("nothing will be kept of this run: pass --save FOLDER for checkpoints and the log\n");
-  if (!folder.empty()) {
-    if (!lock) lock.emplace(folder);
-    write_file_atomically(folder / config_name, config);
-  }
   tell_beginning(options, start.state, *device);
 
   const std::atomic<bool>& stop_requested = watch_stop_signals();
   TrainConsole console(start.state.step, steps, options.log_interval);
   if (options.mode == "benchmark-training") console.measure_after(options.benchmark.warmup, images);
-  SingleProcess alone;
-  const TrainingTask task{*device, dataset, validation ? &*validation : nullptr,
-                          alone,   console, stop_requested};
+  const TrainingTask task{*device,     dataset, validation ? &*validation : nullptr,
+                          processes(), console, stop_requested};
   const TrainingResult result = train(task, std::move(start), options.trainer);
   tell_outcome(options, result);
   if (options.mode == "benchmark-training")
@@ -249,6 +291,7 @@ void add_train(CLI::App& program, Session& session) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = program.add_subcommand("train", "Train SSD300 on COCO or on your own images");
   session.ends_itself.insert(command);
+  session.shares_work.insert(command);
   add_train_options(*command, *options);
   command->footer(
       "Ctrl-C, SIGTERM or a hang-up writes a checkpoint and ends the run; --resume goes on exactly where it\n"

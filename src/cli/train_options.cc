@@ -15,6 +15,7 @@
 #include "cli/network_options.h"
 #include "cli/output.h"
 #include "cli/preset.h"
+#include "cli/processes.h"
 #include "cli/train_mode.h"
 #include "cli/validators.h"
 #include "data/loader/augment_options.h"
@@ -79,7 +80,7 @@ RunState::Options recorded(const TrainOptions& options, const graph::Device& dev
                                {"order", options.order},
                                {"freeze-backbone", fmt::format("{}", trainer.step.frozen_stages)},
                                {"background-images", options.data.background_images},
-                               {"replicas", fmt::format("{}", device.replicas())},
+                               {"replicas", fmt::format("{}", device.replicas_in_all())},
                                {"batch-norm-images", fmt::format("{}", trainer.evaluation.batch_norm_images)},
                                {"precision", options.device.precision}});
   return kept;
@@ -216,7 +217,8 @@ double epochs_asked_for(const CLI::App& command, const TrainOptions& options, st
   constexpr std::int64_t batch_of_preset = 8;
   const StepOptions& step = options.trainer.step;
   const std::int64_t batch = is_given(command, "--batch-size") ? step.batch : batch_of_preset;
-  return static_cast<double>(options.optimisation.iterations * batch * step.accumulation) /
+  return static_cast<double>(options.optimisation.iterations * batch * step.accumulation *
+                             processes().size()) /
          static_cast<double>(images);
 }
 
@@ -317,9 +319,9 @@ std::string train_config(const CLI::App& command, const TrainOptions& options) {
 
 std::int64_t complete_trainer(TrainOptions& options, const Dataset& dataset, const graph::Device& device) {
   TrainerOptions& trainer = options.trainer;
-  const std::int64_t images = trainer.step.images(device.replicas());
+  const std::int64_t images = trainer.step.images(device.replicas_in_all());
   complete_pace(options.optimisation,
-                {static_cast<std::int64_t>(dataset.samples.size()), images, device.replicas()}, trainer);
+                {static_cast<std::int64_t>(dataset.samples.size()), images, device.replicas_in_all()}, trainer);
   if (!options.evaluation.empty()) trainer.evaluation.epochs = options.evaluation;
   trainer.step.compute = precision_of(options.device);
   trainer.loss.background = options.data.background_images == "use";

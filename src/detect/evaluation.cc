@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <unordered_set>
 #include <utility>
 
@@ -63,16 +64,35 @@ std::vector<CategoryPrecision> precision_of(const CocoFile& ground_truth, std::v
   return found;
 }
 
-// The detections of all processes on rank 0, by rank.
-std::vector<DetectedBox> gathered(const std::vector<DetectedBox>& own, Communicator& communicator) {
-  static_assert(std::is_trivially_copyable_v<DetectedBox>);
-  const std::string bytes(reinterpret_cast<const char*>(own.data()), own.size() * sizeof(DetectedBox));
-  std::vector<DetectedBox> all;
+// Detections of images, each by its place in the data set.
+struct Found {
+  std::vector<std::uint32_t> samples;  // of each box
+  std::vector<DetectedBox> boxes;
+};
+
+template <typename Value>
+std::vector<Value> gathered(const std::vector<Value>& own, Communicator& communicator) {
+  static_assert(std::is_trivially_copyable_v<Value>);
+  const std::string bytes(reinterpret_cast<const char*>(own.data()), own.size() * sizeof(Value));
+  std::vector<Value> all;
   for (const std::string& part : communicator.gather(bytes)) {
     const std::size_t before = all.size();
-    all.resize(before + part.size() / sizeof(DetectedBox));
+    all.resize(before + part.size() / sizeof(Value));
     std::copy(part.begin(), part.end(), reinterpret_cast<char*>(all.data() + before));
   }
+  return all;
+}
+
+// The detections of all processes on rank 0, in the data set's order, as one process alone has them.
+std::vector<DetectedBox> gathered(const Found& own, Communicator& communicator) {
+  const std::vector<std::uint32_t> samples = gathered(own.samples, communicator);
+  const std::vector<DetectedBox> boxes = gathered(own.boxes, communicator);
+  std::vector<std::size_t> order(boxes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return samples[i]; });
+  std::vector<DetectedBox> all;
+  all.reserve(order.size());
+  for (const std::size_t i : order) all.push_back(boxes[i]);
   return all;
 }
 
@@ -91,10 +111,11 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
   ThreadPool pool(options.threads);
   std::deque<Loader::BatchPointer> batches;  // in flight
   BatchesInFlight in_flight(predictor);
-  std::vector<DetectedBox> boxes;
+  Found found;
   std::vector<std::int64_t> category_ids;
   for (const CocoCategory& category : dataset.categories) category_ids.push_back(category.id);
-  std::uint64_t done = 0;
+  const auto processes = static_cast<std::uint64_t>(options.communicator ? options.communicator->size() : 1);
+  std::uint64_t done = 0;  // the others are as far as this one
   const auto finish_oldest = [&] {
     const std::vector<Tensor> outputs = in_flight.finish();
     const Loader::BatchPointer pointer = std::move(batches.front());
@@ -105,10 +126,13 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
       if (batch.sample_indices[i] == Batch::no_sample) continue;
       const Sample& sample = dataset.samples[batch.sample_indices[i]];
       for (const Detection& detection : detections[i])
-        boxes.push_back(to_coco(detection, {sample.image_id, sample.width, sample.height, category_ids}));
+        found.boxes.push_back(
+            to_coco(detection, {sample.image_id, sample.width, sample.height, category_ids}));
+      found.samples.resize(found.boxes.size(), batch.sample_indices[i]);
     }
-    done += static_cast<std::uint64_t>(batch.valid);
-    if (options.progress) options.progress(done, dataset.samples.size());
+    done += static_cast<std::uint64_t>(batch.valid) * processes;
+    if (options.progress)
+      options.progress(std::min<std::uint64_t>(done, dataset.samples.size()), dataset.samples.size());
     if (options.stop && options.stop()) throw Error("evaluation: stopped before its end");
   };
   while (Loader::BatchPointer batch = loader.next()) {
@@ -120,7 +144,7 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
   if (loader.bad_images() == dataset.samples.size())
     throw Error("{}: none of the {} images could be read; is the image folder right?",
                 dataset.samples.front().file, dataset.samples.size());
-  return options.communicator ? gathered(boxes, *options.communicator) : boxes;
+  return options.communicator ? gathered(found, *options.communicator) : found.boxes;
 }
 
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,

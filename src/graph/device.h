@@ -48,6 +48,10 @@ class Device {
   virtual std::string description() const = 0;  // for people: model, threads, memory
   // Copies of a graph that run in step, one a local device.
   virtual int replicas() const = 0;
+  // Processes whose devices run such copies in step with these. A graph is of replicas() of them, or of all
+  // processes' together; its inputs and outputs are this process's own in either case.
+  virtual int processes() const { return 1; }
+  int replicas_in_all() const { return replicas() * processes(); }
   // Throws Error when the device cannot compute in `compute` (f32, bf16).
   virtual void require(DType compute) const = 0;
   virtual std::unique_ptr<Program> compile(std::vector<Graph> graphs) = 0;

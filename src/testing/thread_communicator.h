@@ -54,6 +54,25 @@ class ThreadCommunicator : public Communicator {
     return all;
   }
   std::string broadcast(const std::string& bytes) override { return group_.exchange(rank_, bytes).front(); }
+  std::vector<double> gather_in_group(std::span<const double> values, int group) override {
+    const std::string mine(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+    const std::vector<std::string> all = group_.exchange(rank_, mine);
+    std::vector<double> of_group;
+    for (int rank = rank_ / group * group, end = rank + group; rank < end; ++rank) {
+      const auto* part = reinterpret_cast<const double*>(all[static_cast<std::size_t>(rank)].data());
+      of_group.insert(of_group.end(), part, part + values.size());
+    }
+    return of_group;
+  }
+  // At once: whoever starts a sum waits for the others.
+  void start_sum(std::span<float> values) override {
+    const std::string mine(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+    std::ranges::fill(values, 0.0F);
+    for (const std::string& part : group_.exchange(rank_, mine))
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] += reinterpret_cast<const float*>(part.data())[i];
+  }
+  void finish_sum() override {}
 
  private:
   ThreadGroup& group_;

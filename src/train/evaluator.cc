@@ -26,7 +26,7 @@ std::optional<std::uint32_t> Evaluator::due(const StepSpan& step) const {
   return told > 0 ? std::optional(static_cast<std::uint32_t>(told) - 1) : std::nullopt;
 }
 
-std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, const std::atomic<bool>& stop,
+std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, AgreedStop& stop,
                                                     const Watch& watch) {
   const auto begin = EvaluationSchedule::Clock::now();
   if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
@@ -44,7 +44,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, co
                                          if (watch.on_bad_image) watch.on_bad_image(image);
                                        },
                                    .progress = watch.progress,
-                                   .stop = [&stop] { return stop.load(); }});
+                                   .stop = [&stop] { return stop.agree(); }});
     communicator_.all_reduce({&bad_images, 1});
     schedule_.evaluated(begin, EvaluationSchedule::Clock::now());
     if (!communicator_.is_first()) return EvaluationReport{};

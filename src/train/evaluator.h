@@ -1,7 +1,6 @@
 // Evaluations during a run: after which steps, and how.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "base/communicator.h"
 #include "detect/evaluation.h"
 #include "detect/predictor.h"
+#include "train/agreed_stop.h"
 #include "train/evaluation_schedule.h"
 
 namespace ssd {
@@ -43,7 +43,7 @@ class Evaluator {
   };
   // Of weights by state_dict names. Nothing where `stop` was set before its end. Every process looks at its
   // share of the images; rank 0 gets the report, the others an empty one.
-  std::optional<EvaluationReport> evaluate(const TensorMap& weights, const std::atomic<bool>& stop,
+  std::optional<EvaluationReport> evaluate(const TensorMap& weights, AgreedStop& stop,
                                            const Watch& watch);
 
  private:

@@ -40,7 +40,8 @@ TEST(Evaluator, ReportsAndGivesUpWhenItIsToStop) {
   ValidationSet set = cells(5);
   set.dataset.samples[3].file = "/no/such/image.jpg";
   Evaluator evaluator = make(device, &set, alone, {0});
-  std::atomic<bool> stop = false;
+  std::atomic<bool> asked = false;
+  AgreedStop stop(asked, alone);
   std::vector<std::string> bad;
   std::uint64_t last = 0;
   const TensorMap weights = model::initial_weights(small, 1);
@@ -54,7 +55,7 @@ TEST(Evaluator, ReportsAndGivesUpWhenItIsToStop) {
   EXPECT_EQ(last, 5u);
   EXPECT_EQ(report->detections, 4u * 200);  // equal scores for all: the most that an image may have
   const auto cut_off = evaluator.evaluate(
-      weights, stop, {.on_bad_image = {}, .progress = [&](std::uint64_t, std::uint64_t) { stop = true; }});
+      weights, stop, {.on_bad_image = {}, .progress = [&](std::uint64_t, std::uint64_t) { asked = true; }});
   EXPECT_FALSE(cut_off.has_value());
 }
 
@@ -67,7 +68,8 @@ TEST(Evaluator, ProcessesShareTheImages) {
   std::vector<std::size_t> detections(2), bad_images(2);
   ThreadGroup(2).run([&](Communicator& communicator) {
     FakeDevice device;
-    std::atomic<bool> stop = false;
+    const std::atomic<bool> asked = false;
+    AgreedStop stop(asked, communicator);
     const auto report = make(device, &set, communicator, {0}).evaluate(weights, stop, {});
     const std::scoped_lock lock(mutex);
     ASSERT_TRUE(report.has_value());

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/error.h"
+
 namespace ssd {
 
 RunState begun(RunState state, const TrainingTask& task, const TrainerOptions& options) {
@@ -69,11 +71,14 @@ StepPipeline::Options pipeline_options(const TrainerOptions& options, const RunS
 std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, const TrainerOptions& options,
                                                      const RunState& state, const model::State& tensors,
                                                      std::int64_t max_boxes) {
+  if (task.device.processes() != task.communicator.size())
+    throw Error("training: got {} processes, but --device {} runs {} in step; start one process",
+                task.communicator.size(), task.device.name(), task.device.processes());
   const model::TrainingOptions step{.batch = options.step.batch,
                                     .max_boxes = max_boxes,
                                     .optimizer = options.optimizer,
                                     .loss = options.loss,
-                                    .replicas = task.device.replicas(),
+                                    .replicas = task.device.replicas_in_all(),
                                     .batch_norm_group = options.step.batch_norm_group,
                                     .gradient_squares = options.pace.rule == RateRule::adascale,
                                     .ema = options.ema_decay > 0};

@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 #include "base/finite.h"
+#include "train/agreed_stop.h"
 #include "train/inference_weights.h"
 #include "train/run_record.h"
 #include "train/setup.h"
+#include "train/sharing.h"
 
 namespace ssd {
 namespace {
@@ -17,6 +19,7 @@ class Training {
   Training(const TrainingTask& task, TrainingStart start, const TrainerOptions& options)
       : task_(task),
         options_(options),
+        stop_(task.stop, task.communicator),
         state_(begun(std::move(start.state), task, options)),
         record_(checkpoint_options(task, options).run, state_.step,
                 [this](const std::string& line) { task_.observer.on_warning(line); }),
@@ -26,7 +29,7 @@ class Training {
                        .warning = [this](const std::string& line) { task_.observer.on_warning(line); }}),
         evaluator_(task.device, state_.model, task.validation, task.communicator, evaluator_options(options)),
         loader_(task.dataset, with_reports(loader_options(task, options, state_))),
-        pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_, task.stop,
+        pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_, stop_.flag(),
                   with_rests(pipeline_options(options, state_))),
         speed_(images_so_far()) {
     if (!start.origin.empty()) record_.start(state_.step, start.origin);
@@ -45,8 +48,9 @@ class Training {
       pipeline_.resume();
     }
     // A stop within an evaluation leaves the checkpoint before it, which was not meant to be the last.
-    const bool ends = task_.stop || ended_early_;
-    if (state_.step > checkpointer_.last_step() || (ends && !checkpointer_.last_is_for_inference()))
+    const bool ends = stop_ || ended_early_;
+    if (first_says(task_.communicator, state_.step > checkpointer_.last_step() ||
+                                           (ends && !checkpointer_.last_is_for_inference())))
       write_checkpoint();
     return {.step = state_.step,
             .stopped = !(pipeline_.is_over() || ended_early_) || state_.owed_evaluation.has_value(),
@@ -63,7 +67,8 @@ class Training {
 
   StepPipeline::Options with_rests(StepPipeline::Options pipeline) {
     pipeline.rests_after = [this](const StepSpan& step) {
-      return evaluator_.due(step).has_value() || checkpointer_.due(step);
+      const bool evaluates = evaluator_.due(step).has_value();
+      return evaluates || first_says(task_.communicator, checkpointer_.due(step));  // clocks differ
     };
     return pipeline;
   }
@@ -91,7 +96,9 @@ class Training {
   void finish(FinishedStep step) {
     if (!step.bad_samples.empty()) fail_at(step);
     average(step.report);
+    stop_.agree();
     state_.step = step.report.step;
+    task_.communicator.at_step(state_.step);
     state_.epoch = step.next.epoch;
     state_.sample = step.next.sample;
     state_.pace = step.pace;
@@ -118,20 +125,22 @@ class Training {
   }
 
   void write_checkpoint() {
-    const bool last = task_.stop || pipeline_.is_over() || ended_early_;
+    const bool last = stop_ || pipeline_.is_over() || ended_early_;
+    model::State tensors = pipeline_.program().save();
+    expect_same_weights(task_.communicator, tensors.weights);
     const std::string_view bad =
-        checkpointer_.write(state_, pipeline_.program().save(), {.last = last, .hurry = task_.stop});
+        checkpointer_.write(state_, std::move(tensors), {.last = last, .hurry = stop_.flag()});
     if (!bad.empty()) fail_not_finite(bad);
   }
 
   // Makes the evaluation that is owed. It stays owed where the run is to stop before its end.
   void evaluate() {
-    if (task_.stop) return;
+    if (stop_) return;
     const std::uint32_t epoch = *state_.owed_evaluation;
-    const TensorMap& weights = inference_.after(state_.step, pipeline_.program().save());
+    const TensorMap& weights = inference_weights();
     if (!not_finite(weights).empty()) fail_not_finite(InferenceWeights::what);
     const auto report = evaluator_.evaluate(
-        weights, task_.stop,
+        weights, stop_,
         {.on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
          .progress = [this](std::uint64_t done,
                             std::uint64_t of) { task_.observer.on_evaluating(done, of); }});
@@ -145,9 +154,19 @@ class Training {
       task_.observer.on_evaluation(state_.step, epoch, *report, best);
       checkpointer_.rewrite_state(state_);
     }
-    double ends = lost_patience(state_, options_.evaluation) ? 1 : 0;  // rank 0 alone has seen the report
-    task_.communicator.all_reduce({&ends, 1});
-    ended_early_ = ends > 0;
+    // The others have not seen the report.
+    ended_early_ = first_says(task_.communicator, lost_patience(state_, options_.evaluation));
+  }
+
+  // Rank 0's for all: running statistics are of each process's own images.
+  const TensorMap& inference_weights() {
+    static const TensorMap none;
+    const TensorMap& own = task_.communicator.is_first()
+                               ? inference_.after(state_.step, pipeline_.program().save())
+                               : none;
+    if (task_.communicator.size() == 1) return own;
+    shared_weights_ = broadcast(task_.communicator, own);
+    return shared_weights_;
   }
 
   // Whether there was no better evaluation before.
@@ -170,6 +189,8 @@ class Training {
     for (const std::uint32_t sample : step.bad_samples)
       files += (files.empty() ? "" : ", ") +
                std::filesystem::path(task_.dataset.samples[sample].file).filename().string();
+    const std::vector<std::string> of_all = task_.communicator.gather(files);
+    for (std::size_t rank = 1; rank < of_all.size(); ++rank) files += ", " + of_all[rank];
     record_.not_finite(step.report.step, files);
     throw Error(
         "training: the loss of step {} is {}; its images: {}; last good checkpoint: {}; try a lower "
@@ -187,6 +208,7 @@ class Training {
 
   const TrainingTask& task_;
   const TrainerOptions& options_;
+  AgreedStop stop_;
   RunState state_;    // after the last finished step
   RunRecord record_;  // before the program: compiling it may take minutes
   InferenceWeights inference_;
@@ -196,6 +218,7 @@ class Training {
   StepPipeline pipeline_;
   SpeedMeter speed_;
   bool ended_early_ = false;  // patience is lost
+  TensorMap shared_weights_;  // of several processes: what rank 0 evaluates
 };
 
 }  // namespace

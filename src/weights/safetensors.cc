@@ -210,6 +210,26 @@ std::string make_header(const std::vector<const Entry*>& order, const Metadata& 
   return prefix + text;
 }
 
+std::vector<const Entry*> order_in_file(const TensorViews& tensors, const std::string& name) {
+  std::vector<const Entry*> order;
+  for (const Entry& entry : tensors) {
+    if (entry.first == metadata_key)
+      throw Error("{}: got a tensor named {}, a name the format keeps; rename it", name, metadata_key);
+    order.push_back(&entry);
+  }
+  std::ranges::stable_sort(order, std::greater{}, [](const Entry* e) { return size_of(e->second.dtype); });
+  return order;
+}
+
+std::string header_of(const std::vector<const Entry*>& order, const Metadata& metadata,
+                      const std::string& name) {
+  try {
+    return make_header(order, metadata);
+  } catch (const nlohmann::json::type_error&) {
+    throw Error("{}: got a tensor name or metadata that is not UTF-8; rename it", name);
+  }
+}
+
 }  // namespace
 
 SafetensorsContent parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
@@ -249,24 +269,22 @@ TensorMap read_safetensors(const std::filesystem::path& path) {
 
 void write_safetensors(const std::filesystem::path& path, const TensorViews& tensors,
                        const Metadata& metadata) {
-  std::vector<const Entry*> order;
-  for (const Entry& entry : tensors) {
-    if (entry.first == metadata_key)
-      throw Error("{}: got a tensor named {}, a name the format keeps; rename it", path.string(),
-                  metadata_key);
-    order.push_back(&entry);
-  }
-  std::ranges::stable_sort(order, std::greater{}, [](const Entry* e) { return size_of(e->second.dtype); });
-  std::string header;
-  try {
-    header = make_header(order, metadata);
-  } catch (const nlohmann::json::type_error&) {
-    throw Error("{}: got a tensor name or metadata that is not UTF-8; rename it", path.string());
-  }
+  const std::vector<const Entry*> order = order_in_file(tensors, path.string());
+  const std::string header = header_of(order, metadata, path.string());
   AtomicFile file(path);
   file.write(header);
   for (const Entry* entry : order) file.write(std::span(entry->second.data, entry->second.bytes()));
   file.commit();
+}
+
+std::string to_safetensors(const TensorMap& tensors) {
+  const std::string name = "tensors";
+  const TensorViews views(tensors.begin(), tensors.end());
+  const std::vector<const Entry*> order = order_in_file(views, name);
+  std::string bytes = header_of(order, {}, name);
+  for (const Entry* entry : order)
+    bytes.append(reinterpret_cast<const char*>(entry->second.data), entry->second.bytes());
+  return bytes;
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,

@@ -62,4 +62,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorViews& ten
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const Metadata& metadata = {});
 
+// The bytes of such a file.
+std::string to_safetensors(const TensorMap& tensors);
+
 }  // namespace ssd

@@ -2,7 +2,9 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "backend/cpu/batch_norm_kernels.h"
 
@@ -65,12 +67,65 @@ struct Planes {
 #pragma omp parallel for schedule(static)
     for (std::int64_t i = 0; i < images * blocks; ++i) apply(i % images, i / images);
   }
+
+  // The same for processes that share their totals: share() once all planes are measured.
+  template <typename Measure, typename Share, typename Combine, typename Apply>
+  void run_together(const Measure& measure, const Share& share, const Combine& combine,
+                    const Apply& apply) const {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images * blocks; ++i) measure(i % images, i / images);
+    share();
+    for (std::int64_t b = 0; b < blocks; ++b) combine(b);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images * blocks; ++i) apply(i % images, i / images);
+  }
+};
+
+// Processes of which each adds two numbers a channel.
+class Sharers {
+ public:
+  Sharers(Communicator& communicator, int group) : communicator_(communicator), group_(group) {}
+
+  int count() const { return group_; }
+  bool alone() const { return group_ == 1; }
+
+  // Two numbers of each channel: first[0..), then second[0..).
+  void gather(const std::vector<double>& mine) {
+    channels_ = mine.size() / 2;
+    all_ = communicator_.gather_in_group(mine, group_);
+  }
+  // Of one process of the group, by rank.
+  double first(int process, std::int64_t channel) const { return all_[at(process, channel)]; }
+  double second(int process, std::int64_t channel) const { return all_[at(process, channel) + channels_]; }
+  // Over all, in the order of their ranks.
+  double sum_of_first(std::int64_t channel) const {
+    double sum = 0;
+    for (int process = 0; process < group_; ++process) sum += first(process, channel);
+    return sum;
+  }
+  double sum_of_second(std::int64_t channel) const {
+    double sum = 0;
+    for (int process = 0; process < group_; ++process) sum += second(process, channel);
+    return sum;
+  }
+
+ private:
+  std::size_t at(int process, std::int64_t channel) const {
+    return static_cast<std::size_t>(process) * 2 * channels_ + static_cast<std::size_t>(channel);
+  }
+
+  Communicator& communicator_;
+  int group_;
+  std::size_t channels_ = 0;
+  std::vector<double> all_;
 };
 
 class BatchNorm final : public Executor {
  public:
-  explicit BatchNorm(const Task& task)
-      : planes_(task.in(0)), attributes_(task.node->as<graph::BatchNormAttributes>()) {}
+  BatchNorm(const Task& task, Communicator& communicator)
+      : planes_(task.in(0)),
+        attributes_(task.node->as<graph::BatchNormAttributes>()),
+        sharers_(communicator, attributes_.group) {}
 
   std::size_t scratch_bytes() const override {
     return planes_.sums_bytes() + static_cast<std::size_t>(planes_.blocks * planes_.block) * sizeof(float);
@@ -97,18 +152,14 @@ class BatchNorm final : public Executor {
           {.x = x + p.offset(image, b), .origin = x + p.offset(0, b), .cells = p.cells, .block = p.block},
           p.sums(sums, image, b));
     };
+    const auto keep = [&](std::int64_t channel, Moments moments) {
+      mean[channel] = static_cast<float>(moments.mean);
+      variance[channel] = static_cast<float>(moments.variance);
+      factor[channel] = static_cast<float>(scale[channel] / std::sqrt(moments.variance + attributes_.epsilon));
+    };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);
-      for (std::int64_t c = 0; c < p.block; ++c) {
-        const std::int64_t channel = b * p.block + c;
-        const double difference = total.first[c] / p.count();
-        const double spread = std::fmax(total.second[c] / p.count() - difference * difference, 0.0);
-        // fmax would hide what is not a number.
-        const double v = std::isnan(difference) ? difference : spread;
-        mean[channel] = static_cast<float>(static_cast<double>(x[p.offset(0, b) + c]) + difference);
-        variance[channel] = static_cast<float>(v);
-        factor[channel] = static_cast<float>(scale[channel] / std::sqrt(v + attributes_.epsilon));
-      }
+      for (std::int64_t c = 0; c < p.block; ++c) keep(b * p.block + c, moments_of(x, total, b, c));
     };
     const auto apply = [&](std::int64_t image, std::int64_t b) {
       const std::int64_t offset = p.offset(image, b), channel = b * p.block;
@@ -122,20 +173,63 @@ class BatchNorm final : public Executor {
                        .block = p.block,
                        .relu = attributes_.relu});
     };
-    p.run(measure, combine, apply);
+    if (sharers_.alone()) return p.run(measure, combine, apply);
+    const auto share = [&] { sharers_.gather(moments_of_all(x, sums)); };
+    const auto combine_shared = [&](std::int64_t b) {
+      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c) keep(c, shared_moments(c));
+    };
+    p.run_together(measure, share, combine_shared, apply);
   }
 
  private:
+  struct Moments {
+    double mean = 0, variance = 0;
+  };
+
+  Moments moments_of(const float* x, PlaneSums total, std::int64_t b, std::int64_t c) const {
+    const double difference = total.first[c] / planes_.count();
+    const double spread = std::fmax(total.second[c] / planes_.count() - difference * difference, 0.0);
+    // fmax would hide what is not a number.
+    return {static_cast<double>(x[planes_.offset(0, b) + c]) + difference,
+            std::isnan(difference) ? difference : spread};
+  }
+  std::vector<double> moments_of_all(const float* x, std::byte* sums) const {
+    const std::int64_t channels = planes_.blocks * planes_.block;
+    std::vector<double> all(static_cast<std::size_t>(2 * channels));
+    for (std::int64_t b = 0; b < planes_.blocks; ++b) {
+      const PlaneSums total = planes_.total(sums, b);
+      for (std::int64_t c = 0; c < planes_.block; ++c) {
+        const Moments moments = moments_of(x, total, b, c);
+        const auto channel = static_cast<std::size_t>(b * planes_.block + c);
+        all[channel] = moments.mean;
+        all[channel + static_cast<std::size_t>(channels)] = moments.variance;
+      }
+    }
+    return all;
+  }
+  // Each process has as many cells: the whole's variance is the mean of theirs and of their means' spread.
+  Moments shared_moments(std::int64_t channel) const {
+    const double mean = sharers_.sum_of_first(channel) / sharers_.count();
+    double sum = 0;
+    for (int process = 0; process < sharers_.count(); ++process) {
+      const double apart = sharers_.first(process, channel) - mean;
+      sum += sharers_.second(process, channel) + apart * apart;
+    }
+    return {mean, sum / sharers_.count()};
+  }
+
   Planes planes_;
   graph::BatchNormAttributes attributes_;
+  Sharers sharers_;
 };
 
 class BatchNormGrad final : public Executor {
  public:
-  explicit BatchNormGrad(const Task& task)
+  BatchNormGrad(const Task& task, Communicator& communicator)
       : planes_(task.in(0)),
         attributes_(task.node->as<graph::BatchNormAttributes>()),
-        summed_(task.summed_gradient) {}
+        summed_(task.summed_gradient),
+        sharers_(communicator, attributes_.group) {}
 
   std::size_t scratch_bytes() const override { return planes_.sums_bytes() + 3 * vector_bytes(); }
   // dx from any of dy, x and the second dy; the residual's gradient from either dy.
@@ -159,16 +253,25 @@ class BatchNormGrad final : public Executor {
     const auto measure = [&](std::int64_t image, std::int64_t b) {
       sum_gradients(plane(operands, image, b), p.sums(sums, image, b));
     };
+    const auto inverse_of = [&](std::int64_t channel) {
+      return 1 / std::sqrt(static_cast<double>(variance[channel]) + attributes_.epsilon);
+    };
+    // The parameters' gradients are of this process's images alone.
+    const auto keep_own = [&](std::int64_t channel, double first, double second) {
+      dshift[channel] = static_cast<float>(first);
+      dscale[channel] = static_cast<float>(second * inverse_of(channel));
+    };
+    const auto keep = [&](std::int64_t channel, double g_sum, double product_sum, double count) {
+      const double inverse = inverse_of(channel);
+      factor[channel] = static_cast<float>(scale[channel] * inverse);
+      g_mean[channel] = static_cast<float>(g_sum / count);
+      slope[channel] = static_cast<float>(product_sum / count * inverse * inverse);
+    };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);
       for (std::int64_t c = 0; c < p.block; ++c) {
-        const std::int64_t channel = b * p.block + c;
-        const double inverse = 1 / std::sqrt(static_cast<double>(variance[channel]) + attributes_.epsilon);
-        dshift[channel] = static_cast<float>(total.first[c]);
-        dscale[channel] = static_cast<float>(total.second[c] * inverse);
-        factor[channel] = static_cast<float>(scale[channel] * inverse);
-        g_mean[channel] = static_cast<float>(total.first[c] / p.count());
-        slope[channel] = static_cast<float>(total.second[c] / p.count() * inverse * inverse);
+        keep_own(b * p.block + c, total.first[c], total.second[c]);
+        keep(b * p.block + c, total.first[c], total.second[c], p.count());
       }
     };
     const auto apply = [&](std::int64_t image, std::int64_t b) {
@@ -180,12 +283,35 @@ class BatchNormGrad final : public Executor {
                            {.factor = factor + channel, .g_mean = g_mean + channel, .slope = slope + channel},
                            dx + p.offset(image, b));
     };
-    p.run(measure, combine, apply);
+    if (sharers_.alone()) return p.run(measure, combine, apply);
+    const auto share = [&] {
+      const std::vector<double> own = totals(sums);
+      const std::int64_t channels = p.blocks * p.block;
+      for (std::int64_t c = 0; c < channels; ++c)
+        keep_own(c, own[static_cast<std::size_t>(c)], own[static_cast<std::size_t>(c + channels)]);
+      sharers_.gather(own);
+    };
+    const auto combine_shared = [&](std::int64_t b) {
+      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c)
+        keep(c, sharers_.sum_of_first(c), sharers_.sum_of_second(c), p.count() * sharers_.count());
+    };
+    p.run_together(measure, share, combine_shared, apply);
   }
 
  private:
   std::size_t vector_bytes() const {
     return static_cast<std::size_t>(planes_.blocks * planes_.block) * sizeof(float);
+  }
+
+  std::vector<double> totals(std::byte* sums) const {
+    const std::int64_t channels = planes_.blocks * planes_.block;
+    std::vector<double> all(static_cast<std::size_t>(2 * channels));
+    for (std::int64_t b = 0; b < planes_.blocks; ++b) {
+      const PlaneSums total = planes_.total(sums, b);
+      std::copy_n(total.first, planes_.block, all.begin() + b * planes_.block);
+      std::copy_n(total.second, planes_.block, all.begin() + channels + b * planes_.block);
+    }
+    return all;
   }
 
   // The residual's gradient is g itself, which the second pass then reads.
@@ -204,13 +330,16 @@ class BatchNormGrad final : public Executor {
   Planes planes_;
   graph::BatchNormAttributes attributes_;
   bool summed_;
+  Sharers sharers_;
 };
 
 }  // namespace
 
-std::unique_ptr<Executor> make_batch_norm(const Task& task) { return std::make_unique<BatchNorm>(task); }
-std::unique_ptr<Executor> make_batch_norm_grad(const Task& task) {
-  return std::make_unique<BatchNormGrad>(task);
+std::unique_ptr<Executor> make_batch_norm(const Task& task, Communicator& communicator) {
+  return std::make_unique<BatchNorm>(task, communicator);
+}
+std::unique_ptr<Executor> make_batch_norm_grad(const Task& task, Communicator& communicator) {
+  return std::make_unique<BatchNormGrad>(task, communicator);
 }
 
 }  // namespace ssd::cpu

@@ -1,4 +1,5 @@
 // Batch norm in training mode and its gradient (Ioffe and Szegedy 2015), with the sum and the ReLU around it.
+// Those of a group share what they measure with as many processes of the communicator, which outlives them.
 #pragma once
 
 #include <memory>
@@ -7,7 +8,7 @@
 
 namespace ssd::cpu {
 
-std::unique_ptr<Executor> make_batch_norm(const Task& task);
-std::unique_ptr<Executor> make_batch_norm_grad(const Task& task);
+std::unique_ptr<Executor> make_batch_norm(const Task& task, Communicator& communicator);
+std::unique_ptr<Executor> make_batch_norm_grad(const Task& task, Communicator& communicator);
 
 }  // namespace ssd::cpu

@@ -10,7 +10,8 @@ namespace {
 
 class CpuDevice final : public graph::Device {
  public:
-  explicit CpuDevice(const Processors& threads) : threads_(threads.count), reason_(threads.reason) {}
+  CpuDevice(const Processors& threads, Communicator* communicator)
+      : threads_(threads.count), reason_(threads.reason), communicator_(communicator) {}
 
   std::string name() const override { return "cpu"; }
   std::string description() const override {
@@ -18,19 +19,28 @@ class CpuDevice final : public graph::Device {
                        onednn_description());
   }
   int replicas() const override { return 1; }
+  int processes() const override { return communicator().size(); }
   void require(DType compute) const override {
     if (compute != DType::f32)
       throw Error("cpu: got precision {}, expected f32; use --precision f32, or a device that has {}",
                   name_of(compute), name_of(compute));
   }
   std::unique_ptr<graph::Program> compile(std::vector<graph::Graph> graphs) override {
-    return std::make_unique<CpuProgram>(std::move(graphs),
-                                        CpuProgram::Options{.threads = threads_, .block = preferred_block()});
+    return std::make_unique<CpuProgram>(
+        std::move(graphs),
+        CpuProgram::Options{
+            .threads = threads_, .block = preferred_block(), .communicator = communicator()});
   }
 
  private:
+  Communicator& communicator() const {
+    static SingleProcess alone;
+    return communicator_ != nullptr ? *communicator_ : alone;
+  }
+
   int threads_;
   std::string reason_;
+  Communicator* communicator_;
 };
 
 const CpuProgram& own(const graph::Program& program) {
@@ -43,9 +53,12 @@ const CpuProgram& own(const graph::Program& program) {
 
 std::unique_ptr<graph::Device> make_device(const CpuOptions& options) {
   if (options.threads < 0) throw Error("threads: got {}, expected 1 or more, or 0 for all", options.threads);
-  return std::make_unique<CpuDevice>(options.threads == 0 ? processors()
-                                                          : Processors{options.threads, "as asked for"});
+  return std::make_unique<CpuDevice>(
+      options.threads == 0 ? processors() : Processors{options.threads, "as asked for"},
+      options.communicator);
 }
+
+std::string arithmetic() { return onednn_description(); }
 
 std::vector<NodeTime> profile_of(const graph::Program& program) { return own(program).profile(); }
 std::size_t arena_bytes_of(const graph::Program& program) { return own(program).arena_bytes(); }

@@ -5,16 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "base/communicator.h"
 #include "graph/device.h"
 
 namespace ssd::cpu {
 
 struct CpuOptions {
   int threads = 0;  // 0: all processors this process may run on
+  // The processes whose CPUs are replicas of each other; outlives the device. Null: this one is alone.
+  Communicator* communicator = nullptr;
 };
 
-// A device of one replica that computes in f32. Throws Error when options.threads is negative.
+// A device of one replica a process that computes in f32. Throws Error when options.threads is negative.
 std::unique_ptr<graph::Device> make_device(const CpuOptions& options = {});
+
+// Its libraries and instructions; processes that train together need the same.
+std::string arithmetic();
 
 // What one node took over all steps so far.
 struct NodeTime {

@@ -13,7 +13,7 @@
 
 namespace ssd::cpu {
 
-std::unique_ptr<Executor> make_executor(const Task& task) {
+std::unique_ptr<Executor> make_executor(const Task& task, Communicator& communicator) {
   using graph::Kind;
   switch (task.node->kind) {
     case Kind::input:
@@ -28,9 +28,9 @@ std::unique_ptr<Executor> make_executor(const Task& task) {
     case Kind::convolution_grad_weight:
       return winograd_pays(task) ? make_winograd(task) : make_onednn_convolution(task);
     case Kind::batch_norm:
-      return make_batch_norm(task);
+      return make_batch_norm(task, communicator);
     case Kind::batch_norm_grad:
-      return make_batch_norm_grad(task);
+      return make_batch_norm_grad(task, communicator);
     case Kind::max_pool:
       return make_max_pool(task);
     case Kind::max_pool_grad:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/cpu/layout.h"
+#include "base/communicator.h"
 #include "graph/graph.h"
 
 namespace ssd::cpu {
@@ -15,6 +16,7 @@ struct Task {
   int id = -1;  // of the node
   const graph::Node* node = nullptr;
   std::vector<graph::Value> inputs;
+  std::vector<graph::Value> unresolved_inputs;  // the same, where a mean over processes is not yet what it is of
   std::vector<Layout> input_layouts;
   std::vector<Layout> output_layouts;
   bool summed_gradient = false;  // batch_norm_grad: dy is the sum of inputs 0 and 6
@@ -52,7 +54,8 @@ class Executor {
   virtual void run(const Operands& operands) = 0;
 };
 
-// The executor of any task but those of kinds input, parameter and all_reduce, which need none.
-std::unique_ptr<Executor> make_executor(const Task& task);
+// The executor of any task but those of kinds input, parameter and all_reduce, which need none. Statistics are
+// shared with processes of the communicator, which outlives it.
+std::unique_ptr<Executor> make_executor(const Task& task, Communicator& communicator);
 
 }  // namespace ssd::cpu

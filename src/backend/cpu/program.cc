@@ -20,16 +20,18 @@ using graph::Kind;
 using graph::Node;
 using graph::Value;
 
-void check(const Graph& graph) {
-  if (graph.replicas != 1)
-    throw Error("cpu: got a graph of {} replicas, expected 1; run one process a replica", graph.replicas);
+void check(const Graph& graph, int processes) {
+  if (graph.replicas != 1 && graph.replicas != processes)
+    throw Error("cpu: got a graph of {} replicas, expected {}; run one process a replica", graph.replicas,
+                processes);
   for (const Node& node : graph.nodes()) {
     for (const graph::TensorType& type : node.outputs)
       if (type.dtype == DType::bf16)
         throw Error("cpu: '{}' is {}, expected f32; use --precision f32", node.name, to_string(type));
     const auto* norm = std::get_if<graph::BatchNormAttributes>(&node.attributes);
-    if (norm != nullptr && norm->group != 1)
-      throw Error("cpu: '{}' shares statistics among {} replicas, expected 1", node.name, norm->group);
+    if (norm != nullptr && graph.replicas % norm->group != 0)
+      throw Error("cpu: '{}' shares statistics among {} replicas, expected a divisor of {}", node.name,
+                  norm->group, graph.replicas);
   }
 }
 
@@ -49,12 +51,16 @@ CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : thre
   const std::set<std::string> updated = updated_parameters(graphs);
   std::size_t arena = 0;
   for (Graph& graph : graphs) {
-    check(graph);
+    check(graph, options.communicator.size());
     auto compiled = std::make_unique<Compiled>();
     compiled->graph = std::move(graph);
     compiled->schedule = schedule(compiled->graph, options.block, updated);
-    for (const Task& task : compiled->schedule.tasks) compiled->executors.push_back(make_executor(task));
+    for (const Task& task : compiled->schedule.tasks) 
+      compiled->executors.push_back(make_executor(task, options.communicator));
     compiled->placement = place(compiled->graph, compiled->schedule, compiled->executors);
+    if (compiled->graph.replicas > 1)
+      compiled->exchange =
+          std::make_unique<Exchange>(compiled->graph, compiled->schedule, options.communicator);
     compiled->seconds.resize(compiled->executors.size());
     arena = std::max(arena, compiled->placement.arena.bytes);
     add_parameters(*compiled);
@@ -95,6 +101,7 @@ void CpuProgram::bind(Compiled& compiled) {
     if (scratch >= 0) operands.scratch = arena_.data() + compiled.placement.arena.offsets[scratch];
     compiled.operands.push_back(std::move(operands));
   }
+  if (compiled.exchange) compiled.exchange->bind([&](Value value) { return address(compiled, value); });
 }
 
 void CpuProgram::load(const TensorMap& parameters) {
@@ -157,11 +164,14 @@ void CpuProgram::execute(Compiled& compiled) {
   using Clock = std::chrono::steady_clock;
   auto before = Clock::now();
   for (std::size_t t = 0; t < compiled.executors.size(); ++t) {
+    if (compiled.exchange) compiled.exchange->before_task(t);
     compiled.executors[t]->run(compiled.operands[t]);
+    if (compiled.exchange) compiled.exchange->after_task(t);
     const auto after = Clock::now();
     compiled.seconds[t] += std::chrono::duration<double>(after - before).count();
     before = after;
   }
+  if (compiled.exchange) compiled.exchange->after_all();
   ++compiled.steps;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_device.h"
+#include "backend/cpu/exchange.h"
 #include "backend/cpu/placement.h"
 #include "graph/device.h"
 
@@ -18,6 +19,7 @@ class CpuProgram final : public graph::Program {
   struct Options {
     int threads = 1;
     std::int64_t block = 8;  // B of the blocked layouts: 8 or 16
+    Communicator& communicator;
   };
   // Throws Error when a graph asks for what this device cannot do, or when graphs disagree about a parameter.
   CpuProgram(std::vector<graph::Graph> graphs, const Options& options);
@@ -41,7 +43,8 @@ class CpuProgram final : public graph::Program {
     Schedule schedule;
     std::vector<std::unique_ptr<Executor>> executors;  // as many as tasks
     Placement placement;
-    std::vector<Operands> operands;  // of each task
+    std::unique_ptr<Exchange> exchange;  // of a graph of all processes; null: of one alone
+    std::vector<Operands> operands;      // of each task
     std::vector<double> seconds;     // each task took so far
     int steps = 0;
   };

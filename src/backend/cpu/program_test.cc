@@ -185,7 +185,8 @@ TEST(Program, PlacedValuesDoNotOverlapWhileTheyLive) {
   SmallStep step;
   const Schedule schedule = cpu::schedule(step.trial.graph, 8, {});
   std::vector<std::unique_ptr<Executor>> executors;
-  for (const Task& task : schedule.tasks) executors.push_back(make_executor(task));
+  SingleProcess alone;
+  for (const Task& task : schedule.tasks) executors.push_back(make_executor(task, alone));
   const Placement placement = place(step.trial.graph, schedule, executors);
   for (std::size_t i = 0; i < placement.slots.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) {

@@ -58,6 +58,7 @@ Schedule schedule(const Graph& graph, std::int64_t block, const std::set<std::st
       task.inputs.push_back(sum.inputs[1]);
       task.summed_gradient = true;
     }
+    task.unresolved_inputs = task.inputs;
     for (Value& input : task.inputs) {
       input = result.resolve(graph, input);
       task.input_layouts.push_back(result.layouts[input.node][input.output]);

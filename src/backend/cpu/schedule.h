@@ -14,7 +14,7 @@ struct Schedule {
   std::vector<std::vector<Layout>> layouts;  // [node][output]
   std::vector<Task> tasks;                   // in the graph's order; tasks point to its nodes
 
-  // The value that holds the same elements as `value` (all_reduce of one replica changes nothing).
+  // The value in whose memory `value` lies: what a mean over processes is of (all_reduce) is replaced by it.
   graph::Value resolve(const graph::Graph& graph, graph::Value value) const;
 };
 
