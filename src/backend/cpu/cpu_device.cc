@@ -19,7 +19,7 @@ class CpuDevice final : public graph::Device {
                        onednn_description());
   }
   int replicas() const override { return 1; }
-  int processes() const override { return communicator().size(); }
+  int processes() const override { return communicator_ != nullptr ? communicator_->size() : 1; }
   void require(DType compute) const override {
     if (compute != DType::f32)
       throw Error("cpu: got precision {}, expected f32; use --precision f32, or a device that has {}",
@@ -29,15 +29,10 @@ class CpuDevice final : public graph::Device {
     return std::make_unique<CpuProgram>(
         std::move(graphs),
         CpuProgram::Options{
-            .threads = threads_, .block = preferred_block(), .communicator = communicator()});
+            .threads = threads_, .block = preferred_block(), .communicator = communicator_});
   }
 
  private:
-  Communicator& communicator() const {
-    static SingleProcess alone;
-    return communicator_ != nullptr ? *communicator_ : alone;
-  }
-
   int threads_;
   std::string reason_;
   Communicator* communicator_;

@@ -22,7 +22,7 @@ class Exchange {
   // Throws Error where a task would need a value after its mean has taken its place. The communicator outlives
   // the exchange.
   Exchange(const graph::Graph& graph, const Schedule& schedule, Communicator& communicator,
-           std::size_t bucket_bytes = std::size_t{4} << 20);
+           std::size_t bucket_bytes);
 
   // Tells where values lie; before the first step.
   void bind(const Address& address);

@@ -48,19 +48,21 @@ Tensor memory_of(std::size_t bytes) { return Tensor(DType::u8, {static_cast<std:
 
 CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : threads_(options.threads) {
   omp_set_num_threads(threads_);  // primitives are made for so many threads
+  static SingleProcess alone;
+  Communicator& communicator = options.communicator != nullptr ? *options.communicator : alone;
   const std::set<std::string> updated = updated_parameters(graphs);
   std::size_t arena = 0;
   for (Graph& graph : graphs) {
-    check(graph, options.communicator.size());
+    check(graph, communicator.size());
     auto compiled = std::make_unique<Compiled>();
     compiled->graph = std::move(graph);
     compiled->schedule = schedule(compiled->graph, options.block, updated);
     for (const Task& task : compiled->schedule.tasks) 
-      compiled->executors.push_back(make_executor(task, options.communicator));
+      compiled->executors.push_back(make_executor(task, communicator));
     compiled->placement = place(compiled->graph, compiled->schedule, compiled->executors);
     if (compiled->graph.replicas > 1)
-      compiled->exchange =
-          std::make_unique<Exchange>(compiled->graph, compiled->schedule, options.communicator);
+      compiled->exchange = std::make_unique<Exchange>(compiled->graph, compiled->schedule,
+                                                      communicator, options.bucket_bytes);
     compiled->seconds.resize(compiled->executors.size());
     arena = std::max(arena, compiled->placement.arena.bytes);
     add_parameters(*compiled);

@@ -19,7 +19,8 @@ class CpuProgram final : public graph::Program {
   struct Options {
     int threads = 1;
     std::int64_t block = 8;  // B of the blocked layouts: 8 or 16
-    Communicator& communicator;
+    Communicator* communicator = nullptr;             // outlives the program; null: this process is alone
+    std::size_t bucket_bytes = std::size_t{4} << 20;  // of sums over processes (exchange.h)
   };
   // Throws Error when a graph asks for what this device cannot do, or when graphs disagree about a parameter.
   CpuProgram(std::vector<graph::Graph> graphs, const Options& options);
