@@ -6,7 +6,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/thread_pool.h"
+#include "base/trace.h"
+#include "bench/machine_peak.h"
+#include "bench/node_profile.h"
 #include "cli/bench_data.h"
 #include "cli/commands.h"
 #include "cli/help.h"
@@ -16,15 +20,41 @@
 
 namespace ssd::cli {
 
+namespace {
+
+// Other devices run a step as one whole.
+void require_nodes(const NetworkBenchmark& options) {
+  const char* option = options.profile ? "--profile" : options.trace.empty() ? nullptr : "--trace";
+  if (option != nullptr && options.device.device != "cpu")
+    throw UsageError("{}: got --device {}, expected cpu; take its vendor's profiler there", option,
+                     options.device.device);
+}
+
+MachinePeak peak_of(const NetworkBenchmark& options, int threads) {
+  if (!options.profile) return {};
+  tell("measuring the peak of {} thread{}\n", threads, threads == 1 ? "" : "s");
+  return measure_peak(threads);
+}
+
+bool is_standard_output(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
+
+}  // namespace
+
 void run_network_benchmark(NetworkBenchmark options) {
+  require_nodes(options);
   BenchmarkOptions& benchmark = options.benchmark;
   benchmark.model.backbone = model::backbone_named(options.backbone);
   benchmark.model.compute = precision_of(options.device);
   require_writable(options.json);
+  require_writable(options.trace);
   const auto device = make_device(options.device);
   const bool trains = benchmark.mode == BenchmarkMode::train;
   tell("{} {}, batch {} on {}\n", trains ? "training" : "inference of", options.backbone, benchmark.batch,
        device->description());
+  const int threads = options.device.threads > 0 ? options.device.threads : available_processors();
+  const MachinePeak peak = peak_of(options, threads);
+  Trace trace;
+  if (!options.trace.empty()) benchmark.trace = &trace;
   BenchmarkResult result;
   {
     Progress progress("bench");
@@ -34,23 +64,29 @@ void run_network_benchmark(NetworkBenchmark options) {
   }
   tell("{:.2f} images/s (min {:.2f}, median {:.2f}, max {:.2f}), {:.1f} GFLOP an image\n", result.average(),
        result.minimum(), result.median(), result.maximum(), result.flops_per_image / 1e9);
-  const int threads = options.device.threads > 0 ? options.device.threads : available_processors();
-  const nlohmann::ordered_json json{{"benchmark", trains ? "train" : "infer"},
-                                    {"device", options.device.device},
-                                    {"description", device->description()},
-                                    {"replicas", device->replicas()},
-                                    {"backbone", options.backbone},
-                                    {"precision", options.device.precision},
-                                    {"batch_size", benchmark.batch},
-                                    {"threads", threads},
-                                    {"warmup", benchmark.warmup},
-                                    {"iterations", benchmark.iterations},
-                                    {"gflop_per_image", result.flops_per_image / 1e9},
-                                    {"images_per_s",
-                                     {{"avg", result.average()},
-                                      {"min", result.minimum()},
-                                      {"median", result.median()},
-                                      {"max", result.maximum()}}}};
+  if (!options.trace.empty()) write_json_text(options.trace, trace.to_json());
+  nlohmann::ordered_json json{{"benchmark", trains ? "train" : "infer"},
+                              {"device", options.device.device},
+                              {"description", device->description()},
+                              {"replicas", device->replicas()},
+                              {"backbone", options.backbone},
+                              {"precision", options.device.precision},
+                              {"batch_size", benchmark.batch},
+                              {"threads", threads},
+                              {"warmup", benchmark.warmup},
+                              {"iterations", benchmark.iterations},
+                              {"gflop_per_image", result.flops_per_image / 1e9},
+                              {"images_per_s",
+                               {{"avg", result.average()},
+                                {"min", result.minimum()},
+                                {"median", result.median()},
+                                {"max", result.maximum()}}}};
+  if (options.profile) {
+    const NodeProfile profile = node_profile(result.nodes, peak, benchmark.iterations, result.seconds);
+    json["profile"] = profile.to_json();
+    (is_standard_output(options.json) ? tell_text : put_text)(profile.to_text());
+    if (options.json.empty()) return;
+  }
   write_json_line(options.json.empty() ? "-" : options.json, json);
 }
 
@@ -75,6 +111,8 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
       ->check(batch_size())
       ->capture_default_str();
   add_benchmark_options(*command, options->benchmark);
+  command->add_flag("--profile", options->profile,
+                    "Show where the time goes on the cpu, node by node, beside the machine's peak");
   if (mode == BenchmarkMode::train)
     command
         ->add_option("--sync-batch-norm", options->benchmark.batch_norm_group,
@@ -83,6 +121,10 @@ void add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const char*
         ->capture_default_str();
   begin_group(*command, group::output);
   command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]")
+      ->type_name("FILE");
+  command
+      ->add_option("--trace", options->trace,
+                   "Write what runs when there, for chrome://tracing (20 iterations; cpu)")
       ->type_name("FILE");
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);

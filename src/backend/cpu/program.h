@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/cpu_device.h"
 #include "backend/cpu/placement.h"
+#include "backend/cpu/step_trace.h"
 #include "graph/device.h"
 
 namespace ssd::cpu {
@@ -28,7 +28,8 @@ class CpuProgram final : public graph::Program {
   std::vector<Tensor> finish() override;
   int depth() const override { return 1; }
 
-  std::vector<NodeTime> profile() const;
+  std::vector<graph::NodeTime> profile() const override;
+  void record(Trace* trace) override { trace_ = trace; }
   std::size_t arena_bytes() const { return arena_.bytes(); }
 
  private:
@@ -41,16 +42,16 @@ class CpuProgram final : public graph::Program {
     Schedule schedule;
     std::vector<std::unique_ptr<Executor>> executors;  // as many as tasks
     Placement placement;
-    std::vector<Operands> operands;  // of each task
-    std::vector<double> seconds;     // each task took so far
-    int steps = 0;
+    std::vector<Operands> operands;      // of each task
+    std::vector<graph::NodeTime> times;  // of each task
   };
 
   void add_parameters(const Compiled& compiled);
   void bind(Compiled& compiled);
   std::byte* address(const Compiled& compiled, graph::Value value);
   void feed(const Compiled& compiled, const std::vector<TensorView>& inputs);
-  void execute(Compiled& compiled);
+  void execute(Compiled& compiled, StepTrace& trace);
+  void update(const Compiled& compiled);
   std::vector<Tensor> outputs_of(const Compiled& compiled);
 
   int threads_;
@@ -58,6 +59,7 @@ class CpuProgram final : public graph::Program {
   std::map<std::string, Parameter> parameters_;
   Tensor arena_;
   std::deque<std::vector<Tensor>> finished_;
+  Trace* trace_ = nullptr;
 };
 
 }  // namespace ssd::cpu
