@@ -29,11 +29,12 @@ class Processes : public testing::Test {
     make_small_data(folder_ / "data", 8);
   }
 
-  // What mpirun is told; each process leaves its id in a file "process-RANK". `more` may use the shell's $RANK.
+  // What mpirun is told; each process leaves its id in a file "process-RANK". `more` may use the shell's
+  // $RANK.
   std::vector<std::string> launch(int processes, const std::vector<std::string>& arguments,
                                   const std::string& more = "") const {
-    std::string line = "RANK=$OMPI_COMM_WORLD_RANK; echo $$ > " + quoted(folder_ / "process-") + "$RANK; exec " +
-                       quoted(SSD_PROGRAM);
+    std::string line = "RANK=$OMPI_COMM_WORLD_RANK; echo $$ > " + quoted(folder_ / "process-") +
+                       "$RANK; exec " + quoted(SSD_PROGRAM);
     for (const std::string& argument : arguments) line += " " + quoted(argument);
     return {"--oversubscribe", "-n", std::to_string(processes), "sh", "-c", line + " " + more};
   }
@@ -42,10 +43,27 @@ class Processes : public testing::Test {
   }
 
   std::vector<std::string> training(const std::string& run, int batch, int steps) const {
-    return {"train",        "--data",        folder_ / "data",       "--backbone",    "resnet18",
-            "--pretrained", "none",          "--batch-norm-images",  "0",             "--learning-rate",
-            "1e-4",         "--evaluation",  "-1",                   "--batch-size",  std::to_string(batch),
-            "--iterations", std::to_string(steps), "--save", folder_ / run, "--threads", "1"};
+    return {"train",
+            "--data",
+            folder_ / "data",
+            "--backbone",
+            "resnet18",
+            "--pretrained",
+            "none",
+            "--batch-norm-images",
+            "0",
+            "--learning-rate",
+            "1e-4",
+            "--evaluation",
+            "-1",
+            "--batch-size",
+            std::to_string(batch),
+            "--iterations",
+            std::to_string(steps),
+            "--save",
+            folder_ / run,
+            "--threads",
+            "1"};
   }
   std::vector<double> losses(const std::string& run) const {
     std::vector<double> losses;
@@ -87,9 +105,17 @@ TEST_F(Processes, TrainAsOneDoesAtTheSameGlobalBatch) {
   EXPECT_EQ(losses("two").size(), 3u);
   std::vector<std::string> found;
   for (const int processes : {1, 2, 3}) {
-    const std::vector<std::string> evaluation{"eval", "--data", folder_ / "data", "--checkpoint",
-                                              folder_ / "two", "--batch-size", "3", "--threads", "1",
-                                              "--save-detections", folder_ / "found.json"};
+    const std::vector<std::string> evaluation{"eval",
+                                              "--data",
+                                              folder_ / "data",
+                                              "--checkpoint",
+                                              folder_ / "two",
+                                              "--batch-size",
+                                              "3",
+                                              "--threads",
+                                              "1",
+                                              "--save-detections",
+                                              folder_ / "found.json"};
     const Outcome outcome = processes == 1 ? run_program(evaluation) : run(processes, evaluation);
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
     found.push_back(outcome.out + read_file(folder_ / "found.json"));
@@ -135,8 +161,8 @@ TEST_F(Processes, EndBeforeTheFirstStepWhereTheyDisagree) {
 }
 
 TEST_F(Processes, OfACommandThatIsOneProcesssWorkAreRefused) {
-  const Outcome outcome = run(2, {"detect", "--checkpoint", folder_ / "none", folder_ / "data", "--out",
-                                  folder_ / "out"});
+  const Outcome outcome =
+      run(2, {"detect", "--checkpoint", folder_ / "none", folder_ / "data", "--out", folder_ / "out"});
   EXPECT_NE(outcome.exit_status, 0);
   EXPECT_NE(outcome.err.find("detect: got 2 processes, expected one"), std::string::npos) << outcome.err;
 }

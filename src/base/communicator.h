@@ -15,8 +15,8 @@ struct SumTimes {
   std::chrono::steady_clock::time_point begin{}, end{};
 };
 
-// Every member but rank(), size(), is_first() and at_step() is called by all processes of the run, in the same
-// order. Throws Error where one is lost.
+// Every member but rank(), size(), is_first() and at_step() is called by all processes of the run, in the
+// same order. Throws Error where one is lost.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -34,9 +34,9 @@ class Communicator {
   // The values of each process of this one's group, as many from each, by rank. Groups are consecutive ranks,
   // `group` of them (a divisor of size()).
   virtual std::vector<double> gather_in_group(std::span<const double> values, int group) = 0;
-  // Starts to replace each value by the sum over all processes, while the caller goes on. The values must stay
-  // where they are, untouched, until finish_sum() was called. All processes get the same bits, and get them
-  // again in a run of as many.
+  // Starts to replace each value by the sum over all processes, while the caller goes on. The values must
+  // stay where they are, untouched, until finish_sum() was called. All processes get the same bits, and get
+  // them again in a run of as many.
   virtual void start_sum(std::span<float> values) = 0;
   // Waits for the oldest sum that was started.
   virtual SumTimes finish_sum() = 0;

@@ -28,8 +28,8 @@ void share_processors(int processes);
 // and no more than the whole processors that the CPU quotas allow of this process's control group and of
 // those around it: threads beyond a quota only wait for each other. Versions 1 and 2 of control groups (the
 // kernel's Documentation/admin-guide/cgroup-v2.rst, "cpu.max"; Documentation/scheduler/sched-bwc.rst). A
-// quota under one processor counts as one; what cannot be read limits nothing. Processes that share them get an
-// equal part each, at least one.
+// quota under one processor counts as one; what cannot be read limits nothing. Processes that share them get
+// an equal part each, at least one.
 Processors processors(const ProcessorLimits& limits);
 // The same for this process, looked up once.
 const Processors& processors();

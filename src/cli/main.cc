@@ -79,8 +79,7 @@ void add_commands(CLI::App& program, ssd::cli::Session& session) {
 }
 
 void print_error(std::string_view message) {
-  std::fprintf(stderr, "singleshot: %s%s\n", ssd::cli::who_failed().c_str(),
-               ssd::one_line(message).c_str());
+  std::fprintf(stderr, "singleshot: %s%s\n", ssd::cli::who_failed().c_str(), ssd::one_line(message).c_str());
 }
 
 // What a thread of a library or a destructor threw, and nobody can catch.
@@ -129,8 +128,9 @@ int run(CLI::App& program, const ssd::cli::Session& session, int argc, char** ar
 void expect_shared_work(const ssd::cli::Session& session, const CLI::App* command) {
   const int processes = ssd::cli::processes().size();
   if (processes > 1 && !session.shares_work.contains(command))
-    throw ssd::UsageError("{}: got {} processes, expected one: only train, eval and bench train share their work",
-                          command->get_name(), processes);
+    throw ssd::UsageError(
+        "{}: got {} processes, expected one: only train, eval and bench train share their work",
+        command->get_name(), processes);
 }
 
 }  // namespace

@@ -33,9 +33,10 @@ void join_processes() {
   joined = std::make_unique<MpiCommunicator>(load_mpi_functions(by_launcher),
                                              PeerWatch::Options{.on_lost = end_for_lost});
   if (joined->size() != by_launcher.processes)
-    throw Error("MPI: one of {} processes ({}), but MPI knows of {}; start them by its own launcher, or with "
-                "srun --mpi=pmix",
-                by_launcher.processes, by_launcher.said_by, joined->size());
+    throw Error(
+        "MPI: one of {} processes ({}), but MPI knows of {}; start them by its own launcher, or with "
+        "srun --mpi=pmix",
+        by_launcher.processes, by_launcher.said_by, joined->size());
   share_processors(sharers_of_processors(joined->peers(), joined->rank()));
   if (!joined->is_first()) fall_silent();
 }

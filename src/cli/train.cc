@@ -195,8 +195,7 @@ void tell_beginning(const TrainOptions& options, const RunState& state, const gr
   else
     tell("{} on {}{}, {} images a step, steps {} to {}\n", options.backbone,
          device.processes() > 1 ? fmt::format("{} processes, each with ", device.processes()) : "",
-         device.description(),
-         options.trainer.step.images(device.replicas_in_all()), state.step + 1, steps);
+         device.description(), options.trainer.step.images(device.replicas_in_all()), state.step + 1, steps);
 }
 
 // What rank 0 does for all before the first step. The run's folder, if there is one, is locked and has the
@@ -262,8 +261,8 @@ void run(CLI::App& command, TrainOptions& options) {
   if (processes().size() > 1)
     expect_same_facts(processes(), facts_of(config, dataset, validation ? &validation->dataset : nullptr));
   std::optional<FolderLock> lock;  // until the run ends
-  TrainingStart start = processes().is_first() ? begin_run(options, config, dataset, images, lock)
-                                               : TrainingStart();
+  TrainingStart start =
+      processes().is_first() ? begin_run(options, config, dataset, images, lock) : TrainingStart();
   start = broadcast(processes(), std::move(start));
   const std::int64_t steps = steps_in_all(options.trainer.pace);
   tell_beginning(options, start.state, *device);

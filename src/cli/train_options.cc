@@ -321,7 +321,8 @@ std::int64_t complete_trainer(TrainOptions& options, const Dataset& dataset, con
   TrainerOptions& trainer = options.trainer;
   const std::int64_t images = trainer.step.images(device.replicas_in_all());
   complete_pace(options.optimisation,
-                {static_cast<std::int64_t>(dataset.samples.size()), images, device.replicas_in_all()}, trainer);
+                {static_cast<std::int64_t>(dataset.samples.size()), images, device.replicas_in_all()},
+                trainer);
   if (!options.evaluation.empty()) trainer.evaluation.epochs = options.evaluation;
   trainer.step.compute = precision_of(options.device);
   trainer.loss.background = options.data.background_images == "use";

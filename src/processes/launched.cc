@@ -52,7 +52,8 @@ const MpiFunctions& load_mpi_functions(const Launched& launched) {
     return *functions();
   }
   throw Error(
-      "MPI: one of {} processes ({}), but this build has no {}; install libopenmpi-dev and build it again, or "
+      "MPI: one of {} processes ({}), but this build has no {}; install libopenmpi-dev and build it again, "
+      "or "
       "start one process",
       launched.processes, launched.said_by, mpi_module_name);
 }

@@ -29,9 +29,8 @@ MpiCommunicator::~MpiCommunicator() {
 
 std::vector<double> MpiCommunicator::gather_in_group(std::span<const double> values, int group) {
   std::vector<double> all(values.size() * static_cast<std::size_t>(group));
-  link_.finish([&](const MpiFunctions& mpi) {
-    return mpi.gather(values.data(), values.size(), all.data(), group);
-  });
+  link_.finish(
+      [&](const MpiFunctions& mpi) { return mpi.gather(values.data(), values.size(), all.data(), group); });
   return all;
 }
 

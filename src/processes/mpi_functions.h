@@ -1,5 +1,5 @@
-// What the program asks of MPI: a table of C functions in a shared library of its own, which alone is linked with
-// MPI and is loaded only where a launcher has started several processes.
+// What the program asks of MPI: a table of C functions in a shared library of its own, which alone is linked
+// with MPI and is loaded only where a launcher has started several processes.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@ namespace ssd {
 // Something that was begun and is not over. A null request means that it could not be begun.
 using MpiRequest = void*;
 
-// Buffers stay where they are until the request is over. Whoever calls sees to it that no two calls are made at
-// the same time.
+// Buffers stay where they are until the request is over. Whoever calls sees to it that no two calls are made
+// at the same time.
 struct MpiFunctions {
   // 0: done; otherwise this process is not part of a run.
   int (*begin)(int* rank, int* size);

@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t part_bytes = std::size_t{64} << 20;
 
 [[noreturn]] void fail() {
-  throw Error("MPI: a message did not arrive: another process or the network is lost; --resume goes on from "
-              "the last checkpoint");
+  throw Error(
+      "MPI: a message did not arrive: another process or the network is lost; --resume goes on from "
+      "the last checkpoint");
 }
 
 template <typename Move>
@@ -27,7 +28,8 @@ void in_parts(std::size_t bytes, const Move& move) {
 
 MpiLink::MpiLink(const MpiFunctions& functions) : functions_(functions) {
   if (functions_.begin(&rank_, &size_) != 0)
-    throw Error("MPI: it does not start, or does not bear threads; start the run by its launcher (mpirun, srun)");
+    throw Error(
+        "MPI: it does not start, or does not bear threads; start the run by its launcher (mpirun, srun)");
 }
 
 // Processors belong to the computing: after a few looks, looking becomes rare.

@@ -83,9 +83,8 @@ bool is_running(const Peer& peer) {
 
 int sharers_of_processors(const std::vector<Peer>& peers, int rank) {
   const Peer& own = peers.at(static_cast<std::size_t>(rank));
-  return static_cast<int>(std::ranges::count_if(peers, [&](const Peer& peer) {
-    return peer.host == own.host && peer.processors == own.processors;
-  }));
+  return static_cast<int>(std::ranges::count_if(
+      peers, [&](const Peer& peer) { return peer.host == own.host && peer.processors == own.processors; }));
 }
 
 }  // namespace ssd

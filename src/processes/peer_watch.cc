@@ -14,7 +14,8 @@ constexpr std::chrono::microseconds sum_interval(300);
 }  // namespace
 
 PeerWatch::PeerWatch(MpiLink& link, const std::vector<Peer>& peers, Options options)
-    : link_(link), peers_(peers), options_(std::move(options)), hears_me_(link.rank() == 0 ? 1 : 0) {
+    : link_(link), peers_(peers), options_(std::move(options)) {
+  outgoing_.to = link.rank() == 0 ? 1 : 0;
   const int first = link.rank() == 0 ? 1 : 0, end = link.rank() == 0 ? link.size() : link.rank() == 1 ? 1 : 0;
   for (int rank = first; rank < end; ++rank) {
     const Peer& peer = peers_[static_cast<std::size_t>(rank)];
@@ -79,11 +80,11 @@ void PeerWatch::exchange_notices(Clock::time_point now) {
       if (received_.ends != 0) told_ = true;  // whatever is lost from here on, it is that process's affair
       receiving_ = mpi.receive_notice(&received_, sizeof received_);
     }
-    if (sending_ != nullptr && mpi.test(sending_) != 0) sending_ = nullptr;
-    if (sending_ != nullptr || now - last_sent_ < notice_interval) return;
-    sent_ = {link_.rank(), 0};
-    sending_ = mpi.send_notice(&sent_, sizeof sent_, hears_me_);
-    last_sent_ = now;
+    if (outgoing_.request != nullptr && mpi.test(outgoing_.request) != 0) outgoing_.request = nullptr;
+    if (outgoing_.request != nullptr || now - outgoing_.sent < notice_interval) return;
+    outgoing_.notice = {link_.rank(), 0};
+    outgoing_.request = mpi.send_notice(&outgoing_.notice, sizeof outgoing_.notice, outgoing_.to);
+    outgoing_.sent = now;
   });
 }
 
@@ -102,9 +103,10 @@ void PeerWatch::report(int rank, const std::string& why) {
   told_ = true;
   const Peer& peer = peers_[static_cast<std::size_t>(rank)];
   if (options_.on_lost)
-    options_.on_lost(fmt::format("rank {} on {} (process {}) is lost at step {}: {}; --resume goes on from the "
-                                 "last checkpoint",
-                                 rank, peer.host, peer.process, step_.load(), why));
+    options_.on_lost(
+        fmt::format("rank {} on {} (process {}) is lost at step {}: {}; --resume goes on from the "
+                    "last checkpoint",
+                    rank, peer.host, peer.process, step_.load(), why));
 }
 
 }  // namespace ssd

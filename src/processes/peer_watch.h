@@ -45,6 +45,12 @@ class PeerWatch {
     std::int32_t rank = 0;
     std::int32_t ends = 0;  // it is about to end
   };
+  struct Outgoing {
+    int to = 0;  // rank
+    Notice notice;
+    MpiRequest request = nullptr;
+    Clock::time_point sent{};
+  };
   struct Watched {
     int rank = 0;
     bool by_id = false;  // its process can be seen
@@ -61,10 +67,9 @@ class PeerWatch {
   Options options_;
   std::atomic<std::int64_t> step_{0};
   std::vector<Watched> watched_;
-  int hears_me_;             // the rank that this one's notices go to
-  Notice received_, sent_;   // buffers
-  MpiRequest receiving_ = nullptr, sending_ = nullptr;
-  Clock::time_point last_sent_{};
+  Notice received_;
+  MpiRequest receiving_ = nullptr;
+  Outgoing outgoing_;
   bool told_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;

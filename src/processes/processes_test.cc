@@ -2,6 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -40,21 +42,27 @@ TEST(Peer, RunsUntilItsProcessEnds) {
   Peer earlier = this_process();
   --earlier.started;  // another process that had the same id
   EXPECT_FALSE(is_running(earlier));
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe(pipe.data()), 0);
   const ::pid_t child = ::fork();
   if (child == 0) {
-    ::pause();
-    ::_exit(0);
+    const std::string text = to_text(this_process());
+    const bool written = ::write(pipe[1], text.data(), text.size()) > 0;
+    while (written) ::pause();
+    ::_exit(1);
   }
-  // The child's own entry, which has the same host and another start.
-  Peer peer = this_process();
-  peer.process = child;
-  EXPECT_FALSE(is_running(peer) && peer.started == 0);
+  std::array<char, 65536> text{};
+  ASSERT_GT(::read(pipe[0], text.data(), text.size() - 1), 0);
+  const Peer peer = parse_peer(text.data());
+  EXPECT_EQ(peer.process, child);
+  EXPECT_TRUE(is_running(peer));
   ::kill(child, SIGKILL);
   ::siginfo_t info;
   ::waitid(P_PID, static_cast<::id_t>(child), &info, WEXITED | WNOWAIT);
   EXPECT_FALSE(is_running(peer)) << "it has ended, and waits for its parent";
   ::waitpid(child, nullptr, 0);
   EXPECT_FALSE(is_running(peer));
+  for (const int end : pipe) ::close(end);
 }
 
 TEST(Peer, SharesProcessorsWithThoseOfItsHostAndMask) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "train/sharing.h"
 
 namespace ssd {
 
@@ -30,7 +31,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, Ag
                                                     const Watch& watch) {
   const auto begin = EvaluationSchedule::Clock::now();
   if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
-  predictor_->load(weights);
+  predictor_->load(broadcast(communicator_, weights));
   ThreadPool pool(available_processors());
   double bad_images = 0;
   try {

@@ -41,10 +41,9 @@ class Evaluator {
     std::function<void(const BadImage&)> on_bad_image;
     std::function<void(std::uint64_t done, std::uint64_t of)> progress;  // images
   };
-  // Of weights by state_dict names. Nothing where `stop` was set before its end. Every process looks at its
-  // share of the images; rank 0 gets the report, the others an empty one.
-  std::optional<EvaluationReport> evaluate(const TensorMap& weights, AgreedStop& stop,
-                                           const Watch& watch);
+  // Of weights by state_dict names, rank 0's. Nothing where `stop` was set before its end. Every process
+  // looks at its share of the images; rank 0 gets the report, the others an empty one.
+  std::optional<EvaluationReport> evaluate(const TensorMap& weights, AgreedStop& stop, const Watch& watch);
 
  private:
   graph::Device& device_;

@@ -16,8 +16,7 @@ namespace ssd {
 namespace {
 
 TensorMap parse_tensors(const std::string& bytes) {
-  const SafetensorsContent content =
-      parse_safetensors(std::as_bytes(std::span(bytes)), "tensors of rank 0");
+  const SafetensorsContent content = parse_safetensors(std::as_bytes(std::span(bytes)), "tensors of rank 0");
   TensorMap tensors;
   for (const auto& [name, view] : content.tensors) {
     Tensor tensor(view.dtype, view.shape);
@@ -78,7 +77,8 @@ void expect_same_weights(Communicator& communicator, const TensorMap& weights) {
   for (std::size_t rank = 1; rank < all.size(); ++rank)
     if (all[rank] != all[0])
       throw Error(
-          "training: the weights of rank {} are not those of rank 0; --resume goes on from the last checkpoint, "
+          "training: the weights of rank {} are not those of rank 0; --resume goes on from the last "
+          "checkpoint, "
           "and if it comes again, the memory or the network of one of them is faulty",
           rank);
 }
@@ -94,8 +94,8 @@ void expect_same_facts(Communicator& communicator, const Facts& facts) {
     for (const auto& [name, value] : names) {
       const auto shown = [&](const Facts& of) { return of.contains(name) ? of.at(name) : "none"; };
       if (shown(of_first) != shown(differing))
-        throw Error("{}: rank {} has {}, rank 0 has {}; start all processes alike", name, rank, shown(differing),
-                    shown(of_first));
+        throw Error("{}: rank {} has {}, rank 0 has {}; start all processes alike", name, rank,
+                    shown(differing), shown(of_first));
     }
   }
 }

@@ -29,8 +29,8 @@ class Training {
                        .warning = [this](const std::string& line) { task_.observer.on_warning(line); }}),
         evaluator_(task.device, state_.model, task.validation, task.communicator, evaluator_options(options)),
         loader_(task.dataset, with_reports(loader_options(task, options, state_))),
-        pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_, stop_.flag(),
-                  with_rests(pipeline_options(options, state_))),
+        pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_,
+                  stop_.flag(), with_rests(pipeline_options(options, state_))),
         speed_(images_so_far()) {
     if (!start.origin.empty()) record_.start(state_.step, start.origin);
   }
@@ -138,7 +138,7 @@ class Training {
     if (stop_) return;
     const std::uint32_t epoch = *state_.owed_evaluation;
     const TensorMap& weights = inference_weights();
-    if (!not_finite(weights).empty()) fail_not_finite(InferenceWeights::what);
+    if (first_says(task_.communicator, !not_finite(weights).empty())) fail_not_finite(InferenceWeights::what);
     const auto report = evaluator_.evaluate(
         weights, stop_,
         {.on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
@@ -158,15 +158,10 @@ class Training {
     ended_early_ = first_says(task_.communicator, lost_patience(state_, options_.evaluation));
   }
 
-  // Rank 0's for all: running statistics are of each process's own images.
+  // The first process's, which are everyone's: running statistics are of each one's own images.
   const TensorMap& inference_weights() {
     static const TensorMap none;
-    const TensorMap& own = task_.communicator.is_first()
-                               ? inference_.after(state_.step, pipeline_.program().save())
-                               : none;
-    if (task_.communicator.size() == 1) return own;
-    shared_weights_ = broadcast(task_.communicator, own);
-    return shared_weights_;
+    return task_.communicator.is_first() ? inference_.after(state_.step, pipeline_.program().save()) : none;
   }
 
   // Whether there was no better evaluation before.
@@ -218,7 +213,6 @@ class Training {
   StepPipeline pipeline_;
   SpeedMeter speed_;
   bool ended_early_ = false;  // patience is lost
-  TensorMap shared_weights_;  // of several processes: what rank 0 evaluates
 };
 
 }  // namespace

@@ -155,7 +155,8 @@ class BatchNorm final : public Executor {
     const auto keep = [&](std::int64_t channel, Moments moments) {
       mean[channel] = static_cast<float>(moments.mean);
       variance[channel] = static_cast<float>(moments.variance);
-      factor[channel] = static_cast<float>(scale[channel] / std::sqrt(moments.variance + attributes_.epsilon));
+      factor[channel] =
+          static_cast<float>(scale[channel] / std::sqrt(moments.variance + attributes_.epsilon));
     };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);

@@ -28,8 +28,7 @@ class CpuDevice final : public graph::Device {
   std::unique_ptr<graph::Program> compile(std::vector<graph::Graph> graphs) override {
     return std::make_unique<CpuProgram>(
         std::move(graphs),
-        CpuProgram::Options{
-            .threads = threads_, .block = preferred_block(), .communicator = communicator_});
+        CpuProgram::Options{.threads = threads_, .block = preferred_block(), .communicator = communicator_});
   }
 
  private:

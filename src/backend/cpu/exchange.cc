@@ -16,9 +16,7 @@ using graph::Kind;
 using graph::Node;
 using graph::Value;
 
-bool is_mean(const Graph& graph, Value value) {
-  return graph.nodes()[value.node].kind == Kind::all_reduce;
-}
+bool is_mean(const Graph& graph, Value value) { return graph.nodes()[value.node].kind == Kind::all_reduce; }
 
 // For each value that a task makes or reads as it is, the last of these tasks.
 std::map<Value, std::size_t> last_uses(const Graph& graph, const Schedule& schedule) {
@@ -116,7 +114,11 @@ bool Exchange::finish_until(std::size_t end) {
 void Exchange::add_to_trace(const Bucket& bucket, SumTimes times) {
   const auto begin = std::max(times.begin, traced_until_);
   traced_until_ = std::max(times.end, begin);
-  trace_->add(Span{fmt::format("bucket {}", finished_), "all_reduce", "sums", begin, traced_until_,
+  trace_->add(Span{fmt::format("bucket {}", finished_),
+                   "all_reduce",
+                   "sums",
+                   begin,
+                   traced_until_,
                    {{"bytes", static_cast<double>(bucket.sums.size() * sizeof(float))}}});
 }
 

@@ -20,8 +20,8 @@ class Exchange {
  public:
   using Address = std::function<std::byte*(graph::Value)>;
 
-  // Throws Error where a task would need a value after its mean has taken its place. The communicator outlives
-  // the exchange.
+  // Throws Error where a task would need a value after its mean has taken its place. The communicator
+  // outlives the exchange.
   Exchange(const graph::Graph& graph, const Schedule& schedule, Communicator& communicator,
            std::size_t bucket_bytes);
 

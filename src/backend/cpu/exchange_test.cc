@@ -1,4 +1,5 @@
-// Processes, played by threads, that step together: against the interpreter, which has all replicas in one place.
+// Processes, played by threads, that step together: against the interpreter, which has all replicas in one
+// place.
 #include "backend/cpu/exchange.h"
 
 #include <gtest/gtest.h>
@@ -51,10 +52,9 @@ struct Together {
 
   CpuProgram make(Communicator& communicator, std::size_t bucket_bytes) const {
     std::vector<graph::Graph> graphs{small.step};
-    return CpuProgram(std::move(graphs), {.threads = 1,
-                                          .block = 8,
-                                          .communicator = &communicator,
-                                          .bucket_bytes = bucket_bytes});
+    return CpuProgram(
+        std::move(graphs),
+        {.threads = 1, .block = 8, .communicator = &communicator, .bucket_bytes = bucket_bytes});
   }
 
   pjrt::SmallSsd small;
@@ -111,7 +111,8 @@ struct Chain {
     const Value third{trial.graph.append(Kind::add, "third", {{means, 0}, b})};
     trial.graph.output("third", third, false);
     trial.graph.output("mean", {means, 1}, false);
-    if (reads_late) trial.graph.output("late", {trial.graph.append(Kind::add, "late", {first, third})}, false);
+    if (reads_late)
+      trial.graph.output("late", {trial.graph.append(Kind::add, "late", {first, third})}, false);
     trial.graph.replicas = 2;
     trial.fill();
   }

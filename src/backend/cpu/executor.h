@@ -17,7 +17,8 @@ struct Task {
   int id = -1;  // of the node
   const graph::Node* node = nullptr;
   std::vector<graph::Value> inputs;
-  std::vector<graph::Value> unresolved_inputs;  // the same, where a mean over processes is not yet what it is of
+  std::vector<graph::Value>
+      unresolved_inputs;  // the same, where a mean over processes is not yet what it is of
   std::vector<Layout> input_layouts;
   std::vector<Layout> output_layouts;
   bool summed_gradient = false;  // batch_norm_grad: dy is the sum of inputs 0 and 6
@@ -57,8 +58,8 @@ class Executor {
   virtual void run(const Operands& operands) = 0;
 };
 
-// The executor of any task but those of kinds input, parameter and all_reduce, which need none. Statistics are
-// shared with processes of the communicator, which outlives it.
+// The executor of any task but those of kinds input, parameter and all_reduce, which need none. Statistics
+// are shared with processes of the communicator, which outlives it.
 std::unique_ptr<Executor> make_executor(const Task& task, Communicator& communicator);
 
 }  // namespace ssd::cpu

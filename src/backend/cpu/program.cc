@@ -73,8 +73,8 @@ CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : thre
     }
     compiled->placement = place(compiled->graph, compiled->schedule, compiled->executors);
     if (compiled->graph.replicas > 1)
-      compiled->exchange = std::make_unique<Exchange>(compiled->graph, compiled->schedule, communicator,
-                                                      options.bucket_bytes);
+      compiled->exchange =
+          std::make_unique<Exchange>(compiled->graph, compiled->schedule, communicator, options.bucket_bytes);
     arena = std::max(arena, compiled->placement.arena.bytes);
     add_parameters(*compiled);
     graphs_.push_back(std::move(compiled));

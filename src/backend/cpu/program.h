@@ -18,7 +18,7 @@ class CpuProgram final : public graph::Program {
  public:
   struct Options {
     int threads = 1;
-    std::int64_t block = 8;  // B of the blocked layouts: 8 or 16
+    std::int64_t block = 8;                           // B of the blocked layouts: 8 or 16
     Communicator* communicator = nullptr;             // outlives the program; null: this process is alone
     std::size_t bucket_bytes = std::size_t{4} << 20;  // of sums over processes (exchange.h)
   };
