@@ -28,7 +28,7 @@ PeerWatch::PeerWatch(MpiLink& link, const std::vector<Peer>& peers, Options opti
 PeerWatch::~PeerWatch() {
   {
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    call_ = Call::stop;
   }
   wake_.notify_one();
   thread_.join();
@@ -38,7 +38,7 @@ PeerWatch::~PeerWatch() {
 void PeerWatch::wake() {
   {
     const std::lock_guard lock(mutex_);
-    woken_ = true;
+    if (call_ != Call::stop) call_ = Call::wake;
   }
   wake_.notify_one();
 }
@@ -63,11 +63,11 @@ void PeerWatch::run() {
     }
     std::unique_lock lock(mutex_);
     if (busy)
-      wake_.wait_for(lock, sum_interval, [&] { return stopping_; });
+      wake_.wait_for(lock, sum_interval, [&] { return call_ == Call::stop; });
     else
-      wake_.wait_until(lock, next_look, [&] { return stopping_ || woken_; });
-    if (stopping_) return;
-    woken_ = false;
+      wake_.wait_until(lock, next_look, [&] { return call_ != Call::none; });
+    if (call_ == Call::stop) return;
+    call_ = Call::none;
   }
 }
 

@@ -41,6 +41,7 @@ class PeerWatch {
  private:
   using Clock = std::chrono::steady_clock;
 
+  enum class Call { none, wake, stop };
   struct Notice {
     std::int32_t rank = 0;
     std::int32_t ends = 0;  // it is about to end
@@ -73,7 +74,7 @@ class PeerWatch {
   bool told_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool woken_ = false, stopping_ = false;
+  Call call_ = Call::none;  // at the thread
   std::thread thread_;
 };
 
