@@ -32,7 +32,8 @@ PeerWatch::~PeerWatch() {
   }
   wake_.notify_one();
   thread_.join();
-  if (receiving_ != nullptr) link_.alone([&](const MpiFunctions& mpi) { mpi.cancel(receiving_); });
+  if (incoming_.request != nullptr)
+    link_.alone([&](const MpiFunctions& mpi) { mpi.cancel(incoming_.request); });
 }
 
 void PeerWatch::wake() {
@@ -73,12 +74,14 @@ void PeerWatch::run() {
 
 void PeerWatch::exchange_notices(Clock::time_point now) {
   link_.alone([&](const MpiFunctions& mpi) {
-    if (receiving_ == nullptr) receiving_ = mpi.receive_notice(&received_, sizeof received_);
-    while (receiving_ != nullptr && mpi.test(receiving_) != 0) {
+    if (incoming_.request == nullptr)
+      incoming_.request = mpi.receive_notice(&incoming_.notice, sizeof incoming_.notice);
+    while (incoming_.request != nullptr && mpi.test(incoming_.request) != 0) {
       for (Watched& watched : watched_)
-        if (watched.rank == received_.rank) watched.heard = now;
-      if (received_.ends != 0) told_ = true;  // whatever is lost from here on, it is that process's affair
-      receiving_ = mpi.receive_notice(&received_, sizeof received_);
+        if (watched.rank == incoming_.notice.rank) watched.heard = now;
+      if (incoming_.notice.ends != 0)
+        told_ = true;  // whatever is lost from here on, it is that process's affair
+      incoming_.request = mpi.receive_notice(&incoming_.notice, sizeof incoming_.notice);
     }
     if (outgoing_.request != nullptr && mpi.test(outgoing_.request) != 0) outgoing_.request = nullptr;
     if (outgoing_.request != nullptr || now - outgoing_.sent < notice_interval) return;

@@ -46,6 +46,10 @@ class PeerWatch {
     std::int32_t rank = 0;
     std::int32_t ends = 0;  // it is about to end
   };
+  struct Incoming {
+    Notice notice;
+    MpiRequest request = nullptr;
+  };
   struct Outgoing {
     int to = 0;  // rank
     Notice notice;
@@ -68,8 +72,7 @@ class PeerWatch {
   Options options_;
   std::atomic<std::int64_t> step_{0};
   std::vector<Watched> watched_;
-  Notice received_;
-  MpiRequest receiving_ = nullptr;
+  Incoming incoming_;
   Outgoing outgoing_;
   bool told_ = false;
   std::mutex mutex_;
