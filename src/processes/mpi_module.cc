@@ -26,9 +26,9 @@ MPI_Comm copy_of_world() {
   return copy;
 }
 
-// For sums in place Open MPI would take a tree: all values go up to rank 0 and down again, which sends and
-// receives them log2(ranks) times. Rabenseifner's algorithm (reduce-scatter, all-gather) bears sums in place
-// as well; each rank sends and receives the values less than twice, whatever the number of ranks.
+// For sums in place Open MPI would take a tree: all values go up to rank 0 and down again, so that it sends
+// and receives them log2(ranks) times. Rabenseifner's algorithm (reduce-scatter, all-gather) bears sums in
+// place as well, and a rank of 2^n sends the values less than twice.
 void choose_algorithm() { ::setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "3", 0); }
 
 int begin(int* rank, int* size) {
