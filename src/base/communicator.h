@@ -1,6 +1,7 @@
 // The processes of one run, and what they tell each other.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -8,6 +9,11 @@
 #include <vector>
 
 namespace ssd {
+
+// When a sum began and was over, by the clock of traces.
+struct SumTimes {
+  std::chrono::steady_clock::time_point begin{}, end{};
+};
 
 // Every member but rank(), size(), is_first() and at_step() is called by all processes of the run, in the same
 // order. Throws Error where one is lost.
@@ -33,7 +39,7 @@ class Communicator {
   // again in a run of as many.
   virtual void start_sum(std::span<float> values) = 0;
   // Waits for the oldest sum that was started.
-  virtual void finish_sum() = 0;
+  virtual SumTimes finish_sum() = 0;
 
   // Where the run stands, for what is said of a process that is lost.
   virtual void at_step(std::int64_t /*step*/) {}
@@ -53,7 +59,7 @@ class SingleProcess : public Communicator {
     return {values.begin(), values.end()};
   }
   void start_sum(std::span<float>) override {}
-  void finish_sum() override {}
+  SumTimes finish_sum() override { return {}; }
 };
 
 }  // namespace ssd

@@ -1,5 +1,7 @@
 #include "bench/network_bench.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -52,13 +54,13 @@ class Steps {
   virtual ~Steps() = default;
   virtual void start() = 0;
   virtual void finish() = 0;
-  virtual int depth() const = 0;
+  virtual graph::Program& program() = 0;
 };
 
 class TrainingSteps : public Steps {
  public:
   TrainingSteps(graph::Device& device, const BenchmarkOptions& options, const SyntheticBatch& batch)
-      : batch_(batch), program_(device, options.model, training_options(options, device.replicas())) {
+      : batch_(batch), program_(device, options.model, training_options(options, device.replicas_in_all())) {
     program_.load({.weights = model::formula_weights(options.model), .slots = {}, .averages = {}});
   }
   static model::TrainingOptions training_options(const BenchmarkOptions& options, int replicas) {
@@ -69,7 +71,7 @@ class TrainingSteps : public Steps {
   }
   void start() override { program_.start(0, 1, batch_.training()); }
   void finish() override { program_.finish(); }
-  int depth() const override { return program_.depth(); }
+  graph::Program& program() override { return program_.program(); }
 
  private:
   const SyntheticBatch& batch_;
@@ -87,7 +89,7 @@ class InferenceSteps : public Steps {
   }
   void start() override { program_->start(0, {batch_.images}); }
   void finish() override { program_->discard(); }
-  int depth() const override { return program_->depth(); }
+  graph::Program& program() override { return *program_; }
 
  private:
   const SyntheticBatch& batch_;
@@ -108,12 +110,23 @@ double flops_per_image(const BenchmarkOptions& options, int replicas) {
   return graph::cost(graph).flops / static_cast<double>(options.batch);
 }
 
+// What the nodes took since the profile `before` of the same program.
+std::vector<graph::NodeTime> profile_since(const std::vector<graph::NodeTime>& before,
+                                           const graph::Program& program) {
+  std::vector<graph::NodeTime> nodes = program.profile();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].steps -= before[i].steps;
+    nodes[i].seconds -= before[i].seconds;
+  }
+  return nodes;
+}
+
 }  // namespace
 
 double BenchmarkResult::average() const {
-  double seconds = 0;  // an image, summed over iterations of equal size
-  for (const double rate : images_per_s) seconds += 1 / rate;
-  return static_cast<double>(images_per_s.size()) / seconds;
+  double an_image = 0;  // seconds, summed over iterations of equal size
+  for (const double rate : images_per_s) an_image += 1 / rate;
+  return static_cast<double>(images_per_s.size()) / an_image;
 }
 double BenchmarkResult::minimum() const {
   return *std::min_element(images_per_s.begin(), images_per_s.end());
@@ -130,26 +143,45 @@ double BenchmarkResult::median() const {
 
 BenchmarkResult benchmark(graph::Device& device, const BenchmarkOptions& options,
                           const std::function<void(int, int)>& progress) {
-  using Clock = std::chrono::steady_clock;
-  const std::int64_t images = options.batch * device.replicas();
+  using Clock = Span::Clock;
+  const std::int64_t own_images = options.batch * device.replicas();
+  const bool together = options.mode == BenchmarkMode::train;  // all processes step as one
+  const int replicas = together ? device.replicas_in_all() : device.replicas();
+  const std::int64_t images = options.batch * replicas;
   // Before the steps, which may be reading from it when one of them throws.
-  const SyntheticBatch batch(images, options.model.classes);
+  const SyntheticBatch batch(own_images, options.model.classes);
   const std::unique_ptr<Steps> steps = make_steps(device, options, batch);
+  graph::Program& program = steps->program();
 
   BenchmarkResult result;
-  result.flops_per_image = flops_per_image(options, device.replicas());
+  result.flops_per_image = flops_per_image(options, replicas);
+  std::vector<graph::NodeTime> warmup;
   const int total = options.warmup + options.iterations;
   int started = 0;
   Clock::time_point last = Clock::now();
   for (int done = 0; done < total; ++done) {
-    for (; started < total && started - done < steps->depth(); ++started) steps->start();
+    const int counted = done - options.warmup;
+    if (counted == 0) {
+      warmup = program.profile();
+      if (options.trace != nullptr) program.record(options.trace);
+      last = Clock::now();
+    }
+    if (counted == traced_iterations) program.record(nullptr);
+    for (; started < total && started - done < program.depth(); ++started) steps->start();
     steps->finish();
     const Clock::time_point now = Clock::now();
     const double seconds = std::chrono::duration<double>(now - last).count();
+    if (counted >= 0) {
+      result.seconds += seconds;
+      result.images_per_s.push_back(static_cast<double>(images) / seconds);
+      if (options.trace != nullptr && counted < traced_iterations)
+        options.trace->add(
+            {fmt::format("iteration {}", counted + 1), "iteration", "iterations", last, now, {}});
+    }
     last = now;
-    if (done >= options.warmup) result.images_per_s.push_back(static_cast<double>(images) / seconds);
     if (progress) progress(done + 1, total);
   }
+  result.nodes = profile_since(warmup, program);
   return result;
 }
 

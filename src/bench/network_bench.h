@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/trace.h"
 #include "graph/device.h"
 #include "model/options.h"
 
@@ -20,11 +21,17 @@ struct BenchmarkOptions {
   int batch_norm_group = 1;  // replicas that share batch-norm statistics in training
   int warmup = 2;
   int iterations = 10;
+  // Where not null: what the first `traced_iterations` counted ones did and when, as far as the device tells.
+  Trace* trace = nullptr;
 };
+// More would make files that no viewer shows well.
+inline constexpr int traced_iterations = 20;
 
 struct BenchmarkResult {
   std::vector<double> images_per_s;  // of each counted iteration, over all replicas
   double flops_per_image = 0;
+  double seconds = 0;                  // of all counted iterations together
+  std::vector<graph::NodeTime> nodes;  // over these iterations; empty where the device does not tell
 
   double average() const;  // images over seconds of all iterations together
   double minimum() const;

@@ -12,7 +12,10 @@ struct NetworkBenchmark {
   BenchmarkOptions benchmark;  // the backbone and the precision are filled in
   DeviceOptions device;
   std::string backbone = "resnet50";
-  std::string json;  // where the result goes, one JSON line; empty: standard output
+  // Where the result goes, one JSON line; empty: standard output, where a profile's table takes its place.
+  std::string json;
+  bool profile = false;  // also time each node
+  std::string trace;     // where a trace of what ran when goes; empty: none
 };
 
 void run_network_benchmark(NetworkBenchmark options);

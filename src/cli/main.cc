@@ -129,7 +129,7 @@ int run(CLI::App& program, const ssd::cli::Session& session, int argc, char** ar
 void expect_shared_work(const ssd::cli::Session& session, const CLI::App* command) {
   const int processes = ssd::cli::processes().size();
   if (processes > 1 && !session.shares_work.contains(command))
-    throw ssd::UsageError("{}: got {} processes, expected one: only train and eval share their work",
+    throw ssd::UsageError("{}: got {} processes, expected one: only train, eval and bench train share their work",
                           command->get_name(), processes);
 }
 

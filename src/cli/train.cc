@@ -232,21 +232,17 @@ Facts facts_of(const std::string& config, const Dataset& dataset, const Dataset*
   return facts;
 }
 
-void expect_one_process(const char* option) {
-  if (processes().size() > 1)
-    throw UsageError("{}: got {} processes, expected one: it measures one device", option, processes().size());
-}
-
 void run(CLI::App& command, TrainOptions& options) {
   if (options.fake_data) {
-    expect_one_process("--fake-data");
     check_train_options(command, options);
     return run_fake(options);
   }
   settle_from_files(command, options);
   if (options.mode == "evaluation") return run_evaluation_mode(options);
   if (options.mode == "benchmark-inference") {
-    expect_one_process("--mode benchmark-inference");
+    if (processes().size() > 1)
+      throw UsageError("--mode benchmark-inference: got {} processes, expected one: it measures one device",
+                       processes().size());
     return run_inference_mode(options);
   }
   if (options.mode == "benchmark-training") shorten_to_benchmark(options);

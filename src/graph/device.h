@@ -6,9 +6,21 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "base/trace.h"
+#include "graph/cost.h"
 #include "graph/graph.h"
 
 namespace ssd::graph {
+
+// What a node took in all steps that a program has done.
+struct NodeTime {
+  std::string name;
+  Kind kind = Kind::input;
+  std::string method;  // how it is computed, where the device has several ways: "Winograd"; else empty
+  Cost cost;           // of one step
+  int steps = 0;
+  double seconds = 0;  // of all steps together
+};
 
 // Graphs compiled for a device, and the parameters they share.
 //
@@ -33,6 +45,13 @@ class Program {
   virtual void discard() { finish(); }
   // How many steps may be in flight to keep the device busy (1 where start() does the work itself).
   virtual int depth() const = 0;
+
+  // Each node that the device computes by itself, in the graphs' order; a sum that is fused into another node
+  // counts there. Empty where the device cannot see inside a step.
+  virtual std::vector<NodeTime> profile() const { return {}; }
+  // From the next step on, what a step does and when goes to `trace`, which outlives this or its replacement;
+  // null: nowhere, as at first. Devices that cannot see inside a step add nothing.
+  virtual void record(Trace* /*trace*/) {}
 
   std::vector<Tensor> run(const std::vector<TensorView>& inputs) {
     start(0, inputs);

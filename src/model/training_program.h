@@ -59,6 +59,8 @@ class TrainingProgram {
   TrainingOutputs finish();
   // How many may be in flight to keep the device busy.
   int depth() const { return program_->depth(); }
+  // What runs the steps, for profiles and traces of it.
+  graph::Program& program() { return *program_; }
 
  private:
   ModelOptions model_;

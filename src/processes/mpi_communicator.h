@@ -26,7 +26,7 @@ class MpiCommunicator final : public Communicator {
   std::string broadcast(const std::string& bytes) override;
   std::vector<double> gather_in_group(std::span<const double> values, int group) override;
   void start_sum(std::span<float> values) override;
-  void finish_sum() override { link_.finish_sum(); }
+  SumTimes finish_sum() override { return link_.finish_sum(); }
   void at_step(std::int64_t step) override { watch_->at_step(step); }
 
   const std::vector<Peer>& peers() const { return peers_; }  // all processes by rank

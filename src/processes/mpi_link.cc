@@ -88,7 +88,7 @@ void MpiLink::start_sum(std::span<float> values) {
   const std::lock_guard lock(mutex_);
   const MpiRequest request = functions_.sum(values.data(), values.size());
   if (request == nullptr) fail();
-  sums_.push_back({.request = request});
+  sums_.push_back({.request = request, .times = {std::chrono::steady_clock::now(), {}}});
 }
 
 bool MpiLink::advance_sums() {
@@ -98,19 +98,21 @@ bool MpiLink::advance_sums() {
   const int state = functions_.test(next->request);
   next->is_over = state != 0;
   next->failed = state < 0;
+  next->times.end = std::chrono::steady_clock::now();
   return true;
 }
 
-void MpiLink::finish_sum() {
+SumTimes MpiLink::finish_sum() {
   wait_for([&] {
     advance_sums();
     const std::lock_guard lock(mutex_);
     return sums_.front().is_over;
   });
   const std::lock_guard lock(mutex_);
-  const bool failed = sums_.front().failed;
+  const Sum sum = sums_.front();
   sums_.pop_front();
-  if (failed) fail();
+  if (sum.failed) fail();
+  return sum.times;
 }
 
 }  // namespace ssd

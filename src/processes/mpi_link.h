@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "base/communicator.h"
 #include "processes/mpi_functions.h"
 
 namespace ssd {
@@ -31,7 +32,7 @@ class MpiLink {
   void broadcast(std::string& bytes);
 
   void start_sum(std::span<float> values);
-  void finish_sum();
+  SumTimes finish_sum();
   // Brings the sums on that were started. Whether there are any.
   bool advance_sums();
 
@@ -50,6 +51,7 @@ class MpiLink {
     MpiRequest request = nullptr;
     bool is_over = false;
     bool failed = false;
+    SumTimes times;
   };
 
   const MpiFunctions& functions_;

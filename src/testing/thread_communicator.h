@@ -72,7 +72,7 @@ class ThreadCommunicator : public Communicator {
       for (std::size_t i = 0; i < values.size(); ++i)
         values[i] += reinterpret_cast<const float*>(part.data())[i];
   }
-  void finish_sum() override {}
+  SumTimes finish_sum() override { return {}; }
 
  private:
   ThreadGroup& group_;

@@ -38,12 +38,6 @@ class CpuDevice final : public graph::Device {
   Communicator* communicator_;
 };
 
-const CpuProgram& own(const graph::Program& program) {
-  const auto* own = dynamic_cast<const CpuProgram*>(&program);
-  if (own == nullptr) throw Error("cpu: got another device's program; profile it there");
-  return *own;
-}
-
 }  // namespace
 
 std::unique_ptr<graph::Device> make_device(const CpuOptions& options) {
@@ -55,7 +49,10 @@ std::unique_ptr<graph::Device> make_device(const CpuOptions& options) {
 
 std::string arithmetic() { return onednn_description(); }
 
-std::vector<NodeTime> profile_of(const graph::Program& program) { return own(program).profile(); }
-std::size_t arena_bytes_of(const graph::Program& program) { return own(program).arena_bytes(); }
+std::size_t arena_bytes_of(const graph::Program& program) {
+  const auto* own = dynamic_cast<const CpuProgram*>(&program);
+  if (own == nullptr) throw Error("cpu: got another device's program, expected one of the cpu");
+  return own->arena_bytes();
+}
 
 }  // namespace ssd::cpu

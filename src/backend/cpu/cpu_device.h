@@ -1,9 +1,9 @@
 // The CPU as a device: convolutions by oneDNN, everything else by kernels of our own.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/communicator.h"
 #include "graph/device.h"
@@ -22,17 +22,6 @@ std::unique_ptr<graph::Device> make_device(const CpuOptions& options = {});
 // Its libraries and instructions; processes that train together need the same.
 std::string arithmetic();
 
-// What one node took over all steps so far.
-struct NodeTime {
-  std::string name;
-  graph::Kind kind = graph::Kind::input;
-  double seconds = 0;
-  double flops = 0;  // in as many steps, by graph/cost.h
-};
-
-// Node times of a program of this device, in graph order; a sum fused into another node counts there.
-// Throws Error for other devices' programs.
-std::vector<NodeTime> profile_of(const graph::Program& program);
 // Bytes of the memory that a program's values share. Throws Error for other devices' programs.
 std::size_t arena_bytes_of(const graph::Program& program);
 

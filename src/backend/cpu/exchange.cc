@@ -1,5 +1,7 @@
 #include "backend/cpu/exchange.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -80,7 +82,8 @@ void Exchange::bind(const Address& address) {
     for (Piece& piece : bucket.pieces) piece.memory = reinterpret_cast<float*>(address(piece.value));
 }
 
-void Exchange::start_after(std::size_t task) {
+bool Exchange::start_after(std::size_t task) {
+  const std::size_t before = started_;
   while (started_ < buckets_.size() && buckets_[started_].ready_after <= task) {
     Bucket& bucket = buckets_[started_++];
     float* to = bucket.sums.data();
@@ -90,19 +93,31 @@ void Exchange::start_after(std::size_t task) {
     }
     communicator_.start_sum(bucket.sums);
   }
+  return started_ > before;
 }
 
-void Exchange::finish_until(std::size_t end) {
+bool Exchange::finish_until(std::size_t end) {
+  if (finished_ >= end) return false;
   const float share = 1.0F / static_cast<float>(communicator_.size());
   for (; finished_ < end; ++finished_) {
-    communicator_.finish_sum();
+    const SumTimes times = communicator_.finish_sum();
     const Bucket& bucket = buckets_[finished_];
+    if (trace_ != nullptr) add_to_trace(bucket, times);
     const float* from = bucket.sums.data();
     for (const Piece& piece : bucket.pieces) {
       for (std::size_t i = 0; i < piece.count; ++i) piece.memory[i] = from[i] * share;
       from += piece.count;
     }
   }
+  return true;
+}
+
+// One after the other, as they take turns.
+void Exchange::add_to_trace(const Bucket& bucket, SumTimes times) {
+  const auto begin = std::max(times.begin, traced_until_);
+  traced_until_ = std::max(times.end, begin);
+  trace_->add(Span{fmt::format("bucket {}", finished_), "all_reduce", "sums", begin, traced_until_,
+                   {{"bytes", static_cast<double>(bucket.sums.size() * sizeof(float))}}});
 }
 
 void Exchange::after_all() {

@@ -8,6 +8,7 @@
 
 #include "backend/cpu/schedule.h"
 #include "base/communicator.h"
+#include "base/trace.h"
 #include "graph/graph.h"
 
 namespace ssd::cpu {
@@ -27,10 +28,14 @@ class Exchange {
   // Tells where values lie; before the first step.
   void bind(const Address& address);
 
-  void before_task(std::size_t task) { finish_until(needed_before_[task]); }
-  void after_task(std::size_t task) { start_after(task); }
+  // Whether there was anything to do.
+  bool before_task(std::size_t task) { return finish_until(needed_before_[task]); }
+  bool after_task(std::size_t task) { return start_after(task); }
   // Before outputs are read and parameters copied.
   void after_all();
+
+  // Adds each sum to a trace from now on, on the track "sums"; null: to none.
+  void record(Trace* trace) { trace_ = trace; }
 
   std::size_t buckets() const { return buckets_.size(); }
 
@@ -48,13 +53,16 @@ class Exchange {
 
   void fill(const graph::Graph& graph, const Schedule& schedule, std::size_t bucket_bytes);
   void find_readers(const graph::Graph& graph, const Schedule& schedule);
-  void start_after(std::size_t task);
-  void finish_until(std::size_t end);
+  bool start_after(std::size_t task);
+  bool finish_until(std::size_t end);
+  void add_to_trace(const Bucket& bucket, SumTimes times);
 
   Communicator& communicator_;
   std::vector<Bucket> buckets_;
   std::vector<std::size_t> needed_before_;  // by task: so many buckets
   std::size_t started_ = 0, finished_ = 0;  // of this step
+  Trace* trace_ = nullptr;
+  Span::Clock::time_point traced_until_{};
 };
 
 }  // namespace ssd::cpu

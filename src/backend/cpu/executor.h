@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "backend/cpu/layout.h"
@@ -49,6 +50,8 @@ class Executor {
   virtual std::size_t scratch_bytes() const { return 0; }
   // Whether `output` may be made in the memory of `input` (of the same size).
   virtual bool in_place(std::size_t /*output*/, std::size_t /*input*/) const { return false; }
+  // In a word, where a kind can be computed in several ways: "Winograd".
+  virtual std::string_view method() const { return {}; }
   // Constant weights were loaded: what was derived from them is stale.
   virtual void reload() {}
   virtual void run(const Operands& operands) = 0;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "backend/cpu/cpu_device.h"
 #include "testing/cpu_programs.h"
 
 namespace ssd::cpu {

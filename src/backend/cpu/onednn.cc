@@ -91,6 +91,7 @@ dnnl::convolution_forward::primitive_desc forward_desc(
 class OnednnConvolution : public Executor {
  public:
   std::size_t scratch_bytes() const override { return primitive_scratch_ + weight_scratch_; }
+  std::string_view method() const override { return "direct"; }
 
  protected:
   // The primitive's scratchpad comes first, then the weight in the primitive's layout.

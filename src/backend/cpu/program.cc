@@ -10,7 +10,6 @@
 #include "backend/cpu/barrier_waits.h"
 #include "backend/cpu/denormals.h"
 #include "base/error.h"
-#include "graph/cost.h"
 
 namespace ssd::cpu {
 namespace {
@@ -42,6 +41,17 @@ std::set<std::string> updated_parameters(const std::vector<Graph>& graphs) {
   return names;
 }
 
+// A task of no steps yet. A sum fused into it adds a tensor to what it reads, and an operation an element.
+graph::NodeTime time_of(const Graph& graph, const Task& task, const Executor& executor) {
+  graph::NodeTime time{task.node->name, task.node->kind, std::string(executor.method()),
+                       graph::cost(graph, task.id)};
+  if (task.summed_gradient) {
+    const auto elements = static_cast<double>(task.in(0).type.shape.elements());
+    time.cost += {.flops = elements, .bytes = elements * static_cast<double>(size_of(task.in(0).type.dtype))};
+  }
+  return time;
+}
+
 Tensor memory_of(std::size_t bytes) { return Tensor(DType::u8, {static_cast<std::int64_t>(bytes)}); }
 
 }  // namespace
@@ -57,13 +67,14 @@ CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : thre
     auto compiled = std::make_unique<Compiled>();
     compiled->graph = std::move(graph);
     compiled->schedule = schedule(compiled->graph, options.block, updated);
-    for (const Task& task : compiled->schedule.tasks) 
+    for (const Task& task : compiled->schedule.tasks) {
       compiled->executors.push_back(make_executor(task, communicator));
+      compiled->times.push_back(time_of(compiled->graph, task, *compiled->executors.back()));
+    }
     compiled->placement = place(compiled->graph, compiled->schedule, compiled->executors);
     if (compiled->graph.replicas > 1)
-      compiled->exchange = std::make_unique<Exchange>(compiled->graph, compiled->schedule,
-                                                      communicator, options.bucket_bytes);
-    compiled->seconds.resize(compiled->executors.size());
+      compiled->exchange = std::make_unique<Exchange>(compiled->graph, compiled->schedule, communicator,
+                                                      options.bucket_bytes);
     arena = std::max(arena, compiled->placement.arena.bytes);
     add_parameters(*compiled);
     graphs_.push_back(std::move(compiled));
@@ -135,10 +146,18 @@ void CpuProgram::start(int graph, const std::vector<TensorView>& inputs) {
   BarrierWaits::of_process().adapt(threads_);
   const FlushDenormals flush;
   Compiled& compiled = *graphs_.at(static_cast<std::size_t>(graph));
+  StepTrace trace(trace_, compiled.times.size());
   feed(compiled, inputs);
-  execute(compiled);
+  trace.part("inputs");
+  execute(compiled, trace);
   finished_.push_back(outputs_of(compiled));
-  // Only now may parameters change: outputs may be parameters.
+  trace.part("outputs");
+  update(compiled);  // only now: outputs may be parameters
+  trace.part("parameters");
+  trace.finish();
+}
+
+void CpuProgram::update(const Compiled& compiled) {
   for (const graph::Update& copy : compiled.placement.copies) {
     const graph::TensorType& type = compiled.graph.type(copy.value);
     const Layout& layout = compiled.schedule.layouts[copy.parameter][0];
@@ -147,6 +166,12 @@ void CpuProgram::start(int graph, const std::vector<TensorView>& inputs) {
                                   : layout.bytes();
     std::memcpy(address(compiled, {copy.parameter, 0}), address(compiled, copy.value), bytes);
   }
+}
+
+void CpuProgram::record(Trace* trace) {
+  trace_ = trace;
+  for (auto& compiled : graphs_)
+    if (compiled->exchange) compiled->exchange->record(trace);
 }
 
 void CpuProgram::feed(const Compiled& compiled, const std::vector<TensorView>& inputs) {
@@ -162,19 +187,29 @@ void CpuProgram::feed(const Compiled& compiled, const std::vector<TensorView>& i
   }
 }
 
-void CpuProgram::execute(Compiled& compiled) {
-  using Clock = std::chrono::steady_clock;
-  auto before = Clock::now();
+void CpuProgram::execute(Compiled& compiled, StepTrace& trace) {
+  auto before = Span::Clock::now();
   for (std::size_t t = 0; t < compiled.executors.size(); ++t) {
-    if (compiled.exchange) compiled.exchange->before_task(t);
+    if (compiled.exchange && compiled.exchange->before_task(t)) {
+      trace.part("means");
+      before = Span::Clock::now();
+    }
     compiled.executors[t]->run(compiled.operands[t]);
-    if (compiled.exchange) compiled.exchange->after_task(t);
-    const auto after = Clock::now();
-    compiled.seconds[t] += std::chrono::duration<double>(after - before).count();
+    const auto after = Span::Clock::now();
+    graph::NodeTime& time = compiled.times[t];
+    time.seconds += std::chrono::duration<double>(after - before).count();
+    ++time.steps;
+    trace.node(time, before, after);
     before = after;
+    if (compiled.exchange && compiled.exchange->after_task(t)) {
+      trace.part("gradients");
+      before = Span::Clock::now();
+    }
   }
-  if (compiled.exchange) compiled.exchange->after_all();
-  ++compiled.steps;
+  if (compiled.exchange) {
+    compiled.exchange->after_all();
+    trace.part("means");
+  }
 }
 
 std::vector<Tensor> CpuProgram::outputs_of(const Compiled& compiled) {
@@ -195,14 +230,10 @@ std::vector<Tensor> CpuProgram::finish() {
   return outputs;
 }
 
-std::vector<NodeTime> CpuProgram::profile() const {
-  std::vector<NodeTime> times;
+std::vector<graph::NodeTime> CpuProgram::profile() const {
+  std::vector<graph::NodeTime> times;
   for (const auto& compiled : graphs_)
-    for (std::size_t t = 0; t < compiled->seconds.size(); ++t) {
-      const Task& task = compiled->schedule.tasks[t];
-      times.push_back({task.node->name, task.node->kind, compiled->seconds[t],
-                       graph::cost(compiled->graph, task.id).flops * compiled->steps});
-    }
+    times.insert(times.end(), compiled->times.begin(), compiled->times.end());
   return times;
 }
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/cpu_device.h"
 #include "backend/cpu/exchange.h"
 #include "backend/cpu/placement.h"
+#include "backend/cpu/step_trace.h"
 #include "graph/device.h"
 
 namespace ssd::cpu {
@@ -31,7 +31,8 @@ class CpuProgram final : public graph::Program {
   std::vector<Tensor> finish() override;
   int depth() const override { return 1; }
 
-  std::vector<NodeTime> profile() const;
+  std::vector<graph::NodeTime> profile() const override;
+  void record(Trace* trace) override;
   std::size_t arena_bytes() const { return arena_.bytes(); }
 
  private:
@@ -46,15 +47,15 @@ class CpuProgram final : public graph::Program {
     Placement placement;
     std::unique_ptr<Exchange> exchange;  // of a graph of all processes; null: of one alone
     std::vector<Operands> operands;      // of each task
-    std::vector<double> seconds;     // each task took so far
-    int steps = 0;
+    std::vector<graph::NodeTime> times;  // of each task
   };
 
   void add_parameters(const Compiled& compiled);
   void bind(Compiled& compiled);
   std::byte* address(const Compiled& compiled, graph::Value value);
   void feed(const Compiled& compiled, const std::vector<TensorView>& inputs);
-  void execute(Compiled& compiled);
+  void execute(Compiled& compiled, StepTrace& trace);
+  void update(const Compiled& compiled);
   std::vector<Tensor> outputs_of(const Compiled& compiled);
 
   int threads_;
@@ -62,6 +63,7 @@ class CpuProgram final : public graph::Program {
   std::map<std::string, Parameter> parameters_;
   Tensor arena_;
   std::deque<std::vector<Tensor>> finished_;
+  Trace* trace_ = nullptr;
 };
 
 }  // namespace ssd::cpu

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "backend/cpu/cpu_device.h"
 #include "base/error.h"
 #include "graph/gradient.h"
 #include "testing/cpu_programs.h"
@@ -229,15 +230,46 @@ TEST(Program, ProfileNamesEveryNodeThatRan) {
   const std::vector<Tensor> inputs = inputs_of(step.trial);
   const auto program = make_device()->compile({step.trial.graph});
   program->load(parameters_of(step.trial));
-  program->run(views(inputs));
-  double seconds = 0, flops = 0;
-  for (const NodeTime& node : profile_of(*program)) {
+  for (int step_number = 0; step_number < 2; ++step_number) program->run(views(inputs));
+  double seconds = 0;
+  graph::Cost sum;
+  for (const graph::NodeTime& node : program->profile()) {
+    EXPECT_EQ(node.steps, 2) << node.name;
+    EXPECT_EQ(node.method.empty(), graph::name_of(node.kind).find("convolution") == std::string::npos)
+        << node.name;
     seconds += node.seconds;
-    flops += node.flops;
+    sum += node.cost;
   }
   EXPECT_GT(seconds, 0);
-  EXPECT_GT(flops, 0);
+  EXPECT_EQ(sum.flops, graph::cost(step.trial.graph).flops);  // with the sums that other nodes make
+  EXPECT_GT(sum.bytes, 0);
   EXPECT_GT(arena_bytes_of(*program), 0u);
+}
+
+TEST(Program, TracesTheStepsThatItIsAskedTo) {
+  SmallStep step;
+  const std::vector<Tensor> inputs = inputs_of(step.trial);
+  const auto program = make_device()->compile({step.trial.graph});
+  program->load(parameters_of(step.trial));
+  Trace trace;
+  program->run(views(inputs));
+  program->record(&trace);
+  for (int step_number = 0; step_number < 2; ++step_number) program->run(views(inputs));
+  program->record(nullptr);
+  program->run(views(inputs));
+
+  std::vector<std::string> expected{"inputs"};
+  for (const graph::NodeTime& node : program->profile()) expected.push_back(node.name);
+  expected.insert(expected.end(), {"outputs", "parameters"});
+  const std::vector<Span> spans = trace.spans();
+  ASSERT_EQ(spans.size(), 2 * expected.size());
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    EXPECT_EQ(spans[i].name, expected[i % expected.size()]);
+    EXPECT_LE(spans[i].begin, spans[i].end) << spans[i].name;
+    if (i > 0) {
+      EXPECT_LE(spans[i - 1].end, spans[i].begin) << spans[i].name;
+    }
+  }
 }
 
 }  // namespace

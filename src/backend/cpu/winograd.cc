@@ -91,6 +91,7 @@ class WinogradConvolution final : public Executor {
     groups_ = even_chunk(ceil_div(tiling_.count, group), most);
   }
 
+  std::string_view method() const override { return "Winograd"; }
   std::size_t scratch_bytes() const override {
     const std::int64_t floats = groups_ * points * (v_point() + m_point()) + (constant_ ? 0 : u_floats());
     return static_cast<std::size_t>(floats) * sizeof(float);
@@ -234,6 +235,7 @@ class WinogradGradWeight final : public Executor {
         even_chunk(tiling_.count, chunk_bytes / (floats_a_tile * static_cast<std::int64_t>(sizeof(float))));
   }
 
+  std::string_view method() const override { return "Winograd"; }
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(points * (v_point() + w_point() + s_point())) * sizeof(float);
   }

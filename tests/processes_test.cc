@@ -1,0 +1,145 @@
+// Several processes, started by mpirun.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "program.h"
+
+namespace ssd {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+class Processes : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (run_program({"--version"}, "mpirun").exit_status != 0)
+      GTEST_SKIP() << "mpirun is missing: apt-get install openmpi-bin";
+    if (!fs::exists(fs::path(SSD_PROGRAM).parent_path() / "singleshot_mpi.so"))
+      GTEST_SKIP() << "built without MPI: apt-get install libopenmpi-dev, and configure anew";
+    for (const char* allowed : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
+      ::setenv(allowed, "1", 1);
+    make_small_data(folder_ / "data", 8);
+  }
+
+  // What mpirun is told; each process leaves its id in a file "process-RANK". `more` may use the shell's $RANK.
+  std::vector<std::string> launch(int processes, const std::vector<std::string>& arguments,
+                                  const std::string& more = "") const {
+    std::string line = "RANK=$OMPI_COMM_WORLD_RANK; echo $$ > " + quoted(folder_ / "process-") + "$RANK; exec " +
+                       quoted(SSD_PROGRAM);
+    for (const std::string& argument : arguments) line += " " + quoted(argument);
+    return {"--oversubscribe", "-n", std::to_string(processes), "sh", "-c", line + " " + more};
+  }
+  Outcome run(int processes, const std::vector<std::string>& arguments, const std::string& more = "") const {
+    return run_program(launch(processes, arguments, more), "mpirun");
+  }
+
+  std::vector<std::string> training(const std::string& run, int batch, int steps) const {
+    return {"train",        "--data",        folder_ / "data",       "--backbone",    "resnet18",
+            "--pretrained", "none",          "--batch-norm-images",  "0",             "--learning-rate",
+            "1e-4",         "--evaluation",  "-1",                   "--batch-size",  std::to_string(batch),
+            "--iterations", std::to_string(steps), "--save", folder_ / run, "--threads", "1"};
+  }
+  std::vector<double> losses(const std::string& run) const {
+    std::vector<double> losses;
+    std::istringstream lines(lines_of(folder_ / run, "step"));
+    for (std::string line; std::getline(lines, line);)
+      losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
+    return losses;
+  }
+  ::pid_t process(int rank) const {
+    return static_cast<::pid_t>(std::stol(read_file(folder_ / ("process-" + std::to_string(rank)))));
+  }
+
+  TemporaryFolder folder_;
+};
+
+std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+TEST_F(Processes, TrainAsOneDoesAtTheSameGlobalBatch) {
+  const Outcome alone = run_program(training("one", 4, 2));
+  ASSERT_EQ(alone.exit_status, 0) << alone.err;
+  for (const char* name : {"two", "again"}) {
+    const Outcome together = run(2, with(training(name, 2, 2), {"--sync-batch-norm", "2"}));
+    ASSERT_EQ(together.exit_status, 0) << together.err;
+  }
+  const std::vector<double> one = losses("one"), two = losses("two");
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_NEAR(two[0] / one[0], 1, 1e-5);
+  EXPECT_NEAR(two[1] / one[1], 1, 1e-4);
+  EXPECT_EQ(read_file(checkpoint(folder_ / "two", "000002") / "model.safetensors"),
+            read_file(checkpoint(folder_ / "again", "000002") / "model.safetensors"));
+
+  // Another number of processes goes on, and any number evaluates to the same bytes.
+  const Outcome resumed = run(4, with(training("two", 1, 3), {"--sync-batch-norm", "4", "--resume"}));
+  EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("resuming after step 2"), std::string::npos) << resumed.err;
+  EXPECT_EQ(losses("two").size(), 3u);
+  std::vector<std::string> found;
+  for (const int processes : {1, 2, 3}) {
+    const std::vector<std::string> evaluation{"eval", "--data", folder_ / "data", "--checkpoint",
+                                              folder_ / "two", "--batch-size", "3", "--threads", "1",
+                                              "--save-detections", folder_ / "found.json"};
+    const Outcome outcome = processes == 1 ? run_program(evaluation) : run(processes, evaluation);
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    found.push_back(outcome.out + read_file(folder_ / "found.json"));
+    EXPECT_EQ(found.back(), found.front()) << processes << " processes";
+  }
+}
+
+TEST_F(Processes, StopTogetherWhereOneIsAskedTo) {
+  RunningProgram program(launch(2, training("run", 1, 500)), "mpirun");
+  wait_for_file(fs::path(folder_ / "run") / "log.jsonl", program);
+  ::kill(process(1), SIGTERM);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("stopped after step"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::is_empty(fs::path(folder_ / "run") / "checkpoints"));
+}
+
+TEST_F(Processes, EndWithALineWhereOneIsLost) {
+  for (const int lost : {0, 1}) {
+    const std::string name = "run" + std::to_string(lost);
+    RunningProgram program(launch(2, training(name, 1, 500)), "mpirun");
+    wait_for_file(fs::path(folder_ / name) / "log.jsonl", program);
+    const auto begin = std::chrono::steady_clock::now();
+    ::kill(process(lost), SIGKILL);
+    const Outcome outcome = program.wait();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
+    EXPECT_NE(outcome.exit_status, 0);
+    const std::string said = "singleshot: rank " + std::to_string(lost) + " on ";
+    const std::size_t at = outcome.err.find(said);
+    ASSERT_NE(at, std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("is lost at step ", at), std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find("singleshot: ", at + said.size()), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(Processes, EndBeforeTheFirstStepWhereTheyDisagree) {
+  const Outcome outcome = run(2, training("run", 1, 2), "--seed $RANK");
+  EXPECT_NE(outcome.exit_status, 0);
+  EXPECT_NE(outcome.err.find("singleshot: --seed: rank 1 has 1, rank 0 has 0; start all processes alike"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(Processes, OfACommandThatIsOneProcesssWorkAreRefused) {
+  const Outcome outcome = run(2, {"detect", "--checkpoint", folder_ / "none", folder_ / "data", "--out",
+                                  folder_ / "out"});
+  EXPECT_NE(outcome.exit_status, 0);
+  EXPECT_NE(outcome.err.find("detect: got 2 processes, expected one"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace ssd
