@@ -19,8 +19,9 @@ DEVICES = (8, 64, 256, 1024)
 TPUS = {"v3": {"clock": 0.94e9, "send": 166e9, "host": 8, "slice": 2048},
         "v5e": {"clock": 1.50e9, "send": 200e9, "host": 8, "slice": 256}}
 POD_NETWORK = 6.4e12 / 8
-# Of `singleshot compile`, ResNet-50 in bf16: kind, images of a device, cycles of a step.
-COMPILED = [("v3", 128, 416989822), ("v5e", 128, 325495148)]
+# Of `singleshot compile` in bf16: kind, backbone, images of a device, cycles of a step.
+COMPILED = [("v3", "resnet50", 128, 416989822), ("v5e", "resnet50", 128, 325495148), ("v5e", "resnet50", 8, 22823355),
+            ("v5e", "resnet34", 128, 163607728), ("v5e", "resnet18", 128, 100686158)]
 
 CLASSES = 81
 BLOCKS = {"resnet18": (2, 2, 2), "resnet34": (3, 4, 6), "resnet50": (3, 4, 6)}
@@ -132,17 +133,17 @@ def print_hosts(options):
 def print_tpus():
     """One all-reduce after the backward pass. Slices of v5e end at 256 chips; more go through the hosts' network."""
     rows = []
-    for kind, batch, cycles in COMPILED:
-        tpu, count = TPUS[kind], 4 * parameters("resnet50")
+    for kind, backbone, batch, cycles in COMPILED:
+        tpu, count = TPUS[kind], 4 * parameters(backbone)
         seconds = cycles / tpu["clock"]
-        row = [kind, str(batch), f"{1e3 * seconds:.0f}", f"{batch / seconds:.0f}"]
+        row = [kind, backbone, str(batch), f"{1e3 * seconds:.0f}", f"{batch / seconds:.0f}"]
         for devices in DEVICES:
             slices = max(1, devices // tpu["slice"])
             sums = sent(count, devices // slices) / tpu["send"] + sent(count, slices) / POD_NETWORK
             row.append(f"{seconds / (seconds + sums):.1%}, {devices * batch / (seconds + sums):,.0f}")
         host = tpu["host"] * batch / seconds
         rows.append([*row, f"{host:,.0f}", f"{host * LOADER_MS / 1e3:.1f}"])
-    table(["TPU", "images of a device", "ms computing", "images/s of a device",
+    table(["TPU", "backbone", "images of a device", "ms computing", "images/s of a device",
            *(f"{devices:,} devices" for devices in DEVICES), "images/s a host loads", "cores for that"], rows)
 
 
