@@ -27,8 +27,8 @@ TEST_P(Command, RefusesAnUnknownOption) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Command,
-                         testing::Values("train", "eval", "detect", "export", "bench", "data", "compile",
-                                         "devices", "verify"),
+                         testing::Values("train", "eval", "detect", "export", "quantize", "bench", "data",
+                                         "compile", "devices", "verify"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 // The commands that do something, as a user types them.
@@ -36,6 +36,7 @@ const std::vector<std::vector<std::string>> whole_commands = {{"train"},
                                                               {"eval"},
                                                               {"detect"},
                                                               {"export"},
+                                                              {"quantize"},
                                                               {"bench", "train"},
                                                               {"bench", "infer"},
                                                               {"bench", "data"},
@@ -140,7 +141,7 @@ TEST(Usage, ListsTheCommands) {
   const Outcome outcome = run_program({"--help"});
   EXPECT_EQ(outcome.exit_status, 0);
   for (const char* command :
-       {"train", "eval", "detect", "export", "bench", "data", "compile", "devices", "verify"}) {
+       {"train", "eval", "detect", "export", "quantize", "bench", "data", "compile", "devices", "verify"}) {
     EXPECT_NE(outcome.out.find(command), std::string::npos) << command;
   }
 }

@@ -85,7 +85,8 @@ class InferenceSteps : public Steps {
     graph::Graph graph = model::inference_graph(options.model, options.batch);
     graph.replicas = device.replicas();
     program_ = device.compile({std::move(graph)});
-    program_->load(model::inference_parameters(options.model, model::formula_weights(options.model)));
+    const TensorMap made_up = options.weights ? TensorMap() : model::formula_weights(options.model);
+    program_->load(model::inference_parameters(options.model, options.weights ? *options.weights : made_up));
   }
   void start() override { program_->start(0, {batch_.images}); }
   void finish() override { program_->discard(); }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/tensor.h"
 #include "base/trace.h"
 #include "graph/device.h"
 #include "model/options.h"
@@ -17,8 +18,9 @@ enum class BenchmarkMode { train, infer };
 struct BenchmarkOptions {
   BenchmarkMode mode = BenchmarkMode::train;
   model::ModelOptions model;
-  std::int64_t batch = 8;    // images a replica
-  int batch_norm_group = 1;  // replicas that share batch-norm statistics in training
+  const TensorMap* weights = nullptr;  // infer: by state_dict names; null: made up by a formula
+  std::int64_t batch = 8;              // images a replica
+  int batch_norm_group = 1;            // replicas that share batch-norm statistics in training
   int warmup = 2;
   int iterations = 10;
   // Where not null: what the first `traced_iterations` counted ones did and when, as far as the device tells.

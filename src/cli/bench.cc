@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -13,14 +15,25 @@
 #include "bench/node_profile.h"
 #include "cli/bench_data.h"
 #include "cli/commands.h"
+#include "cli/given.h"
 #include "cli/help.h"
 #include "cli/network_options.h"
 #include "cli/output.h"
+#include "cli/pretrained.h"
 #include "cli/validators.h"
 
 namespace ssd::cli {
 
 namespace {
+
+// Which gives the weights too.
+TrainedModel take_checkpoint(NetworkBenchmark& options) {
+  TrainedModel trained = trained_model(options.checkpoint, "");
+  if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
+  options.backbone = model::name_of(trained.model.backbone);
+  options.benchmark.model = trained.model;
+  return trained;
+}
 
 // Other devices run a step as one whole.
 void require_nodes(const NetworkBenchmark& options) {
@@ -44,6 +57,11 @@ void run_network_benchmark(NetworkBenchmark options) {
   require_nodes(options);
   BenchmarkOptions& benchmark = options.benchmark;
   benchmark.model.backbone = model::backbone_named(options.backbone);
+  std::optional<TrainedModel> trained;
+  if (!options.checkpoint.empty()) {
+    trained = take_checkpoint(options);
+    benchmark.weights = &trained->weights;
+  }
   benchmark.model.compute = precision_of(options.device);
   require_writable(options.json);
   require_writable(options.trace);
@@ -66,12 +84,13 @@ void run_network_benchmark(NetworkBenchmark options) {
   tell("{:.2f} images/s (min {:.2f}, median {:.2f}, max {:.2f}), {:.1f} GFLOP an image\n", result.average(),
        result.minimum(), result.median(), result.maximum(), result.flops_per_image / 1e9);
   if (!options.trace.empty()) write_json_text(options.trace, trace.to_json());
+  const bool quantised = !benchmark.model.activation_scales.empty();
   nlohmann::ordered_json json{{"benchmark", trains ? "train" : "infer"},
                               {"device", options.device.device},
                               {"description", device->description()},
                               {"replicas", trains ? device->replicas_in_all() : device->replicas()},
                               {"backbone", options.backbone},
-                              {"precision", options.device.precision},
+                              {"precision", quantised ? "int8" : options.device.precision},
                               {"batch_size", benchmark.batch},
                               {"threads", threads},
                               {"warmup", benchmark.warmup},
@@ -120,6 +139,8 @@ CLI::App* add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const 
                      "Devices that share batch-norm statistics")
         ->check(positive_number())
         ->capture_default_str();
+  else
+    add_checkpoint_options(*command, options->checkpoint, options->stride_in);
   begin_group(*command, group::output);
   command->add_option("--json", options->json, "Write the result there, one JSON line [standard output]")
       ->type_name("FILE");
@@ -129,7 +150,14 @@ CLI::App* add_mode(CLI::App& bench, BenchmarkMode mode, const char* name, const 
       ->type_name("FILE");
   add_device_options(*command, options->device);
   add_precision_options(*command, options->device);
-  command->callback([options] { run_network_benchmark(*options); });
+  command->callback([options, command] {
+    if (!options->checkpoint.empty())
+      refuse_beside(*command, "--checkpoint", std::array{"--backbone"});
+    else if (!options->stride_in.empty())
+      throw UsageError("--stride-in: got {} without --checkpoint, whose stride it is; leave it out",
+                       options->stride_in);
+    run_network_benchmark(*options);
+  });
   return command;
 }
 

@@ -12,6 +12,7 @@ struct NetworkBenchmark {
   BenchmarkOptions benchmark;  // the backbone and the precision are filled in
   DeviceOptions device;
   std::string backbone = "resnet50";
+  std::string checkpoint, stride_in;  // of `infer`, in the backbone's place
   // Where the result goes, one JSON line; empty: standard output, where a profile's table takes its place.
   std::string json;
   bool profile = false;  // also time each node

@@ -17,6 +17,7 @@ void add_train(CLI::App& program, Session& session);
 void add_eval(CLI::App& program, Session& session);
 void add_detect(CLI::App& program, Session& session);
 void add_export(CLI::App& program, Session& session);
+void add_quantize(CLI::App& program, Session& session);
 void add_bench(CLI::App& program, Session& session);
 void add_data(CLI::App& program, Session& session);
 void add_compile(CLI::App& program, Session& session);

@@ -64,8 +64,12 @@ ExportSource read_source(const fs::path& path) {
   for (int attempt = 1;; ++attempt) {
     const fs::path checkpoint = settled(path);
     try {
+      TrainedModel network = trained_model(checkpoint.string(), "");
+      if (!network.model.activation_scales.empty())
+        throw Error("{}: is quantised, which no format takes; export the checkpoint that was quantised",
+                    checkpoint.string());
       return {
-          .network = trained_model(checkpoint.string(), ""),
+          .network = std::move(network),
           .progress = progress_of(checkpoint),
           .sha256 = sha256_of(fs::is_directory(checkpoint) ? checkpoint / "model.safetensors" : checkpoint),
           .version = version_number()};

@@ -68,6 +68,7 @@ void add_commands(CLI::App& program, ssd::cli::Session& session) {
   ssd::cli::add_eval(program, session);
   ssd::cli::add_detect(program, session);
   ssd::cli::add_export(program, session);
+  ssd::cli::add_quantize(program, session);
   ssd::cli::add_bench(program, session);
   ssd::cli::add_data(program, session);
   ssd::cli::add_compile(program, session);

@@ -16,6 +16,7 @@
 #include "base/finite.h"
 #include "data/dataset/coco_classes.h"
 #include "detect/json_fields.h"
+#include "detect/quantization.h"
 #include "model/state.h"
 #include "weights/checkpoint.h"
 #include "weights/weights.h"
@@ -84,6 +85,10 @@ TrainedModel read_checkpoint_model(const std::filesystem::path& folder) {
   for (const auto& [name, tensor] : checkpoint.model) result.weights.emplace(name, tensor.clone());
   model::check_weights(result.model, result.weights);
   check_finite(result.weights, (folder / "model.safetensors").string());
+  if (!checkpoint.quantization_json.empty())
+    result.model.activation_scales = parse_quantization(checkpoint.quantization_json, result.model,
+                                                        (folder / "quantization.json").string())
+                                         .activation_scales;
   return result;
 }
 

@@ -31,10 +31,11 @@ struct TrainedModel {
   std::string note;  // what was done to find them in a file of another program, one line; empty: nothing
 };
 
-// Reads a checkpoint folder, or a run's folder (its latest checkpoint), or a file of the reference (.pt) or
-// of safetensors, whose backbone and number of classes are told from its tensors. The categories of a .pt are
-// those of its label_map, with COCO's ids where they are COCO's classes; without one they are numbered. Of a
-// safetensors file they are those that our own exports name in its metadata, with the stride's place.
+// Reads a checkpoint folder, also of a quantised network, or a run's folder (its latest checkpoint), or a
+// file of the reference (.pt) or of safetensors, whose backbone and number of classes are told from its
+// tensors. The categories of a .pt are those of its label_map, with COCO's ids where they are COCO's classes;
+// without one they are numbered. Of a safetensors file they are those that our own exports name in its
+// metadata, with the stride's place.
 TrainedModel read_model(const std::filesystem::path& path);
 
 // The backbone and the number of classes of a state_dict. The stride's place cannot be told. Throws Error,

@@ -51,7 +51,7 @@ enum class Kind {
   // (x, dy) -> gradient of the weight, f32 (O,I,R,S)[, and of the bias, f32 (O)].
   convolution_grad_weight,
   // (x, weight, bias[, residual]) -> activation: convolution + bias [+ residual] [, ReLU]. Inference only:
-  // the weight and the bias hold a folded batch norm.
+  // the weight and the bias hold a folded batch norm. Quantised, it rounds operands and result to 8 bits.
   fused_convolution,
   // (x (N,H,W,C), scale (C), shift (C)[, residual (N,H,W,C)]) -> y (N,H,W,C), mean (C), variance (C, biased).
   // Batch norm in training mode (Ioffe and Szegedy 2015) [+ residual] [, ReLU].
@@ -103,6 +103,14 @@ struct NormalizeAttributes {
   std::array<double, 3> standard_deviation{};
   DType dtype = DType::f32;  // of the output
 };
+// Rounding to 8 bits: to the nearest of 0 .. 255 times `scale`, or of -128 .. 127 times it with a sign.
+struct Rounding {
+  double scale = 0;  // 0: values are not rounded
+  bool has_sign = false;
+
+  explicit operator bool() const { return scale != 0; }
+  bool operator==(const Rounding&) const = default;
+};
 // Also of convolution_grad_input (where `input` is the shape to make), _grad_weight and fused_convolution.
 struct ConvolutionAttributes {
   std::int64_t stride = 1;
@@ -113,6 +121,10 @@ struct ConvolutionAttributes {
   bool bias = false;  // grad_weight: also make the bias gradient
   bool relu = false;  // fused_convolution
   Shape input;        // grad_input
+  // fused_convolution: what x is rounded to before it is used, and the result when all is done. Where x is
+  // rounded the weight is too: to the nearest of -127 .. 127 times the largest magnitude of its output
+  // channel over 127. A backend may hold rounded values in 8 bits.
+  Rounding x_rounding, y_rounding;
 };
 struct BatchNormAttributes {
   double epsilon = 1e-5;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/error.h"
 #include "graph/cost.h"
 
@@ -44,6 +46,23 @@ TEST(Graph, NamesOfInputsAndParametersAreUnique) {
 TEST(Graph, AnUpdateKeepsTheParametersType) {
   SmallGraph small;
   EXPECT_THROW(small.graph.update(small.weight, small.y), Error);
+}
+
+TEST(Graph, RoundsToEightBitsInInferenceInF32Alone) {
+  SmallGraph small;
+  const Value bias = small.graph.parameter("b", {DType::f32, {4}});
+  const auto append = [&](Kind kind, double scale, DType compute) {
+    std::vector<Value> inputs{small.graph.nodes()[small.y.node].inputs[0], small.weight, bias};
+    ConvolutionAttributes a{.stride = 2, .padding = 1, .kernel = 3, .compute = compute};
+    a.x_rounding = a.y_rounding = {.scale = scale};
+    small.graph.append(kind, "rounded", inputs, a);
+  };
+  EXPECT_NO_THROW(append(Kind::fused_convolution, 0.1, DType::f32));
+  EXPECT_NE(to_string(small.graph).find(", x in u8 of 0.1, y in u8 of 0.1"), std::string::npos);
+  EXPECT_THROW(append(Kind::convolution, 0.1, DType::f32), Error);
+  EXPECT_THROW(append(Kind::fused_convolution, 0.1, DType::bf16), Error);
+  EXPECT_THROW(append(Kind::fused_convolution, -0.1, DType::f32), Error);
+  EXPECT_THROW(append(Kind::fused_convolution, std::numeric_limits<double>::infinity(), DType::f32), Error);
 }
 
 // By hand: 2 * 5 * 5 * 4 outputs of 3 * 3 * 3 products, two operations a product.

@@ -1,6 +1,7 @@
 #include "graph/infer.h"
 
 #include <cassert>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -62,10 +63,23 @@ std::vector<TensorType> infer_normalize(const Site& site) {
   return {{site.as<NormalizeAttributes>().dtype, x}};
 }
 
+// Only inference in f32 is quantised.
+void expect_rounding(const Site& site, const Rounding& rounding) {
+  if (!rounding) return;
+  const auto& attributes = site.as<ConvolutionAttributes>();
+  if (site.kind != Kind::fused_convolution || attributes.compute != DType::f32 ||
+      attributes.output != DType::f32)
+    site.fail("got a rounding to 8 bits, expected one of a fused_convolution in f32 alone");
+  if (!std::isfinite(rounding.scale) || rounding.scale < 0)
+    site.fail("got a rounding to multiples of {}, expected a number above 0", rounding.scale);
+}
+
 std::vector<TensorType> infer_convolution(const Site& site) {
   const bool fused = site.kind == Kind::fused_convolution;
   site.expect_count(fused ? 3 : 2, fused ? 4 : 3);
   const auto& attributes = site.as<ConvolutionAttributes>();
+  expect_rounding(site, attributes.x_rounding);
+  expect_rounding(site, attributes.y_rounding);
   const Shape& x = site.activation(0);
   site.expect_rank(1, 4);
   const std::int64_t k = attributes.kernel;

@@ -6,6 +6,11 @@
 namespace ssd::graph {
 namespace {
 
+std::string to_string(const char* what, const Rounding& rounding) {
+  return rounding ? fmt::format("{} in {} of {:.6g}", what, rounding.has_sign ? "s8" : "u8", rounding.scale)
+                  : std::string();
+}
+
 struct Describe {
   std::string operator()(const std::monostate&) const { return ""; }
   std::string operator()(const InputAttributes& a) const { return a.sharded ? "" : " replicated"; }
@@ -13,8 +18,9 @@ struct Describe {
     return fmt::format(" mean {}, std {}", fmt::join(a.mean, "/"), fmt::join(a.standard_deviation, "/"));
   }
   std::string operator()(const ConvolutionAttributes& a) const {
-    return fmt::format(" kernel {}, stride {}, padding {}{}{}", a.kernel, a.stride, a.padding,
-                       a.compute == DType::bf16 ? ", bf16" : "", a.relu ? ", relu" : "");
+    return fmt::format(" kernel {}, stride {}, padding {}{}{}{}{}", a.kernel, a.stride, a.padding,
+                       a.compute == DType::bf16 ? ", bf16" : "", a.relu ? ", relu" : "",
+                       to_string(", x", a.x_rounding), to_string(", y", a.y_rounding));
   }
   std::string operator()(const BatchNormAttributes& a) const {
     return fmt::format(" epsilon {}{}{}{}", a.epsilon, a.residual ? ", residual" : "", a.relu ? ", relu" : "",

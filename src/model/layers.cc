@@ -18,6 +18,23 @@ graph::ConvolutionAttributes LayerBuilder::attributes(const ConvolutionShape& sh
           .output = options_.compute};
 }
 
+graph::Rounding LayerBuilder::rounding_named(const std::string& name, bool has_sign) const {
+  const auto found = options_.activation_scales.find(name);
+  if (options_.mode != Mode::inference || found == options_.activation_scales.end()) return {};
+  return {.scale = found->second, .has_sign = has_sign};
+}
+
+graph::Rounding LayerBuilder::rounding_of(Value value) const {
+  const auto found = rounded_.find(value);
+  return found == rounded_.end() ? graph::Rounding{} : found->second;
+}
+
+Value LayerBuilder::normalize(Value images, const graph::NormalizeAttributes& attributes) {
+  const Value x{graph_.append(Kind::normalize, "normalize", {images}, attributes)};
+  rounded_[x] = rounding_named("normalize", true);
+  return x;
+}
+
 Value LayerBuilder::convolution_norm(Value x, const std::string& convolution, const std::string& batch_norm,
                                      const ConvolutionShape& shape, const Normed& normed) {
   const std::int64_t in = channels(x);
@@ -51,12 +68,16 @@ Value LayerBuilder::folded(Value x, const std::string& convolution, const Convol
                            const Normed& normed) {
   graph::ConvolutionAttributes attributes = this->attributes(shape);
   attributes.relu = normed.relu;
+  attributes.x_rounding = rounding_of(x);
+  attributes.y_rounding = rounding_named(convolution, !normed.relu);
   const std::string prefix = options_.mode == Mode::training ? folded_prefix : "";
   const Shape weight{shape.out, channels(x), shape.kernel, shape.kernel};
   std::vector<Value> inputs{x, graph_.parameter(prefix + convolution + ".weight", {DType::f32, weight}),
                             graph_.parameter(prefix + convolution + ".bias", {DType::f32, {shape.out}})};
   if (normed.residual.node >= 0) inputs.push_back(normed.residual);
-  return {graph_.append(Kind::fused_convolution, convolution, std::move(inputs), attributes)};
+  const Value y{graph_.append(Kind::fused_convolution, convolution, std::move(inputs), attributes)};
+  rounded_[y] = attributes.y_rounding;
+  return y;
 }
 
 Value LayerBuilder::convolution_bias(Value x, const std::string& name, const ConvolutionShape& shape) {
@@ -64,6 +85,7 @@ Value LayerBuilder::convolution_bias(Value x, const std::string& name, const Con
   layers_.push_back({name, "", shape.out, in, shape.kernel});
   graph::ConvolutionAttributes attributes = this->attributes(shape);
   attributes.output = DType::f32;
+  attributes.x_rounding = rounding_of(x);
   const Value weight = trained(name + ".weight", {shape.out, in, shape.kernel, shape.kernel});
   const Value bias = trained(name + ".bias", {shape.out});
   const Kind kind = options_.mode == Mode::inference ? Kind::fused_convolution : Kind::convolution;
@@ -71,7 +93,9 @@ Value LayerBuilder::convolution_bias(Value x, const std::string& name, const Con
 }
 
 Value LayerBuilder::max_pool(Value x, const std::string& name) {
-  return {graph_.append(Kind::max_pool, name, {x}, graph::PoolAttributes{})};
+  const Value y{graph_.append(Kind::max_pool, name, {x}, graph::PoolAttributes{})};
+  rounded_[y] = rounding_of(x);
+  return y;
 }
 
 }  // namespace ssd::model

@@ -1,6 +1,7 @@
 // The layers SSD300 is made of, appended to a graph either for training or for inference.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ class LayerBuilder {
     DType compute = DType::f32;
     int batch_norm_group = 1;       // replicas that share batch-norm statistics
     double running_momentum = 0.1;  // weight of a step's statistics in the running ones
+    std::map<std::string, double> activation_scales = {};  // as in ModelOptions
   };
   LayerBuilder(graph::Graph& graph, const Options& options) : graph_(graph), options_(options) {}
 
@@ -54,6 +56,8 @@ class LayerBuilder {
   // their parameters are none of trained().
   void freeze(bool frozen) { frozen_ = frozen; }
 
+  // Images u8 (N,H,W,3) as the network takes them.
+  graph::Value normalize(graph::Value images, const graph::NormalizeAttributes& attributes);
   // Convolution without bias, batch norm [, + residual] [, ReLU].
   graph::Value convolution_norm(graph::Value x, const std::string& convolution, const std::string& batch_norm,
                                 const ConvolutionShape& shape, const Normed& normed);
@@ -73,12 +77,17 @@ class LayerBuilder {
   graph::Value folded(graph::Value x, const std::string& convolution, const ConvolutionShape& shape,
                       const Normed& normed);
   graph::ConvolutionAttributes attributes(const ConvolutionShape& shape) const;
+  // Of what the node `name` makes.
+  graph::Rounding rounding_named(const std::string& name, bool has_sign) const;
+  // Of what is known to be rounded; none for all else.
+  graph::Rounding rounding_of(graph::Value value) const;
 
   graph::Graph& graph_;
   Options options_;
   bool frozen_ = false;
   std::vector<ConvolutionLayer> layers_;
   std::vector<graph::Value> trained_;
+  std::map<graph::Value, graph::Rounding> rounded_;
 };
 
 }  // namespace ssd::model

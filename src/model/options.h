@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ struct ModelOptions {
   // The backbone's first stages that do not learn, 0 to 4: 1 is conv1 and bn1, 2 also layer1, 3 layer2, 4
   // layer3. Their batch norms use the running statistics, which stay as they are.
   int frozen_stages = 0;
+  // Inference alone: what activations are multiples of (graph::Rounding) in the quantised network, by the
+  // names of the nodes that make them: rounded_activations() of ssd300.h. Empty: it is not quantised.
+  std::map<std::string, double> activation_scales = {};
 };
 
 std::string_view name_of(Backbone backbone);   // "resnet50"

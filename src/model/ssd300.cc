@@ -49,9 +49,7 @@ std::vector<Value> append_maps(LayerBuilder& layers, Value features, const Model
 }
 
 std::vector<Value> append_features(LayerBuilder& layers, Value images, const ModelOptions& model) {
-  const Value x{
-      layers.graph().append(Kind::normalize, "normalize", {images},
-                            graph::NormalizeAttributes{pixel_mean, pixel_deviation, model.compute})};
+  const Value x = layers.normalize(images, {pixel_mean, pixel_deviation, model.compute});
   return append_maps(layers, append_resnet(layers, x, model), model);
 }
 
@@ -79,11 +77,20 @@ Network append_network(LayerBuilder& layers, Value images, const ModelOptions& m
 Graph inference_graph(const ModelOptions& model, std::int64_t batch) {
   Graph graph;
   const Value images = graph.input("images", {DType::u8, {batch, image_size, image_size, 3}});
-  LayerBuilder layers(graph, {.mode = Mode::inference, .compute = model.compute});
+  LayerBuilder layers(
+      graph,
+      {.mode = Mode::inference, .compute = model.compute, .activation_scales = model.activation_scales});
   const Network network = append_network(layers, images, model);
   graph.output("loc", network.loc, true);
   graph.output("conf", network.conf, true);
   return graph;
+}
+
+std::vector<std::string> rounded_activations(const ModelOptions& model) {
+  std::vector<std::string> names{"normalize"};
+  for (const ConvolutionLayer& layer : convolution_layers(model))
+    if (!layer.batch_norm.empty()) names.push_back(layer.name);
+  return names;
 }
 
 graph::Graph statistics_graph(const ModelOptions& model, std::int64_t batch) {

@@ -2,6 +2,7 @@
 // Single Shot MultiBox Detector", 2016).
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -22,6 +23,10 @@ Network append_network(LayerBuilder& layers, graph::Value images, const ModelOpt
 // Inference. Input: images u8 (N,300,300,3). Outputs: loc f32 (N,D,4), conf f32 (N,D,K): offsets and logits.
 // Parameters: the folded weights (state.h).
 graph::Graph inference_graph(const ModelOptions& model, std::int64_t batch);
+
+// The nodes whose results a quantised network rounds: "normalize", and every convolution but the heads, whose
+// results stay f32.
+std::vector<std::string> rounded_activations(const ModelOptions& model);
 
 // The batch-norm statistics of one batch: after a step the running statistics are those of the batch (the
 // variance unbiased). Input: images u8 (N,300,300,3). No outputs. Parameters: the weights and running

@@ -24,6 +24,7 @@ constexpr const char* checkpoints_folder = "checkpoints";
 constexpr const char* model_file = "model.safetensors";
 constexpr const char* optimizer_file = "optimizer.safetensors";
 constexpr const char* state_file = "state.json";
+constexpr const char* quantization_file = "quantization.json";
 constexpr std::string_view step_prefix = "step-";
 constexpr std::size_t min_digits = 6;
 
@@ -112,8 +113,12 @@ void write_checkpoint_folder(const fs::path& path, const Checkpoint& checkpoint)
   AtomicDirectory directory(path);
   write_safetensors(directory.staging() / model_file, checkpoint.model);
   write_safetensors(directory.staging() / optimizer_file, checkpoint.optimizer);
-  const nlohmann::ordered_json parts{{model_file, checksum_of(directory.staging() / model_file)},
-                                     {optimizer_file, checksum_of(directory.staging() / optimizer_file)}};
+  nlohmann::ordered_json parts{{model_file, checksum_of(directory.staging() / model_file)},
+                               {optimizer_file, checksum_of(directory.staging() / optimizer_file)}};
+  if (!checkpoint.quantization_json.empty()) {
+    write_file_atomically(directory.staging() / quantization_file, checkpoint.quantization_json);
+    parts[quantization_file] = checksum_of(directory.staging() / quantization_file);
+  }
   write_file_atomically(directory.staging() / state_file, with_parts(checkpoint.state_json, parts));
   directory.commit();
 }
@@ -141,7 +146,9 @@ Checkpoint read_checkpoint(const fs::path& directory) {
                         .optimizer = read_safetensors(directory / optimizer_file),
                         .state_json = std::move(state_json)};
   const nlohmann::ordered_json parts = parts_of(checkpoint.state_json);
-  for (const char* name : {model_file, optimizer_file}) check_part(directory, name, parts);
+  for (const char* name : {model_file, optimizer_file, quantization_file}) check_part(directory, name, parts);
+  if (parts.is_object() && parts.contains(quantization_file))
+    checkpoint.quantization_json = read_text_file(directory / quantization_file, budget::state);
   return checkpoint;
 }
 

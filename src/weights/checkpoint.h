@@ -1,5 +1,6 @@
 // Checkpoints: what a run needs to go on where it stopped, one folder a step:
 //   RUN/checkpoints/step-000300/{model.safetensors, optimizer.safetensors, state.json}
+// and quantization.json, where the network is quantised.
 // state.json holds the checksums of the other two (XXH64, in "parts"), so that files of two steps, and
 // damaged ones, are told. A folder of that name is complete: it is filled under a temporary name, brought to
 // the disk and renamed. A run has one writer.
@@ -17,9 +18,10 @@
 namespace ssd {
 
 struct Checkpoint {
-  TensorMap model;         // by state_dict names
-  TensorMap optimizer;     // by the names its owner chose
-  std::string state_json;  // where the run stands; nothing but "parts" is looked at here
+  TensorMap model;                     // by state_dict names
+  TensorMap optimizer;                 // by the names its owner chose
+  std::string state_json;              // where the run stands; nothing but "parts" is looked at here
+  std::string quantization_json = {};  // how a quantised network rounds; empty: it is none
 };
 
 // Writes such a folder at any path, under a temporary name and renamed; one that exists is replaced.

@@ -7,6 +7,7 @@
 #include "backend/cpu/images.h"
 #include "backend/cpu/loss.h"
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/rounding.h"
 #include "backend/cpu/squared_norm.h"
 #include "backend/cpu/update.h"
 #include "backend/cpu/winograd.h"
@@ -15,6 +16,7 @@ namespace ssd::cpu {
 
 std::unique_ptr<Executor> make_executor(const Task& task, Communicator& communicator) {
   using graph::Kind;
+  check_rounding(task);
   switch (task.node->kind) {
     case Kind::input:
     case Kind::parameter:

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backend/cpu/pool_kernels.h"
+#include "backend/cpu/rounding.h"
 
 namespace ssd::cpu {
 namespace {
@@ -18,10 +19,13 @@ class Normalize final : public Executor {
       for (std::size_t byte = 0; byte < 256; ++byte)
         table_[c][byte] = static_cast<float>((static_cast<double>(byte) / 255 - attributes.mean[c]) /
                                              attributes.standard_deviation[c]);
+    if (!out_.rounding) return;
+    for (std::size_t c = 0; c < 3; ++c) round_to_bytes(out_.rounding, table_[c], rounded_[c].data());
   }
 
   void run(const Operands& operands) override {
     const auto* pixels = operands.in<std::uint8_t>(0);
+    if (out_.rounding) return look_up_bytes(pixels, operands.out<std::byte>(0));
     auto* y = operands.out<float>(0);
     const Shape& shape = out_.type.shape;
     const std::int64_t rows = shape[0] * shape[1], columns = shape[2], cells = shape[1] * shape[2];
@@ -44,9 +48,28 @@ class Normalize final : public Executor {
   }
 
  private:
+  void look_up_bytes(const std::uint8_t* pixels, std::byte* y) const {
+    const std::int64_t cells = out_.type.shape.elements() / 3;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < cells; ++i)
+      for (std::int64_t c = 0; c < 3; ++c) y[i * 3 + c] = rounded_[c][pixels[i * 3 + c]];
+  }
+
   Layout out_;
   std::array<std::array<float, 256>, 3> table_;
+  std::array<std::array<std::byte, 256>, 3> rounded_;  // of the table, where the output is rounded
 };
+
+PoolPlane plane_of(const Layout& x, const Layout& y, const graph::PoolAttributes& attributes) {
+  return {.rows = x.type.shape[1],
+          .columns = x.type.shape[2],
+          .out_rows = y.type.shape[1],
+          .out_columns = y.type.shape[2],
+          .window = attributes.window,
+          .stride = attributes.stride,
+          .padding = attributes.padding,
+          .block = x.block};
+}
 
 struct Pooling {
   PoolPlane plane;
@@ -55,14 +78,7 @@ struct Pooling {
   std::int64_t out_size = 0;  // and of y
 
   Pooling(const Layout& x, const Layout& y, const graph::PoolAttributes& attributes)
-      : plane{.rows = x.type.shape[1],
-              .columns = x.type.shape[2],
-              .out_rows = y.type.shape[1],
-              .out_columns = y.type.shape[2],
-              .window = attributes.window,
-              .stride = attributes.stride,
-              .padding = attributes.padding,
-              .block = x.block},
+      : plane(plane_of(x, y, attributes)),
         planes(x.type.shape[0] * x.blocks(x.type.shape[3])),
         in_size(plane.rows * plane.columns * x.block),
         out_size(plane.out_rows * plane.out_columns * x.block) {}
@@ -83,6 +99,32 @@ class MaxPool final : public Executor {
 
  private:
   Pooling pooling_;
+};
+
+// The same of bytes without a sign, with the channels last: rounding keeps their order.
+class MaxPoolBytes final : public Executor {
+ public:
+  explicit MaxPoolBytes(const Task& task)
+      : plane_(plane_of(task.in(0), task.out(0), task.node->as<graph::PoolAttributes>())),
+        rows_(task.out(0).type.shape[0] * plane_.out_rows) {
+    plane_.block = task.in(0).type.shape[3];
+  }
+
+  void run(const Operands& operands) override {
+    const auto* x = operands.in<std::uint8_t>(0);
+    auto* y = operands.out<std::uint8_t>(0);
+    const std::int64_t in_size = plane_.rows * plane_.columns * plane_.block;
+    const std::int64_t out_size = plane_.out_rows * plane_.out_columns * plane_.block;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < rows_; ++i) {
+      const std::int64_t image = i / plane_.out_rows;
+      pool_row_of_bytes(plane_, i % plane_.out_rows, x + image * in_size, y + image * out_size);
+    }
+  }
+
+ private:
+  PoolPlane plane_;  // of an image, all its channels as one block
+  std::int64_t rows_;
 };
 
 class MaxPoolGrad final : public Executor {
@@ -108,8 +150,11 @@ class MaxPoolGrad final : public Executor {
 // is channel k * boxes + b of the level's map.
 class HeadPlaces {
  public:
-  HeadPlaces(const graph::HeadAttributes& attributes, std::int64_t images, std::int64_t block)
-      : levels_(attributes.levels), classes_(attributes.classes), images_(images), block_(block) {
+  HeadPlaces(const graph::HeadAttributes& attributes, const Layout& map)
+      : levels_(attributes.levels),
+        classes_(attributes.classes),
+        images_(map.type.shape[0]),
+        block_(map.form == Form::channels_last ? 0 : map.block) {
     for (const graph::HeadLevel& level : levels_) {
       firsts_.push_back(defaults_);
       defaults_ += level.height * level.width * level.boxes;
@@ -124,13 +169,14 @@ class HeadPlaces {
   void for_each(std::size_t level, const Loc& loc, const Conf& conf) const {
     const auto [height, width, boxes] = levels_[level];
     const std::int64_t cells = height * width, per_box = boxes;
-    const std::int64_t map = channel_blocks(level) * cells * block_, first = firsts_[level];
+    const std::int64_t block = this->block(level);
+    const std::int64_t map = channel_blocks(level) * cells * block, first = firsts_[level];
 #pragma omp parallel for schedule(static)
     for (std::int64_t i = 0; i < images_ * per_box; ++i) {
       const std::int64_t image = i / per_box, b = i % per_box;
       const auto at = [&](std::int64_t part, std::int64_t cell) {
         const std::int64_t channel = part * per_box + b;
-        return image * map + ((channel / block_) * cells + cell) * block_ + channel % block_;
+        return image * map + ((channel / block) * cells + cell) * block + channel % block;
       };
       for (std::int64_t cell = 0; cell < cells; ++cell) {
         const std::int64_t box = image * defaults_ + first + b * cells + cell;
@@ -141,24 +187,27 @@ class HeadPlaces {
   }
   // Elements of a level's map, with padding.
   std::int64_t map_elements(std::size_t level) const {
-    return images_ * channel_blocks(level) * levels_[level].height * levels_[level].width * block_;
+    return images_ * channel_blocks(level) * levels_[level].height * levels_[level].width * block(level);
   }
-  bool padded(std::size_t level) const { return channels(level) % block_ != 0; }
+  bool padded(std::size_t level) const { return channels(level) % block(level) != 0; }
 
  private:
   std::int64_t channels(std::size_t level) const { return levels_[level].boxes * (4 + classes_); }
-  std::int64_t channel_blocks(std::size_t level) const { return (channels(level) + block_ - 1) / block_; }
+  std::int64_t block(std::size_t level) const { return block_ > 0 ? block_ : channels(level); }
+  std::int64_t channel_blocks(std::size_t level) const {
+    return (channels(level) + block(level) - 1) / block(level);
+  }
 
   std::vector<graph::HeadLevel> levels_;
-  std::int64_t classes_, images_, block_;
+  std::int64_t classes_, images_;
+  std::int64_t block_;  // 0: all channels are one block
   std::int64_t defaults_ = 0;
   std::vector<std::int64_t> firsts_;  // first default box of a level
 };
 
 class HeadView final : public Executor {
  public:
-  explicit HeadView(const Task& task)
-      : places_(task.node->as<graph::HeadAttributes>(), task.out(0).type.shape[0], task.in(0).block) {}
+  explicit HeadView(const Task& task) : places_(task.node->as<graph::HeadAttributes>(), task.in(0)) {}
 
   void run(const Operands& operands) override {
     auto *loc = operands.out<float>(0), *conf = operands.out<float>(1);
@@ -176,8 +225,7 @@ class HeadView final : public Executor {
 
 class HeadViewGrad final : public Executor {
  public:
-  explicit HeadViewGrad(const Task& task)
-      : places_(task.node->as<graph::HeadAttributes>(), task.in(0).type.shape[0], task.out(0).block) {}
+  explicit HeadViewGrad(const Task& task) : places_(task.node->as<graph::HeadAttributes>(), task.out(0)) {}
 
   void run(const Operands& operands) override {
     const auto *loc = operands.in<float>(0), *conf = operands.in<float>(1);
@@ -197,7 +245,10 @@ class HeadViewGrad final : public Executor {
 }  // namespace
 
 std::unique_ptr<Executor> make_normalize(const Task& task) { return std::make_unique<Normalize>(task); }
-std::unique_ptr<Executor> make_max_pool(const Task& task) { return std::make_unique<MaxPool>(task); }
+std::unique_ptr<Executor> make_max_pool(const Task& task) {
+  if (task.in(0).form == Form::channels_last) return std::make_unique<MaxPoolBytes>(task);
+  return std::make_unique<MaxPool>(task);
+}
 std::unique_ptr<Executor> make_max_pool_grad(const Task& task) { return std::make_unique<MaxPoolGrad>(task); }
 std::unique_ptr<Executor> make_head_view(const Task& task) { return std::make_unique<HeadView>(task); }
 std::unique_ptr<Executor> make_head_view_grad(const Task& task) {

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "backend/cpu/rounding.h"
+
 namespace ssd::cpu {
 namespace {
 
@@ -142,6 +144,7 @@ std::int64_t Layout::elements() const {
     case Form::dense:
       return s.rank() == 1 ? round_up(s[0], vector_padding) : s.elements();
     case Form::planar:
+    case Form::channels_last:
       return s.elements();
     case Form::blocked:
       return s[0] * s[1] * s[2] * round_up(s[3], block);
@@ -156,9 +159,13 @@ std::int64_t Layout::elements() const {
 void pack(const Layout& layout, const std::byte* dense, std::byte* laid_out) {
   const std::size_t bytes =
       static_cast<std::size_t>(layout.type.shape.elements()) * size_of(layout.type.dtype);
-  if (layout.form == Form::dense) {
+  if (layout.form == Form::dense || (layout.form == Form::channels_last && !layout.rounding)) {
     std::memcpy(laid_out, dense, bytes);
     std::memset(laid_out + bytes, 0, layout.bytes() - bytes);
+    return;
+  }
+  if (layout.rounding) {
+    round_to_bytes(layout.rounding, {reinterpret_cast<const float*>(dense), bytes / sizeof(float)}, laid_out);
     return;
   }
   if (layout.bytes() != bytes) std::memset(laid_out, 0, layout.bytes());
@@ -168,9 +175,13 @@ void pack(const Layout& layout, const std::byte* dense, std::byte* laid_out) {
 }
 
 void unpack(const Layout& layout, const std::byte* laid_out, std::byte* dense) {
-  if (layout.form == Form::dense) {
-    std::memcpy(dense, laid_out,
-                static_cast<std::size_t>(layout.type.shape.elements()) * size_of(layout.type.dtype));
+  const auto count = static_cast<std::size_t>(layout.type.shape.elements());
+  if (layout.rounding) {
+    values_of_bytes(layout.rounding, laid_out, {reinterpret_cast<float*>(dense), count});
+    return;
+  }
+  if (layout.form == Form::dense || layout.form == Form::channels_last) {
+    std::memcpy(dense, laid_out, count * size_of(layout.type.dtype));
     return;
   }
   const auto* from = reinterpret_cast<const float*>(laid_out);
@@ -180,6 +191,7 @@ void unpack(const Layout& layout, const std::byte* laid_out, std::byte* dense) {
 
 std::vector<std::vector<Layout>> layouts_of(const Graph& graph, std::int64_t block) {
   const WeightRoles roles(graph);
+  const std::vector<Rounded> rounded = rounded_values(graph);
   std::vector<std::vector<Layout>> layouts;
   for (int id = 0; id < static_cast<int>(graph.nodes().size()); ++id) {
     const Node& node = graph.nodes()[id];
@@ -190,12 +202,14 @@ std::vector<std::vector<Layout>> layouts_of(const Graph& graph, std::int64_t blo
       if (type.shape.rank() == 4 && type.dtype == DType::f32) {
         if (roles.is_weight({id, i}))
           form = type.shape[1] <= thin ? Form::thin_weight : Form::weight;
+        else if (rounded[id].channels_last)
+          form = Form::channels_last;
         else if (node.kind == Kind::normalize && feeds_convolutions_only(graph, {id, i}))
           form = Form::planar;
         else
           form = Form::blocked;
       }
-      layouts.back().push_back({form, type, block});
+      layouts.back().push_back({form, type, block, rounded[id].rounding});
     }
   }
   return layouts;

@@ -4,7 +4,9 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 
+#include "backend/cpu/rounding.h"
 #include "base/error.h"
+#include "base/tensor.h"
 
 namespace ssd::cpu {
 namespace {
@@ -23,12 +25,17 @@ dnnl::stream& stream() {
   return in_order;
 }
 
+memory::data_type type_of(const graph::Rounding& rounding) {
+  if (!rounding) return memory::data_type::f32;
+  return rounding.has_sign ? memory::data_type::s8 : memory::data_type::u8;
+}
+
 memory::desc desc_of(const Layout& layout) {
   using Tag = memory::format_tag;
   const Shape& s = layout.type.shape;
   const bool wide = layout.block == 16;
-  const auto make = [](memory::dims dims, Tag tag) {
-    return memory::desc(dims, memory::data_type::f32, tag);
+  const auto make = [&](memory::dims dims, Tag tag) {
+    return memory::desc(dims, type_of(layout.rounding), tag);
   };
   switch (layout.form) {
     case Form::dense:
@@ -41,6 +48,8 @@ memory::desc desc_of(const Layout& layout) {
       return make({s[0], s[1], s[2], s[3]}, wide ? Tag::OIhw16i16o : Tag::OIhw8i8o);
     case Form::thin_weight:
       return make({s[0], s[1], s[2], s[3]}, wide ? Tag::Ohwi16o : Tag::Ohwi8o);
+    case Form::channels_last:
+      return make({s[0], s[3], s[1], s[2]}, Tag::nhwc);
   }
   return {};
 }
@@ -187,6 +196,86 @@ class Forward final : public OnednnConvolution {
   std::size_t bytes_;
 };
 
+// A fused_convolution of 8-bit operands: oneDNN sums their products in s32 and rescales the sum to f32, to
+// which it adds bias and residual. The weight is rounded when it is first used after it was loaded.
+class QuantisedConvolution final : public OnednnConvolution {
+ public:
+  explicit QuantisedConvolution(const Task& task)
+      : weight_(task.in(1)),
+        residual_(task.inputs.size() > 3),
+        constant_(task.constant_weight),
+        bytes_(task.out(0).bytes()),
+        x_scale_(static_cast<float>(task.in(0).rounding.scale)),
+        y_scale_(static_cast<float>(task.out(0).rounding.scale)),
+        weight_scales_(static_cast<std::size_t>(weight_.type.shape[0])) {
+    const auto& a = task.node->as<ConvolutionAttributes>();
+    const Shape& s = weight_.type.shape;
+    Geometry g(a, task.in(0), task.in(1), task.out(0));
+    g.bias = vector_desc(s[0]);
+    given_ = memory::desc({s[0], s[1], s[2], s[3]}, memory::data_type::s8, memory::format_tag::oihw);
+    g.weight = given_;
+    const auto desc = forward_desc(g, attributes_of(task, a), dnnl::prop_kind::forward_inference);
+    kept_ = desc.weights_desc();
+    adopt(dnnl::convolution_forward(desc), desc.scratchpad_desc());
+    adopt_weight(DNNL_ARG_WEIGHTS, kept_, kept_);
+    bind(DNNL_ARG_SRC, g.x);
+    bind(DNNL_ARG_DST, g.y);
+    bind(DNNL_ARG_BIAS, *g.bias);
+    scale(DNNL_ARG_SRC, &x_scale_, 1);
+    scale(DNNL_ARG_WEIGHTS, weight_scales_.data(), s[0]);
+    if (task.out(0).rounding) scale(DNNL_ARG_DST, &y_scale_, 1);
+  }
+
+  std::string_view method() const override { return "8 bits"; }
+  bool in_place(std::size_t, std::size_t input) const override { return residual_ && input == 3; }
+  void reload() override { bytes_of_weight_ = {}; }
+  void run(const Operands& operands) override {
+    if (residual_ && operands.inputs[3] != operands.outputs[0])
+      std::memcpy(operands.outputs[0], operands.inputs[3], bytes_);
+    if (!constant_ || bytes_of_weight_.elements() == 0) take_weight(operands.inputs[1]);
+    point(DNNL_ARG_SRC, operands.inputs[0]);
+    point(DNNL_ARG_DST, operands.outputs[0]);
+    point(DNNL_ARG_BIAS, operands.inputs[2]);
+    execute(operands, bytes_of_weight_.data());
+  }
+
+ private:
+  static dnnl::primitive_attr attributes_of(const Task& task, const ConvolutionAttributes& a) {
+    dnnl::post_ops post_ops;
+    if (task.inputs.size() > 3) {
+      const graph::Rounding& residual = task.in(3).rounding;
+      post_ops.append_sum(static_cast<float>(residual.scale), 0, type_of(residual));
+    }
+    if (a.relu) post_ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+    dnnl::primitive_attr attr = attributes(post_ops);
+    attr.set_scales_mask(DNNL_ARG_SRC, 0);
+    attr.set_scales_mask(DNNL_ARG_WEIGHTS, 1);
+    if (task.out(0).rounding) attr.set_scales_mask(DNNL_ARG_DST, 0);
+    return attr;
+  }
+  void scale(int argument, const float* scales, std::int64_t count) {
+    bind(DNNL_ARG_ATTR_SCALES | argument, vector_desc(count));
+    point(DNNL_ARG_ATTR_SCALES | argument, scales);
+  }
+  void take_weight(const std::byte* weight) {
+    Tensor dense(DType::f32, weight_.type.shape);
+    Tensor rounded(DType::u8, weight_.type.shape);
+    unpack(weight_, weight, dense.data());
+    round_weight(dense.as<float>(), weight_scales_, reinterpret_cast<std::int8_t*>(rounded.data()));
+    bytes_of_weight_ = Tensor(DType::u8, {static_cast<std::int64_t>(kept_.get_size())});
+    memory from(given_, engine(), rounded.data()), to(kept_, engine(), bytes_of_weight_.data());
+    dnnl::reorder(from, to).execute(stream(), from, to);
+  }
+
+  Layout weight_;
+  bool residual_, constant_;
+  std::size_t bytes_;  // of the result
+  float x_scale_, y_scale_;
+  std::vector<float> weight_scales_;
+  memory::desc given_, kept_;  // the rounded weight in the graph's order and in the primitive's
+  Tensor bytes_of_weight_;     // in the primitive's
+};
+
 class GradInput final : public OnednnConvolution {
  public:
   explicit GradInput(const Task& task) {
@@ -264,6 +353,19 @@ bool has_avx512() {
 
 std::int64_t preferred_block() { return has_avx512() ? 16 : 8; }
 
+bool has_byte_products() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::isa_default:
+    case dnnl::cpu_isa::sse41:
+    case dnnl::cpu_isa::avx:
+    case dnnl::cpu_isa::avx2:
+    case dnnl::cpu_isa::avx512_core:
+      return false;
+    default:  // those after them have it, and the list grows with the library
+      return true;
+  }
+}
+
 std::string onednn_version() {
   const dnnl_version_t* version = dnnl::version();
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
@@ -280,7 +382,8 @@ std::unique_ptr<Executor> make_onednn_convolution(const Task& task) try {
     case Kind::convolution_grad_weight:
       return std::make_unique<GradWeight>(task);
     default:  // the two forward kinds
-      return std::make_unique<Forward>(task);
+      if (!task.in(0).rounding) return std::make_unique<Forward>(task);
+      return std::make_unique<QuantisedConvolution>(task);
   }
 } catch (const dnnl::error& error) {
   throw Error("{} '{}': oneDNN refuses: {} (status {}); report it with `singleshot devices`",

@@ -67,6 +67,33 @@ void pool_gradient(const PoolPlane& p, const float* x, const float* y, const flo
     }
 }
 
+// A block of at least one vector; the last vector may reach back into the one before it.
+template <typename D>
+void pool_cell_of_bytes(D d, const PoolPlane& p, const Window& w, const std::uint8_t* x, std::uint8_t* y) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t next = 0; next < p.block; next += lanes) {
+    const std::int64_t lane = std::min(next, p.block - lanes);
+    auto best = hn::Zero(d);
+    for (std::int64_t r = w.first_row; r < w.last_row; ++r)
+      for (std::int64_t c = w.first_column; c < w.last_column; ++c)
+        best = hn::Max(best, hn::LoadU(d, x + (r * p.columns + c) * p.block + lane));
+    hn::StoreU(best, d, y + lane);
+  }
+}
+
+void PoolRowOfBytes(const PoolPlane& p, std::int64_t i, const std::uint8_t* x, std::uint8_t* y) {
+  const hn::ScalableTag<std::uint8_t> whole;
+  const hn::CappedTag<std::uint8_t, 1> single;
+  for (std::int64_t j = 0; j < p.out_columns; ++j) {
+    const Window w = window_at(p, i, j);
+    std::uint8_t* to = y + (i * p.out_columns + j) * p.block;
+    if (p.block >= static_cast<std::int64_t>(hn::Lanes(whole)))
+      pool_cell_of_bytes(whole, p, w, x, to);
+    else
+      pool_cell_of_bytes(single, p, w, x, to);
+  }
+}
+
 void Pool(const PoolPlane& p, const float* x, float* y) {
   p.block == 16 ? pool<16>(p, x, y) : pool<8>(p, x, y);
 }
@@ -83,8 +110,12 @@ namespace ssd::cpu {
 
 HWY_EXPORT(Pool);
 HWY_EXPORT(PoolGradient);
+HWY_EXPORT(PoolRowOfBytes);
 
 void pool_plane(const PoolPlane& plane, const float* x, float* y) { HWY_DYNAMIC_DISPATCH(Pool)(plane, x, y); }
+void pool_row_of_bytes(const PoolPlane& plane, std::int64_t i, const std::uint8_t* x, std::uint8_t* y) {
+  HWY_DYNAMIC_DISPATCH(PoolRowOfBytes)(plane, i, x, y);
+}
 void pool_gradient_plane(const PoolPlane& plane, const float* x, const float* y, const float* dy, float* dx) {
   HWY_DYNAMIC_DISPATCH(PoolGradient)(plane, x, y, dy, dx);
 }

@@ -14,6 +14,8 @@ struct PoolPlane {
 
 // y = the maximum over each window; padding never wins.
 void pool_plane(const PoolPlane& plane, const float* x, float* y);
+// Row `i` of y, of bytes, where a block may be of any size.
+void pool_row_of_bytes(const PoolPlane& plane, std::int64_t i, const std::uint8_t* x, std::uint8_t* y);
 // dx = dy at the first maximum of each window (row-major), summed where windows overlap.
 void pool_gradient_plane(const PoolPlane& plane, const float* x, const float* y, const float* dy, float* dx);
 

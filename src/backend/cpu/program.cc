@@ -9,6 +9,7 @@
 
 #include "backend/cpu/barrier_waits.h"
 #include "backend/cpu/denormals.h"
+#include "backend/cpu/onednn.h"
 #include "base/error.h"
 
 namespace ssd::cpu {
@@ -27,6 +28,12 @@ void check(const Graph& graph, int processes) {
     for (const graph::TensorType& type : node.outputs)
       if (type.dtype == DType::bf16)
         throw Error("cpu: '{}' is {}, expected f32; use --precision f32", node.name, to_string(type));
+    const auto* convolution = std::get_if<graph::ConvolutionAttributes>(&node.attributes);
+    if (convolution != nullptr && convolution->x_rounding && !has_byte_products())
+      throw Error(
+          "cpu: got a quantised network, expected a processor with AVX-512 VNNI or AVX-VNNI ({}); take "
+          "the checkpoint that was quantised, which is faster here",
+          onednn_description());
     const auto* norm = std::get_if<graph::BatchNormAttributes>(&node.attributes);
     if (norm != nullptr && graph.replicas % norm->group != 0)
       throw Error("cpu: '{}' shares statistics among {} replicas, expected a divisor of {}", node.name,

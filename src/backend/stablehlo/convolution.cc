@@ -4,6 +4,7 @@
 
 #include "backend/stablehlo/node.h"
 #include "backend/stablehlo/pointwise.h"
+#include "base/error.h"
 
 namespace ssd::stablehlo {
 namespace {
@@ -29,6 +30,11 @@ std::int64_t unused(const ConvolutionAttributes& attributes, std::int64_t in, st
 Bound convolution(const NodeSite& site) {
   Body& body = site.body;
   const auto& attributes = site.node.as<ConvolutionAttributes>();
+  if (attributes.x_rounding)
+    throw Error(
+        "convolution '{}': is of a quantised network, which the cpu alone runs; give --device cpu, or the "
+        "checkpoint that was quantised",
+        site.node.name);
   const Element compute = element_of(attributes.compute);
   const bool more = site.inputs.size() > 2 || attributes.relu;  // the bias is added to the f32 sums
   const bool pointwise = is_pointwise(site);                    // the batch norm takes the sums as they are

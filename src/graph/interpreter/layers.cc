@@ -124,8 +124,33 @@ Arrays eval_normalize(const NormalizeAttributes& a, const Inputs& in) {
   return {y};
 }
 
+namespace {
+
+void round_to_8_bits(const Rounding& rounding, std::vector<double>& values) {
+  const double least = rounding.has_sign ? -128 : 0, most = rounding.has_sign ? 127 : 255;
+  for (double& value : values)
+    value = std::clamp(std::nearbyint(value / rounding.scale), least, most) * rounding.scale;
+}
+
+// Every output channel by a scale of its own.
+void round_weight(Array& weight) {
+  const std::size_t channel = weight.values.size() / static_cast<std::size_t>(weight.shape[0]);
+  for (auto first = weight.values.begin(); first != weight.values.end(); first += channel) {
+    double most = 0;
+    for (auto w = first; w != first + channel; ++w) most = std::max(most, std::abs(*w));
+    if (most == 0) continue;
+    for (auto w = first; w != first + channel; ++w) *w = std::nearbyint(*w / (most / 127)) * (most / 127);
+  }
+}
+
+}  // namespace
+
 Arrays eval_convolution(const ConvolutionAttributes& a, const Inputs& in, bool fused) {
-  const Array &x = *in[0], &weight = *in[1];
+  Array x = *in[0], weight = *in[1];
+  if (a.x_rounding) {
+    round_to_8_bits(a.x_rounding, x.values);
+    round_weight(weight);
+  }
   Array y({x.shape[0], output_extent(x.shape[1], a.kernel, a.stride, a.padding),
            output_extent(x.shape[2], a.kernel, a.stride, a.padding), weight.shape[0]});
   const std::size_t channels = static_cast<std::size_t>(weight.shape[0]);
@@ -139,6 +164,7 @@ Arrays eval_convolution(const ConvolutionAttributes& a, const Inputs& in, bool f
       if (in.size() > 3) y.values[i] += in[3]->values[i];
       if (a.relu) y.values[i] = std::max(0.0, y.values[i]);
     }
+  if (a.y_rounding) round_to_8_bits(a.y_rounding, y.values);
   return {y};
 }
 
