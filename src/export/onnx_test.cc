@@ -77,8 +77,8 @@ TEST_P(OnnxExport, GivesInOnnxRuntimeWhatTheCpuBackendGives) {
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
 }
 
-constexpr model::ModelOptions small{.backbone = model::Backbone::resnet18, .classes = 4};
-constexpr model::ModelOptions bottlenecks{
+const model::ModelOptions small{.backbone = model::Backbone::resnet18, .classes = 4};
+const model::ModelOptions bottlenecks{
     .backbone = model::Backbone::resnet50, .stride_in = model::StrideIn::conv1x1, .classes = 21};
 
 INSTANTIATE_TEST_SUITE_P(
