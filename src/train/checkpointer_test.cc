@@ -88,13 +88,13 @@ TEST(Checkpointer, RewritesTheStateAlone) {
   const TemporaryFolder folder;
   NoInference none;
   Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
-  RunState run{.model = {.classes = 2},
-               .categories = {{1, "cell"}},
+  RunState run{.categories = {{1, "cell"}},
                .step = 4,
                .epoch = 3,
                .images_per_step = 6,
                .samples = 8,
                .owed_evaluation = 2};
+  run.model.classes = 2;
   checkpointer.write(run, weights_of(1), {});
   run.owed_evaluation.reset();
   checkpointer.rewrite_state(run);

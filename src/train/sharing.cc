@@ -92,7 +92,7 @@ void expect_same_facts(Communicator& communicator, const Facts& facts) {
     Facts names = of_first;
     names.insert(differing.begin(), differing.end());
     for (const auto& [name, value] : names) {
-      const auto shown = [&](const Facts& of) { return of.contains(name) ? of.at(name) : "none"; };
+      const auto shown = [&key = name](const Facts& of) { return of.contains(key) ? of.at(key) : "none"; };
       if (shown(of_first) != shown(differing))
         throw Error("{}: rank {} has {}, rank 0 has {}; start all processes alike", name, rank,
                     shown(differing), shown(of_first));

@@ -41,13 +41,13 @@ TEST(Sharing, AllBeginWhereTheFirstDoes) {
   ThreadGroup(2).run([](Communicator& communicator) {
     TrainingStart own;
     if (communicator.is_first()) {
-      own.state = {.model = {.classes = 3},
-                   .categories = {{1, "cat"}, {7, "dog"}},
-                   .step = 5,
-                   .sample = 40,
-                   .seed = 9,
-                   .images_per_step = 8,
-                   .samples = 100};
+      own.state.model.classes = 3;
+      own.state.categories = {{1, "cat"}, {7, "dog"}};
+      own.state.step = 5;
+      own.state.sample = 40;
+      own.state.seed = 9;
+      own.state.images_per_step = 8;
+      own.state.samples = 100;
       own.origin = "somewhere";
       own.tensors.weights.emplace("w", vector_of(1));
       own.tensors.slots["momentum"].emplace("w", vector_of(2));

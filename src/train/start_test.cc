@@ -117,10 +117,11 @@ class ReferenceRun : public testing::Test {
 
   TrainingStart start(std::int64_t images_per_step) {
     write_reference_checkpoint(source_, file_);
-    return fresh_start({.model = {.backbone = model::Backbone::resnet18},
-                        .checkpoint = file_,
-                        .continued_images_per_step = images_per_step},
-                       dataset_);
+    FreshOptions options;
+    options.model.backbone = model::Backbone::resnet18;
+    options.checkpoint = file_;
+    options.continued_images_per_step = images_per_step;
+    return fresh_start(options, dataset_);
   }
 
   const Dataset dataset_ = samples();

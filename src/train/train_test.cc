@@ -36,16 +36,16 @@ TEST(Schedule, WarmsUpLinearlyAndFallsAtTheMilestones) {
 TEST(Schedule, TheRecipesRateIsForThirtyTwoImages) { EXPECT_DOUBLE_EQ(default_rate({}, 64), 5.2e-3); }
 
 TEST(RunState, SurvivesTheWayToJsonAndBack) {
-  const RunState state{
-      .model = {.backbone = model::Backbone::resnet101, .stride_in = model::StrideIn::conv1x1, .classes = 3},
-      .categories = {{7, "cell \"a\""}, {9, "b"}},
-      .step = 12,
-      .epoch = 3,
-      .sample = 45,
-      .seed = 18446744073709551615u,
-      .images_per_step = 8,
-      .samples = 292,
-      .data = {.samples = "0123456789abcdef", .images = "files"}};
+  RunState state;
+  state.model = {.backbone = model::Backbone::resnet101, .stride_in = model::StrideIn::conv1x1, .classes = 3};
+  state.categories = {{7, "cell \"a\""}, {9, "b"}};
+  state.step = 12;
+  state.epoch = 3;
+  state.sample = 45;
+  state.seed = 18446744073709551615u;
+  state.images_per_step = 8;
+  state.samples = 292;
+  state.data = {.samples = "0123456789abcdef", .images = "files"};
   const RunState back = parse_run_state(to_json(state), "state.json");
   EXPECT_EQ(to_json(back), to_json(state));
   EXPECT_EQ(back.model.backbone, model::Backbone::resnet101);
