@@ -88,12 +88,13 @@ TEST(Checkpointer, RewritesTheStateAlone) {
   const TemporaryFolder folder;
   NoInference none;
   Checkpointer checkpointer({.run = folder.path()}, 0, none.weights);
-  RunState run{.categories = {{1, "cell"}},
-               .step = 4,
-               .epoch = 3,
-               .images_per_step = 6,
-               .samples = 8,
-               .owed_evaluation = 2};
+  RunState run;
+  run.categories = {{1, "cell"}};
+  run.step = 4;
+  run.epoch = 3;
+  run.images_per_step = 6;
+  run.samples = 8;
+  run.owed_evaluation = 2;
   run.model.classes = 2;
   checkpointer.write(run, weights_of(1), {});
   run.owed_evaluation.reset();
