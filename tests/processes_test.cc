@@ -124,6 +124,22 @@ TEST_F(Processes, TrainAsOneDoesAtTheSameGlobalBatch) {
   }
 }
 
+TEST_F(Processes, TellOfBadImagesWhoeverFoundThem) {
+  std::vector<fs::path> images;
+  for (const auto& entry : fs::directory_iterator(fs::path(folder_ / "data") / "train2017"))
+    images.push_back(entry.path());
+  ASSERT_GE(images.size(), 8u);
+  // Of eight images in steps of two each process sees half.
+  for (int i = 0; i < 5; ++i) write_file(images[static_cast<std::size_t>(i)], "no image");
+  const Outcome outcome = run(2, training("run", 1, 4));
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = images[static_cast<std::size_t>(i)].filename().string();
+    EXPECT_NE(outcome.err.find(name), std::string::npos) << name << " in " << outcome.err;
+    EXPECT_NE(lines_of(folder_ / "run", "bad_image").find(name), std::string::npos) << name;
+  }
+}
+
 TEST_F(Processes, StopTogetherWhereOneIsAskedTo) {
   RunningProgram program(launch(2, training("run", 1, 500)), "mpirun");
   wait_for_file(fs::path(folder_ / "run") / "log.jsonl", program);

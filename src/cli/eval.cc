@@ -102,6 +102,14 @@ void fit_classes(const EvalOptions& options, const TrainedModel& model, Dataset&
                 dataset.categories.size(), model.categories.size(), options.checkpoint);
 }
 
+void expect_agreement(const EvalOptions& options, const Dataset& dataset, const TensorMap& weights) {
+  expect_same_facts(processes(), {{"program", version_text()},
+                                  {"arithmetic", cpu::arithmetic()},
+                                  {"data", identity_of(dataset).samples},
+                                  {"--batch-size", fmt::format("{}", options.batch)}});
+  expect_same_weights(processes(), weights);
+}
+
 void evaluate_checkpoint(const EvalOptions& options) {
   TrainedModel trained = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
@@ -114,11 +122,7 @@ void evaluate_checkpoint(const EvalOptions& options) {
   predictor.load(trained.weights);
   std::vector<DetectedBox> detections;
   double bad_images = 0;
-  expect_same_facts(processes(), {{"program", version_text()},
-                                  {"arithmetic", cpu::arithmetic()},
-                                  {"data", identity_of(set.dataset).samples},
-                                  {"--batch-size", fmt::format("{}", options.batch)}});
-  expect_same_weights(processes(), trained.weights);
+  if (processes().size() > 1) expect_agreement(options, set.dataset, trained.weights);
   {
     Progress progress("evaluate");
     detections = detect_set(

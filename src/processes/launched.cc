@@ -27,7 +27,7 @@ std::array<fs::path, 3> places_of_module() {
   std::error_code unknown;
   const fs::path folder = fs::read_symlink("/proc/self/exe", unknown).parent_path();
   return {folder / mpi_module_name, folder / "../lib/singleshot" / mpi_module_name,
-          folder / "../lib/x86_64-linux-gnu/singleshot" / mpi_module_name};
+          folder / ".." / SSD_INSTALL_LIBDIR / "singleshot" / mpi_module_name};
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ void PeerWatch::exchange_notices(Clock::time_point now) {
   link_.alone([&](const MpiFunctions& mpi) {
     if (incoming_.request == nullptr)
       incoming_.request = mpi.receive_notice(&incoming_.notice, sizeof incoming_.notice);
-    while (incoming_.request != nullptr && mpi.test(incoming_.request) != 0) {
+    while (incoming_.request != nullptr && mpi.test(incoming_.request) > 0) {
       for (Watched& watched : watched_)
         if (watched.rank == incoming_.notice.rank) watched.heard = now;
       if (incoming_.notice.ends != 0)

@@ -67,6 +67,28 @@ TrainingStart broadcast(Communicator& communicator, TrainingStart start) {
   return start;
 }
 
+void BadImageReports::add(const BadImage& image) {
+  if (communicator_.size() == 1)
+    tell_(image);
+  else
+    found_.push_back(image);
+}
+
+void BadImageReports::exchange() {
+  if (communicator_.size() == 1) return;
+  auto count = static_cast<double>(found_.size());
+  communicator_.all_reduce({&count, 1});
+  if (count == 0) return;
+  nlohmann::json list = nlohmann::json::array();
+  for (const BadImage& image : std::exchange(found_, {}))
+    list.push_back({image.sample, image.file, image.reason});
+  // Bytes as they are: file names need not be UTF-8.
+  const std::vector<std::uint8_t> bytes = nlohmann::json::to_msgpack(list);
+  for (const std::string& of_rank : communicator_.gather(std::string(bytes.begin(), bytes.end())))
+    for (const nlohmann::json& image : nlohmann::json::from_msgpack(of_rank))
+      tell_({image[0].get<std::uint32_t>(), image[1].get<std::string>(), image[2].get<std::string>()});
+}
+
 void expect_same_weights(Communicator& communicator, const TensorMap& weights) {
   if (communicator.size() == 1) return;
   std::string checksums;

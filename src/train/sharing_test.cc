@@ -80,6 +80,22 @@ TEST(Sharing, WeightsThatDifferEndTheRunEverywhere) {
   for (const std::string& error : errors) EXPECT_NE(error.find("rank 1"), std::string::npos) << error;
 }
 
+TEST(Sharing, TheFirstTellsOfEveryonesBadImages) {
+  std::array<std::vector<std::string>, 2> told;
+  ThreadGroup(2).run([&](Communicator& communicator) {
+    auto& own = told[static_cast<std::size_t>(communicator.rank())];
+    BadImageReports reports(communicator, [&](const BadImage& image) { own.push_back(image.file); });
+    reports.exchange();
+    if (!communicator.is_first()) reports.add({7, "b\xff.jpg", "no image"});
+    reports.exchange();
+    reports.exchange();
+    reports.add({1, communicator.is_first() ? "first" : "second", "missing"});
+    reports.exchange();
+  });
+  EXPECT_EQ(told[0], (std::vector<std::string>{"b\xff.jpg", "first", "second"}));
+  EXPECT_TRUE(told[1].empty());
+}
+
 TEST(Sharing, FactsThatDifferAreNamedEverywhere) {
   const auto errors = errors_of([](Communicator& communicator) {
     Facts facts{{"--seed", "1"}, {"--learning-rate", communicator.is_first() ? "0.1" : "0.5"}};

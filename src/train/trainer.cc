@@ -14,12 +14,14 @@
 namespace ssd {
 namespace {
 
+// Over 12 members: the parts of a run, in the order in which they are made.
 class Training {
  public:
   Training(const TrainingTask& task, TrainingStart start, const TrainerOptions& options)
       : task_(task),
         options_(options),
         stop_(task.stop, task.communicator),
+        bad_images_(task.communicator, [this](const BadImage& image) { report_bad_image(image); }),
         state_(begun(std::move(start.state), task, options)),
         record_(checkpoint_options(task, options).run, state_.step,
                 [this](const std::string& line) { task_.observer.on_warning(line); }),
@@ -52,16 +54,18 @@ class Training {
     if (first_says(task_.communicator, state_.step > checkpointer_.last_step() ||
                                            (ends && !checkpointer_.last_is_for_inference())))
       write_checkpoint();
+    auto bad_images = static_cast<double>(loader_.bad_images());
+    task_.communicator.all_reduce({&bad_images, 1});
     return {.step = state_.step,
             .stopped = !(pipeline_.is_over() || ended_early_) || state_.owed_evaluation.has_value(),
             .lost_patience = ended_early_,
             .best = state_.best,
-            .bad_images = loader_.bad_images()};
+            .bad_images = static_cast<std::size_t>(bad_images)};
   }
 
  private:
   LoaderOptions with_reports(LoaderOptions loader) {
-    loader.on_bad_image = [this](const BadImage& image) { report_bad_image(image); };
+    loader.on_bad_image = [this](const BadImage& image) { bad_images_.add(image); };
     return loader;
   }
 
@@ -97,6 +101,7 @@ class Training {
     if (!step.bad_samples.empty()) fail_at(step);
     average(step.report);
     stop_.agree();
+    bad_images_.exchange();
     state_.step = step.report.step;
     task_.communicator.at_step(state_.step);
     state_.epoch = step.next.epoch;
@@ -141,9 +146,10 @@ class Training {
     if (first_says(task_.communicator, !not_finite(weights).empty())) fail_not_finite(InferenceWeights::what);
     const auto report = evaluator_.evaluate(
         weights, stop_,
-        {.on_bad_image = [this](const BadImage& image) { report_bad_image(image); },
+        {.on_bad_image = [this](const BadImage& image) { bad_images_.add(image); },
          .progress = [this](std::uint64_t done,
                             std::uint64_t of) { task_.observer.on_evaluating(done, of); }});
+    bad_images_.exchange();
     speed_.skip(images_so_far(), loader_.times().wait);
     if (!report) return;
     state_.owed_evaluation.reset();
@@ -204,6 +210,7 @@ class Training {
   const TrainingTask& task_;
   const TrainerOptions& options_;
   AgreedStop stop_;
+  BadImageReports bad_images_;
   RunState state_;    // after the last finished step
   RunRecord record_;  // before the program: compiling it may take minutes
   InferenceWeights inference_;
