@@ -111,7 +111,7 @@ void StepPipeline::add_square(const MicroBatch& micro, const model::TrainingOutp
   const double square = outputs.micro_square.as<float>()[0];
   mean_square_ += square / (scale * scale) / micro.of;
   if (micro.index + 1 < micro.of) return;
-  const std::int64_t images = micro.of * micro.batch->images.shape()[0];
+  const std::int64_t images = micro.of * options_.pace.micro_images;  // of all processes
   pace_.observe(std::exchange(mean_square_, 0), outputs.step_square.as<float>()[0],
                 static_cast<int>(images / options_.pace.base_images));
 }

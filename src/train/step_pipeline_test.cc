@@ -174,5 +174,22 @@ TEST_F(Pipeline, NamesTheSamplesOfALossThatIsNotFinite) {
   EXPECT_TRUE(std::isnan(bad->report.loss));
 }
 
+// The same two gradients, one of this process and one of another: their squares' mean is 8.
+TEST_F(Pipeline, TellsAdaScaleOfAllProcesses) {
+  device_.state.number = [](const std::string& output, int) {
+    return output == "micro_square" ? 8.0f : output == "step_square" ? 5.0f : 0.0f;
+  };
+  StepPipeline::Options options;
+  options.pace.steps = 1;
+  options.pace.rule = RateRule::adascale;
+  options.pace.base_images = batch;
+  options.pace.micro_images = 2 * batch;
+  StepPipeline pipeline = make(std::move(options));
+  const auto got = pipeline.next();
+  ASSERT_TRUE(got.has_value());
+  EXPECT_NEAR(got->pace.adascale.variance, 0.002 * 6, 1e-9);
+  EXPECT_NEAR(got->pace.adascale.mean_square, 0.998 + 0.002 * 2, 1e-9);
+}
+
 }  // namespace
 }  // namespace ssd
