@@ -57,7 +57,8 @@ const MpiFunctions functions{
                          }};
     },
     .gather = [](const double* values, std::size_t count, double* all, int group) -> MpiRequest {
-      for (int rank = 0; rank < group; ++rank) std::memcpy(all + rank * count, values, count * sizeof(double));
+      for (int rank = 0; rank < group; ++rank)
+        std::memcpy(all + rank * count, values, count * sizeof(double));
       return over_at_once();
     },
     .broadcast = [](void*, std::size_t) -> MpiRequest { return over_at_once(); },
