@@ -36,8 +36,9 @@ void check(const Graph& graph, int processes) {
           onednn_description());
     const auto* norm = std::get_if<graph::BatchNormAttributes>(&node.attributes);
     if (norm != nullptr && graph.replicas % norm->group != 0)
-      throw Error("cpu: '{}' shares statistics among {} replicas, expected a divisor of {}", node.name,
-                  norm->group, graph.replicas);
+      throw Error(
+          "cpu: '{}' shares statistics among {} replicas, expected a divisor of {}; change --sync-batch-norm",
+          node.name, norm->group, graph.replicas);
   }
 }
 
