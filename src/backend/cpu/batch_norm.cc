@@ -61,11 +61,8 @@ struct Planes {
       }
       return;
     }
-#pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < images * blocks; ++i) measure(i % images, i / images);
-    for (std::int64_t b = 0; b < blocks; ++b) combine(b);
-#pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < images * blocks; ++i) apply(i % images, i / images);
+    run_together(
+        measure, [] {}, combine, apply);
   }
 
   // The same for processes that share their totals: share() once all planes are measured.
