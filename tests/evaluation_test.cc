@@ -158,6 +158,30 @@ class Trained : public testing::Test {
   const TemporaryFolder folder_;
 };
 
+TEST_F(Trained, TheReferencesEvaluationModeTakesTheConfigurationOfARun) {
+  const Outcome outcome =
+      run_program({"train", "--mode", "evaluation", "--config", folder_ / "run/config.json", "--checkpoint",
+                   folder_ / "run", "--json-summary", folder_ / "mode.json"});
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("not used by --mode evaluation: "), std::string::npos) << outcome.err;
+  ASSERT_EQ(evaluate("numbers.json").exit_status, 0);
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "mode.json")).at("numbers"),
+            nlohmann::json::parse(read_file(folder_ / "numbers.json")).at("numbers"));
+}
+
+// A file where the run's folder should be ends each command once the preset is told.
+TEST_F(Trained, QuickTakesFewerEpochsFromTrainedWeights) {
+  write_file(folder_ / "file", "");
+  const auto told = [&](const std::string& option, const std::string& value) {
+    return run_program({"train", "--preset", "quick", "--data", folder_ / "data", "--backbone", "resnet18",
+                        option, value, "--save", folder_ / "file"})
+        .err;
+  };
+  const std::string scratch = told("--pretrained", "none"), trained = told("--checkpoint", folder_ / "run");
+  EXPECT_NE(scratch.find("--epochs 64: for 3 images\n"), std::string::npos) << scratch;
+  EXPECT_NE(trained.find("--epochs 60: for 3 images and trained weights\n"), std::string::npos) << trained;
+}
+
 TEST_F(Trained, EvaluationFindsTheClassesInAnyOrderAndRefusesOthers) {
   const Outcome first = evaluate("first.json", {"--save-detections", folder_ / "detections.json"});
   ASSERT_EQ(first.exit_status, 0) << first.err;

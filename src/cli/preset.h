@@ -27,6 +27,7 @@ inline const std::vector<std::string> preset_names{"auto", "reference", "best", 
 struct PresetCase {
   std::int64_t images = 0;  // in the training set
   double epochs = 0;        // that the user asks for; 0: the preset says
+  bool pretrained = false;  // the run begins from trained weights, of the backbone at least
 };
 
 // "auto" is the reference's for sets of COCO's size, and quick for smaller ones.

@@ -152,7 +152,8 @@ bool evaluates(const TrainOptions& options, const Dataset& dataset) {
 
 // What is not told on the command line: of --config, of the run that is resumed, of the preset.
 void settle_from_files(CLI::App& command, const TrainOptions& options) {
-  if (!options.config.empty()) settle_train_options(command, read_config(options.config), options.config);
+  if (!options.config.empty())
+    settle_train_options(command, config_settings(command, options), options.config);
   check_train_options(command, options);
   const std::filesystem::path own = options.trainer.checkpoints.run / config_name;
   if (options.resume && std::filesystem::exists(own))

@@ -72,6 +72,9 @@ constexpr std::array useful_with_evaluation = {"--mode",
                                                "--benchmark-warmup",
                                                "--benchmark-iterations"};
 
+// Whether the mode trains nothing.
+bool only_looks(const std::string& mode) { return mode == "evaluation" || mode == "benchmark-inference"; }
+
 // What a checkpoint keeps of the options, to be compared when the run is resumed.
 RunState::Options recorded(const TrainOptions& options, const graph::Device& device) {
   const TrainerOptions& trainer = options.trainer;
@@ -244,7 +247,7 @@ void check_train_options(const CLI::App& command, const TrainOptions& options) {
   for (const char* option : {"--benchmark-warmup", "--benchmark-iterations"})
     if (is_given(command, option) && !measures)
       throw UsageError("{}: expected --fake-data or a --mode benchmark-... beside it", option);
-  if (options.mode == "evaluation" || options.mode == "benchmark-inference")
+  if (only_looks(options.mode))
     return refuse_all_beside(command, "--mode " + options.mode, useful_with_evaluation);
   if (measures) {
     constexpr std::array without = {"--save",     "--resume",     "--evaluation",
@@ -270,8 +273,30 @@ std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<S
   return settle(command, settings, exclusive, name);
 }
 
+std::vector<Setting> config_settings(const CLI::App& command, const TrainOptions& options) {
+  std::vector<Setting> settings = read_config(options.config);
+  std::string mode = options.mode;
+  for (const Setting& one : settings)
+    if (one.option == "--mode" && !is_given(command, one.option)) mode = one.values.front();
+  if (!only_looks(mode)) return settings;
+  std::vector<std::string> left_out;
+  std::erase_if(settings, [&](const Setting& one) {
+    const bool useless = command.get_option_no_throw(one.option) != nullptr &&
+                         std::ranges::find(useful_with_evaluation, std::string_view(one.option)) ==
+                             useful_with_evaluation.end();
+    if (useless) left_out.push_back(one.option);
+    return useless;
+  });
+  if (!left_out.empty())
+    tell("{}: not used by --mode {}: {}\n", options.config, mode, fmt::join(left_out, ", "));
+  return settings;
+}
+
 void apply_preset(CLI::App& command, const TrainOptions& options, std::int64_t images) {
-  const Preset preset = preset_for(options.preset, {images, epochs_asked_for(command, options, images)});
+  const bool pretrained = !options.fresh.checkpoint.empty() || !options.fresh.backbone.empty() ||
+                          options.pretrained.name != "none";
+  const Preset preset =
+      preset_for(options.preset, {images, epochs_asked_for(command, options, images), pretrained});
   std::vector<Setting> settings;
   for (const PresetSetting& one : preset.settings) settings.push_back(one.setting);
   const std::vector<Setting> taken = settle_train_options(command, settings, "--preset " + preset.name);

@@ -47,6 +47,10 @@ void check_train_options(const CLI::App& command, const TrainOptions& options);
 std::vector<Setting> settle_train_options(CLI::App& command, const std::vector<Setting>& settings,
                                           const std::string& name);
 
+// The settings of --config but those that --mode, as given or as the file says, has no use for; these are
+// told.
+std::vector<Setting> config_settings(const CLI::App& command, const TrainOptions& options);
+
 // The preset's settings, for a training set of so many images; those that count are told.
 void apply_preset(CLI::App& command, const TrainOptions& options, std::int64_t images);
 // With --preset reference, --learning-rate means what it means there.
