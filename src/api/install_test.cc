@@ -42,7 +42,7 @@ TEST_F(Installed, TheExamplesAreBuiltAgainstTheLibraryAndFindObjects) {
     run(cmake_ + " --install '" SSD_BUILD_DIR "' --prefix " + path("first") + " --component " + component);
   // It may be moved.
   std::filesystem::rename(folder_.path() / "first", folder_.path() / "moved");
-  run(cmake_ + " -S '" SSD_SOURCE_DIR "/examples/c' -B " + path("build") +
+  run(cmake_ + " -S '" SSD_SOURCE_DIR "/examples/c' -G Ninja -B " + path("build") +
       " -DCMAKE_PREFIX_PATH=" + path("moved"));
   run(cmake_ + " --build " + path("build"));
   const std::string image = SSD_SOURCE_DIR "/samples/blood-cells/" SSD_SAMPLE;
