@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "data/cache/cache.h"
+#include "data/cache/cache_folder.h"
 #include "data/dataset/coco_split.h"
 #include "data/layouts/data_folder.h"
 #include "data/layouts/folder_contents.h"
@@ -271,6 +272,8 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
         folder.string(), image_format_names(), seen_text(folder));
   }
   std::ranges::sort(files);
+  report.layout = "images without annotations";
+  report.unused = unused_text(folder, {.images = files, .annotations = {}, .not_looked_into = {}});
   check_files(files, folder.string(), options, report);
 }
 
@@ -288,10 +291,12 @@ void check_folder(const fs::path& path, const CheckOptions& options, CheckReport
     case DataKind::none:
       break;
   }
-  if (packed_annotations(path).empty())
-    check_image_folder(path, options, report);
-  else
-    check_coco_folder(path, {}, options, report);
+  const CacheFolder caches = find_caches(path);
+  if (!packed_annotations(path).empty()) return check_coco_folder(path, {}, options, report);
+  if (caches.empty()) return check_image_folder(path, options, report);
+  report.layout = caches.to_text();
+  for (const fs::path& file : caches.all()) check_cache(file, options, report);
+  report.unused = unused_text(path, {.images = {}, .annotations = caches.all(), .not_looked_into = {}});
 }
 
 }  // namespace
