@@ -37,8 +37,8 @@ BoxFormat guess_box_format(const CocoFile& coco) {
             fmt::format("got {} of {} boxes within the first pixel, expected pixels; are these normalized "
                         "coordinates? Multiply by the image's width and height",
                         tiny, all)};
-  // Boxes in the upper left of their images fit both ways.
-  if (4 * outside > known && 20 * no_corners < outside)
+  // Boxes in the upper left of their images fit both ways. A few may be wrong either way.
+  if (4 * outside > known && 4 * no_corners < outside)
     return {
         BoxFormat::Kind::corners,
         fmt::format("got {} of {} boxes that reach outside their images, but {} would as left, top, right, "

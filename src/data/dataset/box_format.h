@@ -11,7 +11,7 @@ struct BoxFormat {
   enum class Kind {
     pixels,      // nothing speaks against it
     normalized,  // most boxes lie within the first pixel
-    corners,     // many boxes reach outside their images, and hardly any as left, top, right, bottom
+    corners,     // many boxes reach outside their images, and few as left, top, right, bottom
   };
   Kind kind = Kind::pixels;
   std::string text;  // what speaks against pixels, and what to do; empty for them

@@ -35,6 +35,23 @@ TEST_F(CheckFolders, OtherFilesAmongImagesAreCounted) {
   EXPECT_EQ(report.unused, "2 .json files (a.json, b.json), 1 .mp4 files (clip.mp4)");
 }
 
+TEST_F(CheckFolders, OfFilesThatNameNoSplitEachMayBeForTraining) {
+  for (const std::string task : {"one", "two"}) {
+    write_coco("train2017", "[1, 2, 3, 4]");
+    fs::rename(root_ / "coco", root_ / task);
+    fs::create_directories(root_ / "tasks" / task);
+    fs::rename(root_ / task / "annotations", root_ / "tasks" / task / "annotations");
+    fs::rename(root_ / task / "train2017", root_ / "tasks" / task / "images");
+    fs::rename(root_ / "tasks" / task / "annotations/instances_train2017.json",
+               root_ / "tasks" / task / "annotations/instances_default.json");
+  }
+  const CheckReport report = check_path(root_ / "tasks");
+  ASSERT_EQ(report.count(CheckProblem::split_of_other_name), 2u) << report.to_text();
+  EXPECT_TRUE(
+      contains(report.findings.at(0).detail, "--train-images " + (root_ / "tasks/one/images").string()))
+      << report.to_text();
+}
+
 TEST_F(CheckFolders, BoxesAsCornersAreNamedOnce) {
   write_coco("train2017", "[20, 10, 35, 28]");
   const CheckReport report = check_path(root_ / "coco");
