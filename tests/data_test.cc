@@ -161,6 +161,31 @@ TEST(DataCache, StandsForItsFolderInCheckTrainAndBench) {
   EXPECT_EQ(events(run, "evaluation").size(), 1u);
 }
 
+TEST(DataCache, AFolderOfCachesIsADataSet) {
+  const TemporaryFolder folder;
+  make_small_data(folder / "data", 4);
+  fs::create_directories(folder / "caches");
+  for (const std::string split : {"train2017", "val2017"}) {
+    const Outcome made =
+        run_program({"data", "cache", "--data", folder / "data", "--split", split, "--encoding", "files",
+                     "--out", folder / ("caches/" + split + ".cache")});
+    ASSERT_EQ(made.exit_status, 0) << made.err;
+  }
+  for (const std::string split : {"train", "val"}) {
+    const Outcome shown = run_program({"data", "show", folder / "caches", "--split", split, "--count", "1",
+                                       "--out", folder / ("shown-" + split)});
+    EXPECT_EQ(shown.exit_status, 0) << shown.err;
+    EXPECT_NE(shown.err.find("record caches: training train2017.cache, validation val2017.cache"),
+              std::string::npos)
+        << shown.err;
+  }
+  fs::remove(folder / "caches/val2017.cache");
+  const Outcome none =
+      run_program({"data", "show", folder / "caches", "--split", "val", "--out", folder / "none"});
+  EXPECT_EQ(none.exit_status, 2);
+  EXPECT_NE(none.err.find("no cache of the val2017 split is there"), std::string::npos) << none.err;
+}
+
 TEST(DataCache, ADamagedFileIsReportedAsJsonToo) {
   const TemporaryFolder folder;
   make_small_data(folder / "data", 2);
@@ -265,6 +290,23 @@ TEST(Train, GoesOnWhereHalfOfTheImagesAreOddAndNamesEachBadOneOnce) {
 }
 
 // One of two images has objects.
+// Without validation annotations, without objects in them, without their images.
+TEST(Train, WhatAnEvaluationLacksIsToldBeforeTheFirstStep) {
+  const std::string cases = shared_file("cases/late-failure");
+  if (cases.empty()) GTEST_SKIP() << "../shared/cases/late-failure is missing";
+  const TemporaryFolder folder;
+  for (const auto& [name, reason] : {std::pair{"a", "no annotations of the val2017 split are there"},
+                                     {"b", "got no object in 2 validation images"},
+                                     {"c", "none of its 2 images is there"}}) {
+    const Outcome outcome =
+        run_program({"train", "--pretrained", "none", "--data", cases + "/" + name, "--backbone", "resnet18",
+                     "--batch-size", "2", "--iterations", "2", "--save", folder / name});
+    EXPECT_NE(outcome.exit_status, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find(reason), std::string::npos) << outcome.err;
+    EXPECT_FALSE(fs::exists(fs::path(folder / name) / "log.jsonl"));
+  }
+}
+
 TEST(BackgroundImages, AreLearntFromOnRequest) {
   const TemporaryFolder folder;
   make_small_data(folder / "data", 2);

@@ -46,6 +46,26 @@ TEST(Eval, GivesThePublishedNumbersOfTheSampledSet) {
                  "pycocotools_2.0.11_here");
 }
 
+// pycocotools 2.0.11 on the same files: ids that it misreads cost what they cost there, and are named.
+TEST(Eval, IdsThatAreMisreadAreNamed) {
+  const std::string folder = shared_file("cases/annotation-ids");
+  if (folder.empty()) GTEST_SKIP() << "../shared/cases/annotation-ids is missing";
+  struct Case {
+    const char* truth;
+    double precision;
+    const char* note;
+  };
+  for (const Case& one : {Case{"gt-good", 1.0, ""},
+                          {"gt-from0", 0.8548, "1 objects have the id 0"},
+                          {"gt-per-image", 0.1585, "52 annotation ids occur before"}}) {
+    const Outcome outcome = run_program({"eval", "--ground-truth", folder + "/" + one.truth + ".json",
+                                         "--detections", folder + "/dt.json", "--json", "-"});
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    EXPECT_NEAR(nlohmann::json::parse(outcome.out).at("numbers").at("AP").get<double>(), one.precision, 5e-5);
+    EXPECT_NE(outcome.err.find(one.note), std::string::npos) << outcome.err;
+  }
+}
+
 TEST(Eval, FailsWhereADetectionIsOfAnUnknownImage) {
   const TemporaryFolder folder;
   write_file(folder / "detections.json",

@@ -131,6 +131,12 @@ std::string decode_text(std::string bytes, std::string_view name, UnknownEncodin
   return checked(text ? std::move(*text) : std::move(bytes), name, unknown);
 }
 
+std::string decode_wide_text(std::string bytes, std::string_view name) {
+  if (bytes.starts_with(marks[0].bytes)) return bytes;
+  auto text = decode_wide(bytes, name);
+  return text ? std::move(*text) : std::move(bytes);
+}
+
 std::string decode_xml(std::string bytes, std::string_view name) {
   if (auto text = decode_wide(bytes, name)) return checked(std::move(*text), name, UnknownEncoding::refuse);
   const std::string encoding = declared_encoding(bytes);

@@ -17,8 +17,12 @@ enum class UnknownEncoding { refuse, keep };
 std::string decode_text(std::string bytes, std::string_view name,
                         UnknownEncoding unknown = UnknownEncoding::refuse);
 
-// The same of XML, which may declare its encoding: <?xml version="1.0" encoding="GBK"?>. It is any that the
-// system's iconv knows. What is declared as UTF-16 but is not counts as what it is.
+// UTF-16 and UTF-32, told as above, as UTF-8. Other text stays as it is, mark and broken characters included:
+// for JSON, whose parser says where it is broken.
+std::string decode_wide_text(std::string bytes, std::string_view name);
+
+// decode_text() of XML, which may declare its encoding: <?xml version="1.0" encoding="GBK"?>. It is any that
+// the system's iconv knows. What is declared as UTF-16 but is not counts as what it is.
 std::string decode_xml(std::string bytes, std::string_view name);
 
 }  // namespace ssd

@@ -229,6 +229,10 @@ void add_import(CLI::App& data) {
   command = add_importer(*import, "cvat", "CVAT for images: an xml file and its images", *cvat);
   command->callback(
       [cvat] { print_import(import_cvat(cvat->source, cvat->target, cvat->foreign()), cvat->json); });
+  auto coco = std::make_shared<ImportCommand>();
+  command = add_importer(*import, "coco", "COCO or LVIS annotations, however they lie", *coco);
+  command->alias("lvis")->callback(
+      [coco] { print_import(import_coco(coco->source, coco->target, coco->foreign()), coco->json); });
   auto any = std::make_shared<ImportCommand>();
   command = add_importer(*import, "auto", "Whichever of these the folder holds", *any);
   command->callback([any] { print_import(import_any(any->source, any->target, any->foreign()), any->json); });

@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "data/cache/cache_folder.h"
 #include "data/cache/open_dataset.h"
+#include "data/dataset/box_format.h"
 #include "data/layouts/data_folder.h"
 
 namespace ssd::cli {
@@ -37,15 +39,39 @@ bool is_cache(const std::string& data) {
   return std::filesystem::is_regular_file(data) && !is_data_file(data);
 }
 
-// The record cache to read; empty where the split lies in files. Explicit paths go before it.
-std::string cache_of(const SplitOptions& options) {
-  return options.annotations.empty() && options.images.empty() && is_cache(options.data) ? options.data : "";
-}
+struct LookedAt {
+  DataFolder folder;
+  bool told = false;  // what it was taken for
+};
 
 // Every folder is looked at once a run.
-std::map<std::string, DataFolder>& folders() {
-  static std::map<std::string, DataFolder> looked_at;
+std::map<std::string, LookedAt>& folders() {
+  static std::map<std::string, LookedAt> looked_at;
   return looked_at;
+}
+LookedAt& look_at(const std::string& data) {
+  return folders().try_emplace(data, LookedAt{.folder = DataFolder(data)}).first->second;
+}
+
+// The split's cache of a folder that holds record caches and no annotations; empty for other folders.
+std::string cache_in(const SplitOptions& options) {
+  if (!std::filesystem::is_directory(options.data)) return {};
+  LookedAt& at = look_at(options.data);
+  if (at.folder.kind() != DataKind::none) return {};
+  const CacheFolder caches = find_caches(options.data);
+  if (caches.empty()) return {};
+  if (!std::exchange(at.told, true)) tell("{}: {}\n", options.data, caches.to_text());
+  const auto& cache = options.part == DataPart::train ? caches.train : caches.val;
+  if (!cache)
+    throw UsageError("{}: no cache of the {} split is there, {}; {}", options.data, options.split,
+                     options.advice, caches.to_text());
+  return cache->string();
+}
+
+// The record cache to read; empty where the split lies in files. Explicit paths go before it.
+std::string cache_of(const SplitOptions& options) {
+  if (!options.annotations.empty() || !options.images.empty()) return {};
+  return is_cache(options.data) ? options.data : cache_in(options);
 }
 
 // A line a kind of what a reader noted.
@@ -60,9 +86,9 @@ DataFolder& folder_of(const SplitOptions& options) {
     throw UsageError("{}: its annotations and images are not known, {}", options.split, options.advice);
   if (!std::filesystem::exists(options.data))
     throw Error("{}: no such folder or record cache; check the path", options.data);
-  const auto [at, is_new] = folders().try_emplace(options.data, options.data);
-  DataFolder& folder = at->second;
-  if (!is_new || folder.kind() == DataKind::none) return folder;
+  LookedAt& at = look_at(options.data);
+  DataFolder& folder = at.folder;
+  if (folder.kind() == DataKind::none || std::exchange(at.told, true)) return folder;
   tell("{}: {}\n", options.data, folder.to_text());
   if (const ForeignSet* set = folder.foreign()) tell_notes(*set, options.data, options.strict);
   return folder;
@@ -103,6 +129,8 @@ void tell_split(const DataSplit& read, const SplitOptions& options) {
   if (!split.measured.empty())
     say(split.measured.size(), "images have no size here, it was taken from their files",
         split.measured.front());
+  if (const BoxFormat format = guess_box_format(split.coco); !format.text.empty())
+    tell("{}: {}\n", read.name, format.text);
   using What = CocoLeftOut::What;
   for (const auto& [what, text] :
        {std::pair{What::image, "images were left out"}, std::pair{What::annotation, "boxes were left out"},
@@ -215,8 +243,9 @@ std::string validation_name(const DataOptions& options) {
 }
 
 void tell_unused_files() {
-  for (auto& [data, folder] : folders())
-    if (const std::string unused = folder.unused(); !unused.empty()) tell("{}: not used: {}\n", data, unused);
+  for (auto& [data, at] : folders())
+    if (const std::string unused = at.folder.unused(); !unused.empty())
+      tell("{}: not used: {}\n", data, unused);
 }
 
 void tell_left_out(const std::string& name, std::size_t count, std::string_view what,

@@ -1,6 +1,8 @@
 // singleshot data show: training images as the network sees them, with their boxes.
 #include "cli/data_show.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -10,6 +12,7 @@
 #include "base/one_line.h"
 #include "cli/augment_options.h"
 #include "cli/data_options.h"
+#include "cli/drawn_names.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/validators.h"
@@ -37,7 +40,8 @@ std::vector<DrawnBox> drawn_boxes(const Batch& batch, const Dataset& dataset) {
     const float side = image_size;
     const auto category = static_cast<std::size_t>(labels[i] - 1);
     drawn.push_back({side * box.left, side * box.top, side * box.right, side * box.bottom,
-                     one_line(dataset.categories[category].name, 80), labels[i] - 1});
+                     one_line(dataset.categories[category].name, 80), labels[i] - 1,
+                     fmt::format("class {}", labels[i])});
   }
   return drawn;
 }
@@ -46,6 +50,7 @@ void show(const ShowOptions& options) {
   const Dataset dataset =
       options.split == "train" ? training_set(options.data) : validation_set(options.data).dataset;
   tell_unused_files();
+  tell_names_not_drawn(dataset.categories);
   std::vector<std::string> files;
   for (const Sample& sample : dataset.samples) files.push_back(sample.file);
   std::error_code error;

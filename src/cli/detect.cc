@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/device_options.h"
+#include "cli/drawn_names.h"
 #include "cli/help.h"
 #include "cli/network_options.h"
 #include "cli/output.h"
@@ -134,6 +135,7 @@ void run(const Options& options, Session& session) {
        .detector = {
            .score = options.score, .iou = options.iou, .total = static_cast<std::size_t>(options.top)}});
   predictor.load(model.weights);
+  if (!options.no_drawings) tell_names_not_drawn(model.categories);
   const Outcome outcome = detect(predictor, model, list.files, options);
   write_json_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images));
   put("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <map>
 #include <set>
+#include <span>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -102,6 +105,43 @@ void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& dete
                                 names_of(truth, missed)));
 }
 
+// The overlap (intersection over union) of two boxes.
+double overlap(const PixelBox& a, const std::array<double, 4>& b) {
+  const double width = std::min(a[0] + a[2], b[0] + b[2]) - std::max(a[0], b[0]);
+  const double height = std::min(a[1] + a[3], b[1] + b[3]) - std::max(a[1], b[1]);
+  if (width <= 0 || height <= 0) return 0;
+  return width * height / (a[2] * a[3] + b[2] * b[3] - width * height);
+}
+
+// Detections are left, top, right, bottom where the first that would find an object so find none as they are.
+void note_corners(const CocoFile& truth, const std::vector<DetectedBox>& detections,
+                  std::vector<std::string>& notes) {
+  constexpr std::size_t enough = 1000;
+  constexpr double found = 0.5;
+  const auto some = std::span(detections).first(std::min(detections.size(), enough));
+  std::map<std::int64_t, std::vector<const CocoAnnotation*>> objects;  // of the images of these
+  for (const DetectedBox& one : some) objects[one.image_id];
+  for (const CocoAnnotation& one : truth.annotations)
+    if (const auto image = objects.find(one.image_id); image != objects.end()) image->second.push_back(&one);
+  std::size_t as_boxes = 0, as_corners = 0;
+  for (const DetectedBox& one : some) {
+    const auto [left, top, right, bottom] = one.box;
+    const PixelBox box{left, top, right - left, bottom - top};
+    const auto finds = [&](const PixelBox& detected) {
+      return std::ranges::any_of(objects[one.image_id], [&](const CocoAnnotation* object) {
+        return object->category_id == one.category_id && overlap(detected, object->bbox) >= found;
+      });
+    };
+    as_boxes += finds(one.box);
+    as_corners += box[2] > 0 && box[3] > 0 && finds(box);
+  }
+  if (as_corners < 5 || as_corners < 4 * as_boxes) return;
+  notes.push_back(fmt::format(
+      "the boxes of the detections seem to be left, top, right, bottom: {} of the first {} would find "
+      "an object so, and {} do as they are; COCO's are left, top, width, height",
+      as_corners, some.size(), as_boxes));
+}
+
 }  // namespace
 
 std::vector<std::string> evaluation_notes(const CocoFile& truth, const std::vector<DetectedBox>& detections,
@@ -111,9 +151,11 @@ std::vector<std::string> evaluation_notes(const CocoFile& truth, const std::vect
     notes.push_back(
         fmt::format("its {} images have no object: there is nothing to find, and all numbers are -1",
                     truth.images.size()));
+  if (detections.empty()) notes.push_back("there are no detections: nothing is found");
   note_ids(truth, notes);
   note_limit(truth, limits.back(), notes);
   note_categories(truth, detections, notes);
+  note_corners(truth, detections, notes);
   return notes;
 }
 

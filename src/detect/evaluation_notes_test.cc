@@ -46,6 +46,23 @@ TEST(EvaluationNotes, NamesWhatMisleads) {
       only_note(truth_with_ids({1}), others).starts_with("1 detections are of categories that are not"));
 }
 
+TEST(EvaluationNotes, DetectionsAsCornersAreNamed) {
+  CocoFile truth = truth_with_ids({});
+  std::vector<DetectedBox> boxes, corners;
+  for (int i = 1; i <= 9; ++i) {
+    const double left = 50 * i;
+    truth.annotations.push_back(
+        {.id = i, .image_id = 1, .category_id = 1, .bbox = {left, 30, 20, 10}, .area = 200});
+    boxes.push_back({.image_id = 1, .category_id = 1, .box = {left, 30, 20, 10}, .score = 1});
+    corners.push_back({.image_id = 1, .category_id = 1, .box = {left, 30, left + 20, 40}, .score = 1});
+  }
+  EXPECT_TRUE(evaluation_notes(truth, boxes).empty());
+  EXPECT_TRUE(
+      only_note(truth, corners)
+          .starts_with("the boxes of the detections seem to be left, top, right, bottom: 9 of the first 9"));
+  EXPECT_EQ(only_note(truth, {}), "there are no detections: nothing is found");
+}
+
 // 300 objects that do not overlap, each found: N detections find N of them.
 TEST(EvaluationNotes, LimitsOfDetectionsAreTheCallers) {
   const fs::path folder = fs::path(SSD_SOURCE_DIR) / "../shared/cases/300-objects";

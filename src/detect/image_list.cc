@@ -9,9 +9,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/encoding.h"
 #include "base/error.h"
 #include "base/text_file.h"
-#include "base/utf8.h"
 #include "image/format.h"
 #include "storage/folder_walk.h"
 
@@ -186,14 +186,14 @@ void Lister::add_list(const std::string& file) {
     throw Error("@{}: got a list that names itself, expected images", file);
   lists_.push_back(file);
   const std::size_t before = list_.files.size();
-  std::istringstream lines(read_text_file(file, budget::list));
-  bool first = true;
-  for (std::string line; std::getline(lines, line); first = false) {
-    if (first) line.erase(0, byte_order_mark(line));
+  std::istringstream lines(decode_text(read_text_file(file, budget::list), file, UnknownEncoding::keep));
+  const fs::path folder = fs::path(file).parent_path();
+  for (std::string line; std::getline(lines, line);) {
     line.erase(
         std::find_if(line.rbegin(), line.rend(), [](unsigned char c) { return std::isspace(c) == 0; }).base(),
         line.end());
-    if (!line.empty()) add(line, fs::path(file).parent_path());
+    const bool is_comment = line.starts_with('#') && !is_there(line) && !is_there(folder / line);
+    if (!line.empty() && !is_comment) add(line, folder);
   }
   lists_.pop_back();
   if (list_.files.size() == before)

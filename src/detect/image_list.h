@@ -34,8 +34,9 @@ inline constexpr const char* standard_input = "-";
 
 // An argument is an image file, whatever its name; a folder, with those below it; a pattern of glob(7) where
 // there is no file of that name, which may match both; "@LIST", a file with an argument a line, found from
-// here or from the list's folder; or "-", one image from standard input. Throws Error for what is not there,
-// a folder without images, a pattern without matches, and a second "-".
+// here or from the list's folder ("# ..." is a comment where there is no such file); or "-", one image from
+// standard input. Throws Error for what is not there, a folder without images, a pattern without matches, and
+// a second "-".
 ImageList list_images(std::span<const std::string> arguments, const ImageListOptions& options = {});
 
 }  // namespace ssd

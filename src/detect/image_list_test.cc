@@ -88,6 +88,10 @@ TEST_F(ListedImages, ListsNameWhatArgumentsMay) {
                             path("sub/deep") + "  \nnotes.txt\n" + path("*.webp") + "\n");
   EXPECT_EQ(names(list_images(std::vector{"@" + path("list.txt")})),
             (Names{"b.JPG", "sub/deep/e.png", "notes.txt", "a.webp"}));
+  std::string wide = "\xff\xfe";
+  for (const char c : std::string("# photos\nb.JPG\n")) wide += {c, '\0'};
+  write_file_atomically(folder_.path() / "wide.txt", wide);
+  EXPECT_EQ(names(list_images(std::vector{"@" + path("wide.txt")})), Names{"b.JPG"});
   write_file_atomically(folder_.path() / "@odd.jpg", "x");
   EXPECT_EQ(names(list_images(std::vector{path("@odd.jpg")})), Names{"@odd.jpg"});
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -134,6 +135,22 @@ TEST(CocoEval, AnOverlapThatIsNotANumberCountsAsAMatch) {
     const std::vector<DetectedBox> found{{1, 1, {0, 0, side, side}, 0.5}};
     EXPECT_NEAR(summarize(evaluate_coco({images, categories, truth, found}))[0], 1, 1e-12) << side;
   }
+}
+
+// pycocotools 2.0.11 on the same boxes: NumPy sorts what is no number to the end.
+TEST(CocoEval, AScoreThatIsNoNumberComesLast) {
+  const std::vector<std::int64_t> images{1}, categories{1};
+  const std::vector<GroundTruthBox> truth{{1, 1, 1, {0, 0, 50, 50}, 2500, false},
+                                          {2, 1, 1, {100, 100, 60, 60}, 3600, false}};
+  const auto precision = [&](double score) {
+    const std::vector<DetectedBox> found{
+        {1, 1, {300, 300, 50, 50}, score}, {1, 1, {0, 0, 50, 50}, 0.5}, {1, 1, {100, 100, 60, 60}, 0.25}};
+    return summarize(evaluate_coco({images, categories, truth, found}))[0];
+  };
+  EXPECT_NEAR(precision(NAN), 1, 1e-12);
+  EXPECT_NEAR(precision(-NAN), 1, 1e-12);
+  EXPECT_NEAR(precision(INFINITY), 2.0 / 3, 1e-12);
+  EXPECT_NEAR(precision(-INFINITY), 1, 1e-12);
 }
 
 TEST(CocoEval, NothingToEvaluateGivesMinusOne) {

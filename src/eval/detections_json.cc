@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/json_text.h"
@@ -92,7 +93,7 @@ class Reader {
         detection.box = read_box(field.value());
         seen |= 4;
       } else if (key == "score") {
-        detection.score = number_of(field.value());
+        detection.score = score_of(field.value());
         seen |= 8;
       }
     }
@@ -119,13 +120,32 @@ class Reader {
   double number_of(sj::value value, std::string_view expected = "a number") {
     const std::string_view token = value.raw_json_token();
     double number = 0;
-    if (value.get_double().get(number)) mistyped(token, expected);
-    number = exact_double(token, number);
+    if (value.get_double().get(number) == simdjson::SUCCESS)
+      number = exact_double(token, number);
+    else if (!number_of_text(value, number))
+      mistyped(token, expected);
     if (!std::isfinite(number)) fail("the number is too large");
     return number;
   }
 
-  // An integer, also where it is written as 7.0.
+  // "2.5", as some writers have it.
+  static bool number_of_text(sj::value value, double& number) {
+    std::string_view text;
+    if (value.get_string().get(text)) return false;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size();
+  }
+
+  // Python writes what JSON has no words for.
+  double score_of(sj::value value) {
+    const std::string_view token = value.raw_json_token();
+    if (token.starts_with("NaN")) return NAN;
+    if (token.starts_with("Infinity")) return INFINITY;
+    if (token.starts_with("-Infinity")) return -INFINITY;
+    return number_of(value);
+  }
+
+  // An integer, also where it is written as 7.0 or "7".
   std::int64_t read_id(sj::value value) {
     std::int64_t whole = 0;
     if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
@@ -191,7 +211,7 @@ void append(std::string& text, double value) {
 }  // namespace
 
 std::vector<DetectedBox> read_detections(const std::string& path) {
-  return parse_detections(read_text_file(path), path);
+  return parse_detections(decode_wide_text(read_text_file(path), path), path);
 }
 
 std::vector<DetectedBox> parse_detections(std::string text, const std::string& name) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -52,6 +53,25 @@ TEST(DetectionsJson, TheLastOfTwoListsCounts) {
   const auto found = parse_detections("{" + list(1) + "," + list(2) + "}", "x");
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].image_id, 2);
+}
+
+// As Python writes them; ids and numbers as texts come from other writers.
+TEST(DetectionsJson, ScoresMayBeNoNumbersAndNumbersTexts) {
+  const auto found = parse_detections(
+      R"([{"image_id":"1","category_id":"2","bbox":["1",2,3,4],"score":NaN},
+          {"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":Infinity},
+          {"image_id":1,"category_id":2,"score":-Infinity,"bbox":[1,2,3,4]},
+          {"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":"0.25"}])",
+      "x");
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[0].image_id, 1);
+  EXPECT_EQ(found[0].category_id, 2);
+  EXPECT_TRUE(std::isnan(found[0].score));
+  EXPECT_EQ(found[1].score, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(found[2].score, -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(found[3].score, 0.25);
+  EXPECT_TRUE(contains(message_of(R"([{"image_id":1,"category_id":2,"score":1,"bbox":[NaN,2,3,4]}])"),
+                       "got NaN, expected a number"));
 }
 
 TEST(DetectionsJson, AnEmptyListIsNoDetection) {

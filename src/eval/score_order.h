@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -10,8 +11,10 @@
 
 namespace ssd {
 
-// A key that rises where the score falls: equal for 0.0 and -0.0, total for all doubles.
+// A key that rises where the score falls: equal for 0.0 and -0.0, total for all doubles. What is no number
+// comes last, as with NumPy.
 inline std::uint64_t falling_key(double score) {
+  if (std::isnan(score)) return ~std::uint64_t{0};
   const auto bits = std::bit_cast<std::uint64_t>(score + 0.0);
   return (bits >> 63) != 0 ? bits : ~bits & 0x7fffffffffffffffu;
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "image/jpeg_encode.h"
+#include "report/text_painter.h"
 #include "storage/atomic_file.h"
 
 namespace ssd {
@@ -109,9 +110,11 @@ Surface to_surface(const RgbImage& image) {
 class Painter {
  public:
   Painter(cairo_t* context, const RgbImage& image)
-      : context_(context), width_(image.width), height_(image.height), scale_(image) {
-    cairo_select_font_face(context_, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
-    cairo_set_font_size(context_, scale_.font);
+      : context_(context),
+        width_(image.width),
+        height_(image.height),
+        scale_(image),
+        text_(context, scale_.font) {
     cairo_set_line_join(context_, CAIRO_LINE_JOIN_MITER);
   }
 
@@ -135,11 +138,9 @@ class Painter {
 
   void draw_tag(const DrawnBox& box) {
     if (box.text.empty()) return;
-    cairo_font_extents_t font;
-    cairo_font_extents(context_, &font);
-    cairo_text_extents_t text;
-    cairo_text_extents(context_, box.text.c_str(), &text);
-    const Rect tag = place(box, text.x_advance + 2 * scale_.padding, font.ascent + font.descent);
+    const std::string& text = box.plain.empty() || text_.can_write(box.text) ? box.text : box.plain;
+    const TextPainter::Extent extent = text_.extent(text);
+    const Rect tag = place(box, extent.width + 2 * scale_.padding, extent.ascent + extent.descent);
     taken_.push_back(tag);
 
     cairo_save(context_);
@@ -149,8 +150,7 @@ class Painter {
     cairo_fill(context_);
     // White on colours under the luminance at which black and white contrast alike.
     set_colour(colour_of(box).luminance() < 0.179 ? Colour{1, 1, 1} : Colour{0, 0, 0});
-    cairo_move_to(context_, tag.left + scale_.padding, tag.top + font.ascent);
-    cairo_show_text(context_, box.text.c_str());
+    text_.write(text, tag.left + scale_.padding, tag.top + extent.ascent);
     cairo_restore(context_);
   }
 
@@ -198,6 +198,7 @@ class Painter {
   cairo_t* context_;
   double width_, height_;
   Scale scale_;
+  TextPainter text_;
   std::vector<Rect> taken_;  // by tags drawn so far
 };
 
@@ -246,6 +247,12 @@ std::string jpeg_of(cairo_surface_t* surface) {
 }
 
 }  // namespace
+
+bool can_draw(const std::string& text) {
+  const Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1));
+  const Context context(cairo_create(surface.get()));
+  return TextPainter(context.get(), 12).can_write(text);
+}
 
 std::string extension_of(DrawingFormat format) { return format == DrawingFormat::png ? ".png" : ".jpg"; }
 

@@ -18,9 +18,13 @@ struct RgbImage {
 // A box in pixels of the image, from its left upper corner, and what to write on its tag.
 struct DrawnBox {
   float left, top, right, bottom;
-  std::string text;  // UTF-8, as "person 0.93"; empty: no tag
-  int colour = 0;    // one of drawing_colours, counted round: the class, say
+  std::string text;        // UTF-8, as "person 0.93"; empty: no tag
+  int colour = 0;          // one of drawing_colours, counted round: the class, say
+  std::string plain = {};  // instead of a text that the system's fonts cannot write, as "class 3 0.93"
 };
+
+// Whether the system's fonts have all characters of a text.
+bool can_draw(const std::string& text);
 
 inline constexpr int drawing_colours = 16;
 

@@ -94,6 +94,18 @@ TEST_F(Draw, ColoursDifferByClassAndRepeat) {
   EXPECT_EQ(colours.size(), static_cast<std::size_t>(drawing_colours));
 }
 
+// U+40123 is no character: its plane of Unicode is empty.
+TEST_F(Draw, TextThatNoFontHasIsReplaced) {
+  EXPECT_TRUE(can_draw("person 0.93"));
+  EXPECT_FALSE(can_draw("\xf1\x80\x84\xa3"));
+  const DrawnBox box{.left = 20, .top = 40, .right = 180, .bottom = 90, .text = "class 3"};
+  DrawnBox unknown = box;
+  unknown.text = "\xf1\x80\x84\xa3", unknown.plain = "class 3";
+  const ReadPng expected = drawn(200, 100, {box}), png = drawn(200, 100, {unknown});
+  for (int y = 0; y < 100; ++y)
+    for (int x = 0; x < 200; ++x) ASSERT_EQ(png.at(x, y), expected.at(x, y)) << x << ", " << y;
+}
+
 // Pixels of exactly the colour of the outline, beyond what an outline alone has.
 int tag_pixels(const ReadPng& png, const Pixel& colour) {
   int count = 0;

@@ -53,7 +53,7 @@ void DrawingFolder::draw(const DetectedImage& image, const Image& pixels) const 
   for (const DetectedObject& object : image.objects)
     boxes.push_back({object.left, object.top, object.right, object.bottom,
                      fmt::format("{} {:.2f}", one_line(object.category.name, 80), object.score),
-                     object.label - 1});
+                     object.label - 1, fmt::format("class {} {:.2f}", object.label, object.score)});
   draw(image.drawing, {pixels.width, pixels.height, pixels.rgb}, boxes);
 }
 

@@ -11,12 +11,14 @@
 #include <type_traits>
 
 #include "base/budgets.h"
+#include "base/encoding.h"
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/json_text.h"
 #include "base/text_file.h"
 #include "base/utf8.h"
 #include "data/dataset/coco_file.h"
+#include "data/dataset/coco_text.h"
 
 namespace ssd {
 namespace {
@@ -167,12 +169,16 @@ class CocoReader {
         continue;
       } else if (key == "file_name") {
         field_ = "file_name", seen |= 2u, image.file_name = string(member.value());
+      } else if (key == "coco_url" && !(seen & 2u)) {
+        ondemand::value url = member.value();
+        if (url.type() == ondemand::json_type::string) image.file_name = name_in_address(string(url));
       } else if (key == "width") {
         field_ = "width", image.width = extent(member.value());
       } else if (key == "height") {
         field_ = "height", image.height = extent(member.value());
       }
     }
+    if (!image.file_name.empty()) seen |= 2u;
     if (ids_only_)
       require(seen, {"id"});
     else
@@ -218,7 +224,9 @@ class CocoReader {
       } else if (key == "name") {
         ondemand::value name = member.value();
         if (ids_only_ && name.type() != ondemand::json_type::string) continue;
-        field_ = "name", seen |= 2u, category.name = string(name);
+        field_ = "name", seen |= 2u;
+        category.name = name.type() == ondemand::json_type::number ? json_value_text(name.raw_json_token())
+                                                                   : string(name);
       }
     }
     if (ids_only_ && seen == 1u) {
@@ -350,7 +358,7 @@ class CocoReader {
 }  // namespace
 
 CocoFile read_whole_coco(const std::filesystem::path& file, const CocoReadOptions& options) {
-  std::string json = read_text_file(file);
+  std::string json = decode_wide_text(read_text_file(file), file.string());
   json.reserve(json.size() + simdjson::SIMDJSON_PADDING);
   const simdjson::padded_string_view view(json.data(), json.size(), json.capacity());
   return CocoReader(view, file.string(), options).read();

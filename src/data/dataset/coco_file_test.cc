@@ -71,6 +71,16 @@ std::string annotations(const std::string& extra = "", const std::string& separa
 const std::string categories =
     R"("categories": [{"id": 1, "name": "a", "supercategory": "x"}, {"id": 2, "name": "b"}])";
 
+TEST_F(CocoInPieces, Utf16IsReadAsUtf8Is) {
+  const std::string text = "{" + images() + "," + annotations() + "," + categories + "}";
+  for (const std::string mark : {"", "\xff\xfe"}) {
+    std::string wide = mark;
+    for (const char c : text) wide += {c, '\0'};
+    std::ofstream(path_, std::ios::binary) << wide;
+    EXPECT_TRUE(write_coco(read_coco(path_)) == write_coco(parse_coco(text, "a.json")));
+  }
+}
+
 TEST_F(CocoInPieces, GivesWhatTheWholeGives) {
   const std::string info = R"("info": {"about": "}, {", "list": [{"a": 1}, {"b": 2}]}, )";
   for (const std::string& text : {

@@ -211,6 +211,21 @@ TEST(Coco, ARootThatOnlyNamesTheOthersIsNoClass) {
   EXPECT_EQ(classes(R"({"id": 1, "image_id": 1, "category_id": 0, "bbox": [1, 2, 3, 4]})", "cells"), 3u);
 }
 
+TEST(Coco, AnAddressStandsForAMissingFileName) {
+  const CocoFile coco = parse_coco(R"({"images": [
+    {"id": 1, "coco_url": "http://images.cocodataset.org/train2017/1.jpg", "not_exhaustive_category_ids": [3],
+     "neg_category_ids": [1, 2]},
+    {"coco_url": "http://x/y/2.jpg", "id": 2, "file_name": "a.jpg"},
+    {"id": 3, "file_name": "b.jpg", "coco_url": "http://x/y/3.jpg"}],
+    "annotations": [], "categories": [{"id": 1, "name": 7}, {"id": 2, "name": "8"}]})",
+                                   "a.json");
+  ASSERT_EQ(coco.images.size(), 3u);
+  EXPECT_EQ(coco.images[0].file_name, "train2017/1.jpg");
+  EXPECT_EQ(coco.images[1].file_name, "a.jpg");
+  EXPECT_EQ(coco.images[2].file_name, "b.jpg");
+  EXPECT_EQ(coco.categories[0].name, "7");  // a number is a name as well
+}
+
 TEST(Coco, TakesAByteOrderMarkAndCountsIt) {
   EXPECT_EQ(parse_coco("\xef\xbb\xbf" + std::string(small), "a.json").images.size(), 1u);
   EXPECT_EQ(message_of("\xef\xbb\xbf{\"images\": [{\"id\": 1.5}]}"),

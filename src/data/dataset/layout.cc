@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+#include <cstdint>
 #include <fstream>
 #include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "data/dataset/coco_text.h"
+#include "data/dataset/split_name.h"
+#include "storage/comparable_name.h"
 
 namespace ssd {
 namespace {
@@ -21,7 +25,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t beginning = 1 << 18;
 constexpr std::size_t names_to_try = 20;
 
-enum class Role { none, train, val, test };
+using Role = SplitRole;
 
 // An annotation file and what its name and beginning tell.
 struct Candidate {
@@ -32,102 +36,112 @@ struct Candidate {
   std::vector<std::string> names;  // of its first images
 };
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words(1);
-  for (const char c : text) {
-    if (std::isalpha(static_cast<unsigned char>(c)))
-      words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (!words.back().empty())
-      words.emplace_back();
-  }
-  return words;
-}
-
-bool has_word(const std::vector<std::string>& words, std::initializer_list<std::string_view> wanted) {
-  return std::ranges::any_of(
-      words, [&](const std::string& word) { return std::ranges::find(wanted, word) != wanted.end(); });
-}
-
-Role role_of(const std::vector<std::string>& words) {
-  if (has_word(words, {"train", "training", "trainval"})) return Role::train;
-  if (has_word(words, {"val", "valid", "validation", "minival", "dev"})) return Role::val;
-  if (has_word(words, {"test", "testing"})) return Role::test;
-  return Role::none;
-}
-
-// The texts behind `"file_name":` in a piece of JSON, backslashes undone.
+// The texts behind `"file_name":` in a piece of JSON, backslashes undone; where there is none those behind
+// `"coco_url":`.
 std::vector<std::string> file_names_in(std::string_view json) {
-  constexpr std::string_view key = "\"file_name\"";
   std::vector<std::string> names;
-  for (std::size_t at = json.find(key); at != std::string_view::npos && names.size() < names_to_try;
-       at = json.find(key, at)) {
-    at = json.find('"', at + key.size());
-    if (at == std::string_view::npos) break;
-    std::string name;
-    for (++at; at < json.size() && json[at] != '"'; ++at) {
-      if (json[at] == '\\' && at + 1 < json.size()) ++at;
-      name += json[at];
+  for (const std::string_view key : {"\"file_name\"", "\"coco_url\""}) {
+    for (std::size_t at = json.find(key); at != std::string_view::npos && names.size() < names_to_try;
+         at = json.find(key, at)) {
+      at = json.find('"', at + key.size());
+      if (at == std::string_view::npos) break;
+      std::string name;
+      for (++at; at < json.size() && json[at] != '"'; ++at) {
+        if (json[at] == '\\' && at + 1 < json.size()) ++at;
+        name += json[at];
+      }
+      if (at < json.size()) names.push_back(key == "\"coco_url\"" ? name_in_address(name) : std::move(name));
     }
-    if (at < json.size()) names.push_back(std::move(name));
+    if (!names.empty()) break;
   }
   return names;
 }
 
-// The beginning of a regular file.
-std::string begin_of(const fs::path& file) {
+// A piece of a regular file, without the zeros that ASCII has in UTF-16.
+std::string piece_of(const fs::path& file, std::uintmax_t begin) {
   std::error_code ignored;
   if (!fs::is_regular_file(file, ignored)) return {};
   std::ifstream stream(file, std::ios::binary);
+  stream.seekg(static_cast<std::streamoff>(begin));
   std::string text(beginning, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
+  std::erase(text, '\0');
   return text;
 }
 
+// Of the first images. They may stand behind all annotations, as LVIS has them.
+std::vector<std::string> first_names(const fs::path& file, const std::string& text) {
+  std::vector<std::string> names = file_names_in(text);
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(file, error);
+  bool begun = false;  // the list of images
+  for (std::uintmax_t at = beginning; !error && names.empty() && at < size; at += beginning - 64) {
+    const std::string piece = piece_of(file, at);
+    begun = begun || piece.find("\"images\"") != std::string::npos;
+    if (begun) names = file_names_in(piece);
+  }
+  return names;
+}
+
+// `whole`: the file ends with the text.
+bool looks_like_annotations(const std::string& text, bool whole) {
+  const auto has = [&](const char* key) { return text.find(key) != std::string::npos; };
+  const auto first = text.find_first_not_of(" \t\r\n\xef\xbb\xbf\xff\xfe");
+  if (first == std::string::npos || text[first] != '{') return false;
+  // Of categories alone Label Studio writes notes.json.
+  return has("\"images\"") || (!whole && (has("\"annotations\"") || has("\"categories\"")));
+}
+
 std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder) {
-  const std::string text = begin_of(file);
+  const std::string text = piece_of(file, 0);
   const std::string stem = file.stem().string();
   // What is named as annotations is taken for them, so that a broken file is refused by name, not passed
   // over.
   const bool is_named = stem.starts_with("instances_") && file.parent_path().filename() == "annotations";
-  const bool looks_right = text.find("\"images\"") != std::string::npos ||
-                           text.find("\"annotations\"") != std::string::npos ||
-                           text.find("\"categories\"") != std::string::npos;
-  const auto first = text.find_first_not_of(" \t\r\n\xef\xbb\xbf");
-  if (!is_named && (!looks_right || first == std::string::npos || text[first] != '{')) return std::nullopt;
-  const std::vector<std::string> words = words_of(stem);
-  if (has_word(words, {"captions", "keypoints", "panoptic", "stuff", "info"})) return std::nullopt;
-  Candidate result{file, role_of(words), stem, 2, file_names_in(text)};
+  std::error_code unknown;
+  const bool whole = fs::file_size(file, unknown) <= beginning;
+  if (!is_named && !looks_like_annotations(text, whole)) return std::nullopt;
+  if (has_word(stem, {"captions", "keypoints", "panoptic", "stuff", "info"})) return std::nullopt;
+  Candidate result{file, split_role(stem), stem, 2, first_names(file, text)};
   if (stem.starts_with("instances_")) {
     result.split = stem.substr(10);
     result.rank = result.split.ends_with("2017") ? 0 : 1;
   }
   // What exporters call the one file of a set without splits.
   if (stem == "instances_default" || stem == "labels" || stem == "result") result.rank = 0;
-  const fs::path parent = file.parent_path();
-  if (result.role == Role::none && parent != folder) {
-    result.role = role_of(words_of(parent.filename().string()));
+  for (fs::path parent = file.parent_path(); result.role == Role::none && parent != folder;
+       parent = parent.parent_path()) {
+    result.role = split_role(parent.filename().string());
     if (result.role != Role::none) result.split = parent.filename().string();
   }
   return result;
 }
 
-void add_json_files(const fs::path& folder, std::vector<fs::path>& files) {
+// The JSON files so many folders below one.
+void add_json_files(const fs::path& folder, int depth, std::vector<fs::path>& files) {
   std::error_code ignored;  // what cannot be looked into holds nothing
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".json" && entry.is_regular_file(ignored)) files.push_back(entry.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') || name == "__MACOSX") continue;
+    if (depth > 0 && entry.is_directory(ignored)) add_json_files(entry.path(), depth - 1, files);
+    const bool is_json = comparable_name(entry.path().extension().string()) == ".json";
+    if (depth == 0 && is_json && entry.is_regular_file(ignored)) files.push_back(entry.path());
+  }
 }
 
+// In the folder and those in it; where there are none, in those further down.
 std::vector<Candidate> candidates_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  add_json_files(folder, files);
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-    if (entry.is_directory(ignored)) add_json_files(entry.path(), files);
-  std::ranges::sort(files);
   std::vector<Candidate> found;
-  for (const fs::path& file : files)
-    if (auto one = candidate(file, folder)) found.push_back(std::move(*one));
+  for (const int deepest : {1, 2, 3}) {
+    std::vector<fs::path> files;
+    for (int depth = deepest == 1 ? 0 : deepest; depth <= deepest; ++depth)
+      add_json_files(folder, depth, files);
+    std::ranges::sort(files);
+    for (const fs::path& file : files)
+      if (auto one = candidate(file, folder)) found.push_back(std::move(*one));
+    if (!found.empty()) break;
+  }
   return found;
 }
 
@@ -140,17 +154,26 @@ std::size_t hits(const fs::path& folder, const std::vector<std::string>& names) 
   }));
 }
 
-fs::path images_of(const Candidate& one, const fs::path& folder) {
-  const fs::path parent = one.file.parent_path();
-  std::vector<fs::path> places{folder / one.split, folder / "images" / one.split};
+// Where the images of a split may lie, from a folder of the data set on; the folder itself comes last.
+void add_places(const Candidate& one, const fs::path& folder, std::vector<fs::path>& places) {
   const auto add_named = [&](std::initializer_list<const char*> names) {
     for (const char* name : names) places.insert(places.end(), {folder / name, folder / "images" / name});
   };
+  add_named({one.split.c_str()});
   if (one.role == Role::train) add_named({"train2017", "train2014", "train"});
   if (one.role == Role::val) add_named({"val2017", "val2014", "val", "valid"});
   if (one.role == Role::test) add_named({"test2017", "test"});
-  places.insert(places.end(), {parent, parent / "images", parent / "data", folder / "images",
-                               folder / "JPEGImages", folder / "data", folder});
+}
+
+fs::path images_of(const Candidate& one, const fs::path& folder) {
+  const fs::path parent = one.file.parent_path();
+  std::vector<fs::path> places, roots{folder};
+  for (fs::path up = parent.parent_path(); parent != folder && up != folder; up = up.parent_path())
+    roots.push_back(up);
+  for (const fs::path& root : roots) add_places(one, root, places);
+  places.insert(places.end(), {parent, parent / "images", parent / "data"});
+  for (const fs::path& root : roots)
+    places.insert(places.end(), {root / "images", root / "JPEGImages", root / "data", root});
   fs::path best = places.front();
   std::size_t most = 0;
   bool is_there = false;
@@ -158,7 +181,8 @@ fs::path images_of(const Candidate& one, const fs::path& folder) {
     std::error_code ignored;
     if (!fs::is_directory(place, ignored)) continue;
     const std::size_t found = hits(place, one.names);
-    if (found <= most && (is_there || place == folder || place == parent)) continue;
+    const bool is_any = place == parent || std::ranges::find(roots, place) != roots.end();
+    if (found <= most && (is_there || is_any)) continue;
     best = place, most = found, is_there = true;
   }
   return best;
@@ -171,7 +195,8 @@ std::string below(const fs::path& path, const fs::path& folder) {
 
 }  // namespace
 
-CocoLayout find_coco_layout(const fs::path& folder) {
+CocoLayout find_coco_layout(const fs::path& given) {
+  const fs::path folder = given.has_filename() ? given : given.parent_path();  // without a slash at its end
   std::vector<Candidate> found = candidates_in(folder);
   const auto best_of = [&](Role role) -> const Candidate* {
     const Candidate* best = nullptr;
@@ -211,7 +236,7 @@ std::vector<CocoLayout::Split> CocoLayout::splits() const {
 std::optional<CocoLayout::Split> CocoLayout::find(std::string_view name) const {
   for (Split& one : splits())
     if (one.name == name) return std::move(one);
-  const Role role = role_of(words_of(name));
+  const Role role = split_role(name);
   if (role == Role::train) return train;
   // A test split may stand in for validation, but the other way round is nobody's wish.
   if (role == Role::val) return val;

@@ -33,7 +33,8 @@ struct CocoLayout {
   std::string to_text(const std::filesystem::path& folder) const;
 };
 
-// Files are taken for annotations by what they begin with, splits by words in the names of files and of their
+// Files in the folder and in those in it, or where there are none in those one or two further down, are taken
+// for annotations by what they begin with, splits by words in the names of files and of their
 // folders, image folders by where the images lie that a file names first. Nothing is thrown for a folder
 // without annotations.
 CocoLayout find_coco_layout(const std::filesystem::path& folder);

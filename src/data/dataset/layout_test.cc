@@ -106,6 +106,54 @@ TEST_F(Layout, OtherJsonIsNotTaken) {
   EXPECT_EQ(text(found().train), "annotations/instances_train2017.json train2017");
 }
 
+TEST_F(Layout, CategoriesAloneAreNoAnnotations) {
+  write("notes.json", R"({"categories": [{"id": 0, "name": "cat"}], "info": {}})");
+  EXPECT_EQ(text(found().train), "-");
+  EXPECT_TRUE(found().unused.empty());
+}
+
+TEST_F(Layout, FilesFurtherDownCountWhereThereAreNoOthers) {
+  for (const std::string split : {"train", "val"}) {
+    annotate("pets/" + split + "/annotations/instances_default.JSON", "a.jpg");
+    write("pets/" + split + "/images/a.jpg", "x");
+  }
+  EXPECT_EQ(text(found().train), "pets/train/annotations/instances_default.JSON pets/train/images");
+  EXPECT_EQ(text(found().val), "pets/val/annotations/instances_default.JSON pets/val/images");
+  EXPECT_EQ(text(find_coco_layout(folder_ / "").train), text(found().train));
+  annotate("pets/annotations/instances_train2017.json", "a.jpg");
+  write("pets/train2017/a.jpg", "x");
+  EXPECT_EQ(text(found().train), "pets/annotations/instances_train2017.json pets/train2017");
+  annotate("labels.json", "b.jpg");
+  write("b.jpg", "x");
+  EXPECT_EQ(text(found().train), "labels.json .");
+  EXPECT_TRUE(found().unused.empty());
+}
+
+TEST_F(Layout, Utf16IsLookedInto) {
+  std::string wide = "\xff\xfe";
+  for (const char c : R"({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []})")
+    wide += {c, '\0'};
+  write("annotations/train.json", wide);
+  write("photos/a.jpg", "x"), write("images/a.jpg", "x");
+  EXPECT_EQ(text(found().train), "annotations/train.json images");
+}
+
+// LVIS names images by address, behind all annotations; some of its validation images are COCO's for
+// training.
+TEST_F(Layout, AddressesTellTheFolder) {
+  const auto image = [](const std::string& name) {
+    return R"({"id": 1, "coco_url": "http://images.cocodataset.org/)" + name + "\"}";
+  };
+  const std::string many(300000, ' ');
+  write("lvis_v1_train.json",
+        R"({"annotations": [)" + many + R"(], "images": [)" + image("train2017/1.jpg") + "]}");
+  write("lvis_v1_val.json", R"({"annotations": [)" + many + R"(], "images": [)" + image("val2017/2.jpg") +
+                                "," + image("train2017/3.jpg") + "]}");
+  write("train2017/1.jpg", "x"), write("val2017/2.jpg", "x"), write("train2017/3.jpg", "x");
+  EXPECT_EQ(text(found().train), "lvis_v1_train.json train2017");
+  EXPECT_EQ(text(found().val), "lvis_v1_val.json .");
+}
+
 // Folders after public reports: what training reads of each.
 TEST(LayoutCases, FoldersThatPeopleBringAreRead) {
   const fs::path cases = SSD_SOURCE_DIR "/../shared/cases";

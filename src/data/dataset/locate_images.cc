@@ -8,6 +8,7 @@
 
 #include "storage/comparable_name.h"
 #include "storage/folder_walk.h"
+#include "storage/name_in_url.h"
 
 namespace ssd {
 namespace {
@@ -40,6 +41,13 @@ std::pair<bool, std::size_t> fit(const fs::path& file, const std::vector<std::st
 }  // namespace
 
 std::optional<fs::path> ImageIndex::find(std::string_view name) {
+  if (auto found = find_spelled(name)) return found;
+  for (const std::string& other : names_in_url(name))
+    if (auto found = find_spelled(other)) return found;
+  return std::nullopt;
+}
+
+std::optional<fs::path> ImageIndex::find_spelled(std::string_view name) {
   if (!made_) {
     FolderWalk walk;
     walk.add(folder_);

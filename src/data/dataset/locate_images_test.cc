@@ -52,6 +52,17 @@ TEST_F(LocateImages, FoldersOfAnotherMachineAreCutOff) {
   EXPECT_EQ(located("c.jpg"), "-");
 }
 
+TEST_F(LocateImages, AddressesAreFilesOfTheirNames) {
+  touch("my dog.jpg"), touch("b.jpg"), touch("c%20d.jpg");
+  EXPECT_EQ(located("my%20dog.jpg"), "my dog.jpg");
+  EXPECT_EQ(located("https://host/pets/b.jpg?Expires=1&Key=/x%2Fy"), "b.jpg");
+  EXPECT_EQ(located("/data/local-files/?d=images%2Fb.jpg"), "b.jpg");
+  EXPECT_EQ(located("images/0a1b2c3d-b.jpg"), "b.jpg");
+  EXPECT_EQ(located("c%20d.jpg"), "c%20d.jpg");
+  touch("0a1b2c3d-b.jpg");
+  EXPECT_EQ(located("images/0a1b2c3d-b.jpg"), "0a1b2c3d-b.jpg");
+}
+
 TEST_F(LocateImages, CapitalsCountOnlyWhereTheyDecide) {
   touch("a.jpg"), touch("B.jpg"), touch("b.JPG");
   EXPECT_EQ(located("A.JPG"), "a.jpg");

@@ -64,6 +64,25 @@ std::array<double, 4> extent_of_points(const XmlFile& xml, pugi::xml_node shape)
   return extent.bbox();
 }
 
+// The front face's corners and those of the face behind.
+std::array<double, 4> extent_of_cuboid(const XmlFile& xml, pugi::xml_node shape) {
+  Extent extent;
+  for (const std::string corner : {"tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2"})
+    extent.add(xml.attribute(shape, ("x" + corner).c_str()), xml.attribute(shape, ("y" + corner).c_str()));
+  return extent.bbox();
+}
+
+// Its points are elements of their own.
+std::array<double, 4> extent_of_skeleton(const XmlFile& xml, pugi::xml_node shape) {
+  Extent extent;
+  if (!shape.child("points")) xml.fail(shape, "has no points");
+  for (const pugi::xml_node point : shape.children("points")) {
+    const auto [left, top, width, height] = extent_of_points(xml, point);
+    extent.add(left, top), extent.add(left + width, top + height);
+  }
+  return extent.bbox();
+}
+
 // left, top, width, height of a shape. Throws for shapes of other kinds.
 std::array<double, 4> bbox_of(const XmlFile& xml, pugi::xml_node shape) {
   const std::string_view kind = shape.name();
@@ -78,7 +97,9 @@ std::array<double, 4> bbox_of(const XmlFile& xml, pugi::xml_node shape) {
     return turned_extent(shape, value("cx"), value("cy"), value("rx"), value("ry"), true);
   if (kind == "mask") return {value("left"), value("top"), value("width"), value("height")};
   if (kind == "polygon" || kind == "polyline" || kind == "points") return extent_of_points(xml, shape);
-  xml.fail(shape, "is no box, ellipse, mask, polygon, polyline or points");
+  if (kind == "cuboid") return extent_of_cuboid(xml, shape);
+  if (kind == "skeleton") return extent_of_skeleton(xml, shape);
+  xml.fail(shape, "is no box, ellipse, mask, polygon, polyline, points, cuboid or skeleton");
 }
 
 // The task's labels, in their order.
@@ -216,15 +237,18 @@ bool is_cvat_file(const fs::path& file) {
 
 std::optional<fs::path> find_cvat_file(const fs::path& folder) {
   std::vector<fs::path> found;
-  for (const fs::path& place : {folder, folder / "annotations"}) {
-    std::error_code ignored;  // what cannot be looked into holds nothing
+  std::error_code ignored;  // what cannot be looked into holds nothing
+  std::vector<fs::path> places{folder};
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+    if (entry.is_directory(ignored)) places.push_back(entry.path());
+  for (const fs::path& place : places) {
     for (const fs::directory_entry& entry : fs::directory_iterator(place, ignored))
       if (entry.path().extension() == ".xml" && is_cvat_file(entry.path())) found.push_back(entry.path());
   }
   if (found.size() > 1) {
     std::ranges::sort(found);
     throw Error("{}: got several files of CVAT ({}, {}), expected one; give the file itself", folder.string(),
-                found[0].filename().string(), found[1].filename().string());
+                found[0].lexically_relative(folder).string(), found[1].lexically_relative(folder).string());
   }
   return found.empty() ? std::nullopt : std::optional(found[0]);
 }

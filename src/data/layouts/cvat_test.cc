@@ -44,15 +44,21 @@ TEST_F(CvatTest, OtherShapesGiveTheirBoundingBoxes) {
       "<image id='0' name='a.jpg' width='40' height='30'>"
       "<polygon label='cat' points='1,2;5.5,2;3,8'/>"
       "<box label='cat' xtl='10' ytl='10' xbr='20' ybr='14' rotation='90'/>"
-      "<ellipse label='cat' cx='20' cy='10' rx='4' ry='2' rotation='90'/></image>");
-  ASSERT_EQ(set.images.at(0).boxes.size(), 3u);
+      "<ellipse label='cat' cx='20' cy='10' rx='4' ry='2' rotation='90'/>"
+      "<cuboid label='cat' xtl1='4' ytl1='5' xbl1='4' ybl1='9' xtr1='8' ytr1='5' xbr1='8' ybr1='9' xtl2='6' "
+      "ytl2='3' xbl2='6' ybl2='7' xtr2='11' ytr2='3' xbr2='11' ybr2='7'/>"
+      "<skeleton label='cat'><points label='1' points='3,4'/><points label='2' "
+      "points='7,10'/></skeleton></image>");
+  ASSERT_EQ(set.images.at(0).boxes.size(), 5u);
+  EXPECT_EQ(set.images[0].boxes[3].bbox, (std::array<double, 4>{4, 3, 7, 6}));
+  EXPECT_EQ(set.images[0].boxes[4].bbox, (std::array<double, 4>{3, 4, 4, 6}));
   EXPECT_EQ(set.images[0].boxes[0].bbox, (std::array<double, 4>{1, 2, 4.5, 6}));
   const std::array<double, 4> turned{13, 7, 4, 10}, ellipse{18, 6, 4, 8};
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_NEAR(set.images[0].boxes[1].bbox[i], turned[i], 1e-9);
     EXPECT_NEAR(set.images[0].boxes[2].bbox[i], ellipse[i], 1e-9);
   }
-  EXPECT_EQ(set.notes.at(ForeignNote::polygon_boxed).size(), 3u);
+  EXPECT_EQ(set.notes.at(ForeignNote::polygon_boxed).size(), 5u);
   EXPECT_EQ(set.classes, (std::vector<std::string>{"cat"}));
 }
 

@@ -42,6 +42,18 @@ TEST_F(DataFolderTest, YoloIsReadInMemory) {
   EXPECT_EQ(DataFolder(root_ / "data.yaml").read(DataPart::val).split.coco.images.size(), 1u);
 }
 
+// Label Studio's export: its notes.json holds the categories alone.
+TEST_F(DataFolderTest, NotesBesideYoloLabelsAreUnused) {
+  write_jpeg("images/a.jpg", 40, 30);
+  write("labels/a.TXT", "0 0.5 0.5 0.25 0.2\n");
+  write("classes.txt", "cat\n");
+  write("notes.json", R"({"categories": [{"id": 0, "name": "cat"}], "info": {}})");
+  DataFolder folder(root_);
+  ASSERT_EQ(folder.kind(), DataKind::yolo);
+  EXPECT_EQ(folder.read(DataPart::train).split.coco.images.size(), 1u);
+  EXPECT_EQ(folder.unused(), "1 .json files (notes.json)");
+}
+
 TEST_F(DataFolderTest, LabelsAndXmlAreToldByWhatTheyHold) {
   EXPECT_EQ(DataFolder(root_).kind(), DataKind::none);
   write("readme.txt", "10 images of cats\n");

@@ -10,6 +10,7 @@
 
 #include "data/layouts/source_files.h"
 #include "image/format.h"
+#include "storage/comparable_name.h"
 #include "storage/folder_walk.h"
 
 namespace ssd {
@@ -86,7 +87,7 @@ std::string unused_text(const fs::path& folder, const UsedFiles& used) {
   const auto images = plain_names(used.images), annotations = plain_names(used.annotations);
   Kinds kinds(folder);
   for (const fs::path& file : files_below(folder)) {
-    const std::string extension = file.extension().string();
+    const std::string extension = comparable_name(file.extension().string());
     if (annotations.contains(file.string()) || images.contains(file.string())) continue;
     if (used.text && (extension == ".txt" || extension == ".names" || extension == ".yaml" ||
                       extension == ".yml" || extension == ".data"))
@@ -102,7 +103,6 @@ std::string unused_text(const fs::path& folder, const UsedFiles& used) {
 
 std::string seen_text(const fs::path& folder) {
   Kinds kinds(folder);
-  std::string advice;
   for (const fs::path& file : files_below(folder)) kinds.add(kind_of(file), file);
   const std::string text = kinds.to_text();
   return text.empty() ? "it is empty" : "seen: " + text;

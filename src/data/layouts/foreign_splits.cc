@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -39,6 +40,17 @@ std::optional<Part> part_of(std::string name) {
   return std::nullopt;
 }
 
+// "cat_train" of VOC's lists of one class, a flag behind each image.
+std::optional<Part> part_of_class_list(const std::string& stem) {
+  const auto at = stem.rfind('_');
+  return at == std::string::npos ? std::nullopt : part_of(stem.substr(at + 1));
+}
+
+Part part_of_list(const fs::path& list) {
+  const std::string stem = list.stem().string();
+  return part_of(stem) ? *part_of(stem) : *part_of_class_list(stem);
+}
+
 // The lists to go by. VOC has further ones, of other tasks and of fewer images, in folders beside Main.
 std::vector<fs::path> split_lists(const SourceFiles& source) {
   for (const std::string_view folder : {"Main", "ImageSets", ""}) {
@@ -47,6 +59,11 @@ std::vector<fs::path> split_lists(const SourceFiles& source) {
       const bool here = folder.empty() || file.parent_path().filename() == folder;
       if (here && part_of(file.stem().string())) lists.push_back(file);
     }
+    if (!lists.empty()) return lists;
+    if (folder != "Main") continue;
+    std::ranges::copy_if(source.text_files(), std::back_inserter(lists), [](const fs::path& file) {
+      return file.parent_path().filename() == "Main" && part_of_class_list(file.stem().string());
+    });
     if (!lists.empty()) return lists;
   }
   return {};
@@ -59,7 +76,7 @@ Membership read_lists(const std::vector<fs::path>& lists, const std::vector<Fore
   Membership parts(images.size(), 0);
   std::size_t named = 0;
   for (const fs::path& list : lists) {
-    const unsigned part = bit(*part_of(list.stem().string()));
+    const unsigned part = bit(part_of_list(list));
     for (const std::string& line : read_lines(list, UnknownEncoding::keep)) {
       auto image_file = source.find_image(line, list);
       if (!image_file) image_file = source.find_image(line.substr(0, line.find_first_of(" \t")), list);

@@ -15,6 +15,7 @@ namespace ssd {
 //  1. lists: train.txt, val.txt (valid, validation), trainval.txt, test.txt, one image a line (name with or
 //     without folders and extension), in folders named Main where there are any (VOC: ImageSets/Main), else
 //     in folders named ImageSets, else anywhere;
+//     Where Main holds only lists of classes (cat_train.txt), all that one of these names are in the split.
 //  2. folders of those names on the images' paths (also train2017 and the like);
 //  3. a share of the images, drawn by (seed, name): the same image goes the same way in every reading of
 //     as many images.

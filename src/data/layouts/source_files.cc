@@ -10,6 +10,7 @@
 #include "image/format.h"
 #include "storage/comparable_name.h"
 #include "storage/file_bytes.h"
+#include "storage/name_in_url.h"
 
 namespace ssd {
 namespace {
@@ -100,6 +101,13 @@ void SourceFiles::add_file(const fs::path& file) {
 }
 
 std::optional<fs::path> SourceFiles::find_image(std::string_view name, const fs::path& from) const {
+  if (auto found = find_spelled(name, from)) return found;
+  for (const std::string& other : names_in_url(name))
+    if (auto found = find_spelled(other, from)) return found;
+  return std::nullopt;
+}
+
+std::optional<fs::path> SourceFiles::find_spelled(std::string_view name, const fs::path& from) const {
   std::string slashes(name);
   std::ranges::replace(slashes, '\\', '/');
   const fs::path wanted = fs::path(slashes).lexically_normal();

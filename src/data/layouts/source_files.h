@@ -36,6 +36,7 @@ class SourceFiles {
   // The image called `name` (with or without folders and extension). Capitals and Unicode's normal form
   // may differ where one spelling alone fits. Where there are several, the one spelled so, then the one with
   // the same last folders, then the nearest to the file `from` in the tree, then the one with that extension.
+  // A name that leads nowhere may come from a web server (names_in_url()).
   std::optional<std::filesystem::path> find_image(std::string_view name,
                                                   const std::filesystem::path& from) const;
 
@@ -43,6 +44,8 @@ class SourceFiles {
   std::string name_of(const std::filesystem::path& file) const;
 
  private:
+  std::optional<std::filesystem::path> find_spelled(std::string_view name,
+                                                    const std::filesystem::path& from) const;
   void add_file(const std::filesystem::path& file);
 
   std::filesystem::path root_;

@@ -82,7 +82,8 @@ void VocReader::read_xml(const fs::path& path) {
     return;
   }
   auto image_file = image_of(path);
-  if (!image_file) image_file = source_.find_image(xml.root().child_value("filename"), path);
+  for (const char* name_of_image : {"filename", "path"})
+    if (!image_file) image_file = source_.find_image(xml.root().child_value(name_of_image), path);
   if (!image_file) {
     notes_.add(ForeignNote::annotation_without_image, name);
     return;

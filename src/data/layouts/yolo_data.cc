@@ -3,11 +3,13 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "base/encoding.h"
 #include "base/error.h"
 #include "base/text_file.h"
+#include "data/dataset/split_name.h"
 
 namespace ssd {
 namespace {
@@ -47,16 +49,30 @@ std::vector<std::string> read_names(const fs::path& file, const YAML::Node& node
   return names;
 }
 
+// The path of another machine, from the longest end on that is there: "train/images" of
+// "/home/me/pets/train/images". A last folder tells too little where it names no split.
+std::optional<fs::path> find_end(const fs::path& root, const fs::path& path) {
+  for (auto first = path.begin(); first != path.end(); ++first) {
+    fs::path end;
+    for (auto part = first; part != path.end(); ++part) end /= *part;
+    const bool tells = std::distance(first, path.end()) > 1 || split_role(end.string()) != SplitRole::none;
+    if (tells && end.is_relative() && fs::exists(root / end)) return (root / end).lexically_normal();
+  }
+  return std::nullopt;
+}
+
 // "../train/images" of exporters means the folder beside the data file all the same.
 std::optional<fs::path> find(const fs::path& file, const fs::path& root, const YAML::Node& node) {
   const fs::path folder = file.parent_path();
-  const fs::path path = node.as<std::string>();
+  std::string text = node.as<std::string>();
+  if (!fs::exists(folder / text)) std::ranges::replace(text, '\\', '/');
+  const fs::path path = text;
   fs::path inside = path.lexically_normal();
   while (!inside.empty() && *inside.begin() == "..") inside = inside.lexically_relative("..");
   for (const fs::path& candidate : {root / path, folder / path, folder / inside}) {
     if (fs::exists(candidate)) return candidate.lexically_normal();
   }
-  return std::nullopt;
+  return find_end(root, path);
 }
 
 enum class Absent { fail, skip };
@@ -84,17 +100,22 @@ std::vector<fs::path> locate(const fs::path& file, const fs::path& root, const Y
 
 std::optional<fs::path> find_yolo_data(const fs::path& folder) {
   if (fs::exists(folder / "data.yaml")) return folder / "data.yaml";
-  std::vector<fs::path> found;
+  std::vector<fs::path> found, below;
   for (const auto& entry : fs::directory_iterator(folder)) {
+    if (std::error_code ignored;
+        entry.is_directory(ignored) && fs::exists(entry.path() / "data.yaml", ignored))
+      below.push_back(entry.path() / "data.yaml");
     const std::string extension = entry.path().extension().string();
     if (extension != ".yaml" && extension != ".yml") continue;
     const YAML::Node data = load(entry.path());
     if (data.IsMap() && data["names"]) found.push_back(entry.path());
   }
+  if (found.empty() && !find_class_file(folder))
+    found = std::move(below);  // unpacked into a folder of its own
   if (found.size() > 1) {
     std::ranges::sort(found);
     throw Error("{}: got several data files ({}, {}), expected one; give the file itself", folder.string(),
-                found[0].filename().string(), found[1].filename().string());
+                found[0].lexically_relative(folder).string(), found[1].lexically_relative(folder).string());
   }
   return found.empty() ? std::nullopt : std::optional(found[0]);
 }

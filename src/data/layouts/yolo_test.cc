@@ -61,6 +61,28 @@ TEST_F(YoloReaderTest, LabelsAreFoundInOtherCapitals) {
   EXPECT_EQ(read_yolo(root_).images.at(0).boxes.size(), 1u);
 }
 
+TEST_F(YoloReaderTest, FoldersOfAnotherMachineAreFoundByTheirEnds) {
+  add("train/a", "0 0.5 0.5 1 1\n"), add("val/b", "0 0.5 0.5 1 1\n");
+  write("data.yaml", "train: /home/me/pets/images/train\nval: C:\\pets\\images\\val\nnames: [cat]\n");
+  EXPECT_EQ(read_yolo(root_).splits_from, "data file: train for training, val for validation");
+  write("data.yaml", "train: /home/me/pets/images\nval: images/val\nnames: [cat]\n");
+  EXPECT_TRUE(
+      contains(error_of([&] { read_yolo(root_); }), "data.yaml:1: got /home/me/pets/images, expected"));
+  write("data.yaml", "train: /home/me/pets/photos\nval: images/val\nnames: [cat]\n");
+  EXPECT_TRUE(
+      contains(error_of([&] { read_yolo(root_); }), "data.yaml:1: got /home/me/pets/photos, expected"));
+}
+
+TEST_F(YoloReaderTest, ADataFileMayLieInAFolderOfItsOwn) {
+  write_jpeg("pets/train/a.jpg", 40, 30), write_jpeg("pets/val/b.jpg", 40, 30);
+  write("pets/train/a.txt", "0 0.5 0.5 1 1\n"), write("pets/val/b.txt", "0 0.5 0.5 1 1\n");
+  write("pets/data.yaml", "train: train\nval: val\nnames: [cat]\n");
+  EXPECT_EQ(read_yolo(root_).images.size(), 2u);
+  write("more/data.yaml", "names: [cat]\n");
+  EXPECT_TRUE(
+      contains(error_of([&] { read_yolo(root_); }), "(more/data.yaml, pets/data.yaml), expected one"));
+}
+
 TEST_F(YoloReaderTest, FaultsAreRefusedWhereAskedFor) {
   write_classes();
   add("a", "0 0.5 0.5 1 1\n0 0.5\n");

@@ -11,7 +11,9 @@
 
 #include "base/error.h"
 #include "data/cache/cache.h"
+#include "data/cache/cache_folder.h"
 #include "data/dataset/coco_split.h"
+#include "data/dataset/split_name.h"
 #include "data/layouts/data_folder.h"
 #include "data/layouts/folder_contents.h"
 #include "image/exif.h"
@@ -206,8 +208,10 @@ void check_cache(const fs::path& file, const CheckOptions& options, CheckReport&
 }
 
 // Says how training is given an annotation file that it leaves aside.
-void note_unused(const CocoLayout::Split& split, CheckReport& report) {
-  const char* part = split.name.starts_with("train") ? "train" : "val";
+void note_unused(const CocoLayout::Split& split, const CocoLayout& layout, CheckReport& report) {
+  const SplitRole role = split_role(split.name);
+  const bool trains = role == SplitRole::train || (role == SplitRole::none && !layout.train);
+  const char* part = trains ? "train" : "val";
   report.findings.push_back({CheckProblem::split_of_other_name, split.paths.annotations.string(),
                              fmt::format("give it to train as --{0}-annotations, with --{0}-images {1}", part,
                                          split.paths.images.string())});
@@ -229,7 +233,7 @@ void check_coco_folder(const fs::path& folder, const CocoLayout& layout, const C
   for (const CocoLayout::Split& split : layout.splits())
     if (const auto read = read_split(split.paths, report))
       images[split.paths.annotations] = check_split(*read, split.paths, split.name, options, report);
-  for (const CocoLayout::Split& split : layout.unused) note_unused(split, report);
+  for (const CocoLayout::Split& split : layout.unused) note_unused(split, layout, report);
   report.unused = unused_beside(folder, layout, images);
   if (layout.train && layout.val)
     find_overlap(images[layout.train->paths.annotations], images[layout.val->paths.annotations],
@@ -271,6 +275,8 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
         folder.string(), image_format_names(), seen_text(folder));
   }
   std::ranges::sort(files);
+  report.layout = "images without annotations";
+  report.unused = unused_text(folder, {.images = files, .annotations = {}, .not_looked_into = {}});
   check_files(files, folder.string(), options, report);
 }
 
@@ -288,10 +294,12 @@ void check_folder(const fs::path& path, const CheckOptions& options, CheckReport
     case DataKind::none:
       break;
   }
-  if (packed_annotations(path).empty())
-    check_image_folder(path, options, report);
-  else
-    check_coco_folder(path, {}, options, report);
+  const CacheFolder caches = find_caches(path);
+  if (!packed_annotations(path).empty()) return check_coco_folder(path, {}, options, report);
+  if (caches.empty()) return check_image_folder(path, options, report);
+  report.layout = caches.to_text();
+  for (const fs::path& file : caches.all()) check_cache(file, options, report);
+  report.unused = unused_text(path, {.images = {}, .annotations = caches.all(), .not_looked_into = {}});
 }
 
 }  // namespace

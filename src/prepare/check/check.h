@@ -31,6 +31,7 @@ enum class CheckProblem {
   cache_damaged,     // a record cache that does not open
   no_boxes,          // nothing to train on in the annotations of a training split
   boxes_normalized,  // most boxes of a file lie within the first pixel
+  boxes_as_corners,  // most are left, top, right, bottom
   path_unreadable,   // a folder or a link that cannot be followed
   entry_left_out,    // an image or an annotation with a missing or mistyped field
   // From here on notes: they need a look, but the data may be right.
@@ -47,7 +48,7 @@ enum class CheckProblem {
   track_passed_over,      // numbers of a tracker behind the box
   box_difficult,          // marked so
 };
-inline constexpr std::size_t check_problem_count = 29;
+inline constexpr std::size_t check_problem_count = 30;
 inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::orientation_ambiguous; }
 
 // "image_missing": the names in JSON.

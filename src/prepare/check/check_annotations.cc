@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "data/dataset/box_format.h"
 #include "data/dataset/dataset.h"
 #include "prepare/check/check_images.h"
 
@@ -34,7 +35,7 @@ class AnnotationChecker {
       check_references(annotation);
       check_box(annotation);
     }
-    check_unit();
+    check_format();
   }
 
   std::size_t usable() {
@@ -112,18 +113,17 @@ class AnnotationChecker {
     return box.left < box.right && box.top < box.bottom;
   }
 
-  // A real set has a few boxes in a corner's pixel at most.
-  void check_unit() {
-    const auto tiny = static_cast<std::size_t>(
-        std::ranges::count_if(coco_.annotations, [](const CocoAnnotation& annotation) {
-          const auto& [left, top, width, height] = annotation.bbox;
-          return left >= 0 && top >= 0 && left + width <= 1 && top + height <= 1;
-        }));
-    if (2 * tiny <= coco_.annotations.size()) return;
-    findings_.push_back({CheckProblem::boxes_normalized, file_,
-                         fmt::format("got {} of {} boxes within the first pixel, expected pixels; are these "
-                                     "normalized coordinates? Multiply by the image's width and height",
-                                     tiny, coco_.annotations.size())});
+  void check_format() {
+    const BoxFormat format = guess_box_format(coco_);
+    switch (format.kind) {
+      case BoxFormat::Kind::pixels:
+        return;
+      case BoxFormat::Kind::normalized:
+        findings_.push_back({CheckProblem::boxes_normalized, file_, format.text});
+        return;
+      case BoxFormat::Kind::corners:
+        findings_.push_back({CheckProblem::boxes_as_corners, file_, format.text});
+    }
   }
 
   void add(CheckProblem problem, const CocoAnnotation& annotation, std::string detail) {

@@ -134,6 +134,8 @@ const char* name_of(CheckProblem problem) {
       return "no_boxes";
     case CheckProblem::boxes_normalized:
       return "boxes_normalized";
+    case CheckProblem::boxes_as_corners:
+      return "boxes_as_corners";
     case CheckProblem::path_unreadable:
       return "path_unreadable";
     case CheckProblem::orientation_ambiguous:
@@ -199,6 +201,8 @@ const char* describe(CheckProblem problem) {
       return "annotation files without anything to train on";
     case CheckProblem::boxes_normalized:
       return "annotation files whose boxes seem to be in normalized coordinates";
+    case CheckProblem::boxes_as_corners:
+      return "annotation files whose boxes seem to be left, top, right, bottom";
     case CheckProblem::path_unreadable:
       return "folders or links that cannot be followed";
     case CheckProblem::orientation_ambiguous:

@@ -67,6 +67,14 @@ std::vector<std::string> target_names(const std::vector<ForeignImage>& images, F
   return names;
 }
 
+void rename_images(ForeignCoco& coco, const ForeignSet& set, const std::vector<std::string>& names) {
+  auto train = coco.train.images.begin(), val = coco.val.images.begin();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (set.images[i].split == ForeignSplit::none) continue;
+    (set.images[i].split == ForeignSplit::train ? train++ : val++)->file_name = names[i];
+  }
+}
+
 bool same_bytes(const fs::path& a, const fs::path& b) {
   if (fs::equivalent(a, b)) return true;
   if (fs::file_size(a) != fs::file_size(b)) return false;
@@ -97,11 +105,16 @@ void place_image(const fs::path& source, const fs::path& target, ImportReport& r
 }
 
 void count(const ForeignCoco& coco, ImportReport& report) {
-  for (const CocoCategory& category : coco.train.categories) report.classes.push_back({category.name, 0});
+  std::unordered_map<std::int64_t, std::size_t> places;
+  for (const CocoCategory& category : coco.train.categories) {
+    places.emplace(category.id, report.classes.size());
+    report.classes.push_back({category.name, 0});
+  }
   for (const auto& [file, split] : {std::pair{&coco.train, &report.train}, {&coco.val, &report.val}}) {
     *split = {file->images.size(), file->annotations.size()};
     for (const CocoAnnotation& one : file->annotations)
-      ++report.classes[static_cast<std::size_t>(one.category_id - 1)].boxes;
+      if (const auto place = places.find(one.category_id); place != places.end())
+        ++report.classes[place->second].boxes;
   }
 }
 
@@ -158,13 +171,18 @@ void check_import_target(const fs::path& folder, const fs::path& source) {
 }
 
 ImportReport write_coco_folder(ForeignSet set, const fs::path& folder) {
+  ForeignCoco coco = to_coco(set);
+  return write_coco_folder(std::move(set), std::move(coco), folder);
+}
+
+ImportReport write_coco_folder(ForeignSet set, ForeignCoco coco, const fs::path& folder) {
   check_import_target(folder);
   ImportReport report;
   report.splits_from = set.splits_from;
   const std::vector<std::string> names = target_names(set.images, set.notes);
   for (const std::string& name : set.classes)
     if (to_utf8(name) != name) set.notes.add(ForeignNote::name_not_utf8, to_utf8(name));
-  const ForeignCoco coco = to_coco(set, names);
+  rename_images(coco, set, names);
   count(coco, report);
   for (const ForeignImage& image : set.images)
     if (image.split == ForeignSplit::none) set.notes.add(ForeignNote::image_in_no_split, image.name);
@@ -220,12 +238,11 @@ ImportReport import_any(const fs::path& source, const fs::path& target, ForeignO
     case DataKind::cvat:
       return import_cvat(source, target, std::move(options));
     case DataKind::coco:
-      throw Error("{}: holds {}; give it to train as it is, or the importer's name for what else lies there",
-                  source.string(), folder.to_text());
+      return import_coco(source, target, options);
     case DataKind::none:
       break;
   }
-  throw Error("{}: holds no data set that is known (YOLO, Pascal VOC, CVAT); {}", source.string(),
+  throw Error("{}: holds no data set that is known (COCO, YOLO, Pascal VOC, CVAT); {}", source.string(),
               folder.seen());
 }
 

@@ -42,7 +42,12 @@ ImportReport import_yolo(const std::filesystem::path& source, const std::filesys
 ImportReport import_cvat(const std::filesystem::path& source, const std::filesystem::path& target,
                          ForeignOptions options = {});
 
-// The same of whatever DataFolder finds in `source`. A COCO folder is refused: it can be used as it is.
+// The same of COCO annotations however they lie (find_coco_layout()), as LVIS has them too; what COCO says of
+// an annotation beside its box stays. Without a file for validation a share of the images is.
+ImportReport import_coco(const std::filesystem::path& source, const std::filesystem::path& target,
+                         const ForeignOptions& options = {});
+
+// The same of whatever DataFolder finds in `source`.
 ImportReport import_any(const std::filesystem::path& source, const std::filesystem::path& target,
                         ForeignOptions options = {});
 
@@ -52,6 +57,10 @@ ImportReport import_any(const std::filesystem::path& source, const std::filesyst
 // last, whole or not at all. Images of no split are left out and noted, as is an empty training split. Throws
 // Error where FOLDER holds annotation files already, where nothing is left to write, and as to_coco does.
 ImportReport write_coco_folder(ForeignSet set, const std::filesystem::path& folder);
+
+// The same with annotations that are there already: the images of each split in the set's order, which get
+// their new names.
+ImportReport write_coco_folder(ForeignSet set, ForeignCoco coco, const std::filesystem::path& folder);
 
 // Throws Error where `folder` is the source or holds instances files already, so that nothing is read in
 // vain.

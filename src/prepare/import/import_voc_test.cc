@@ -152,6 +152,16 @@ TEST_F(VocTest, ListsDecideAndOtherTasksListsDoNot) {
   EXPECT_EQ(report.notes.at(ForeignNote::image_in_no_split).size(), 1u);
 }
 
+TEST_F(VocTest, ListsOfClassesDecideWhereThereAreNoOthers) {
+  for (const std::string name : {"a", "b", "c"})
+    add("src/JPEGImages/" + name + ".jpg", "src/Annotations/" + name + ".xml", {{"cat", {1, 2, 11, 22}}});
+  write("src/ImageSets/Main/cat_train.txt", "a  1\nb -1\n");
+  write("src/ImageSets/Main/cat_val.txt", "c -1\n");
+  import();
+  EXPECT_EQ(names("train2017"), (std::set<std::string>{"a.jpg", "b.jpg"}));
+  EXPECT_EQ(names("val2017"), (std::set<std::string>{"c.jpg"}));
+}
+
 TEST_F(VocTest, FoldersDecideWhereThereAreNoLists) {
   add("src/train/a.jpg", "src/train/a.xml", {{"cat", {1, 2, 11, 22}}});
   add("src/valid/b.jpg", "src/valid/b.xml", {{"cat", {1, 2, 11, 22}}});
