@@ -195,9 +195,8 @@ class JoinedDevices : public Processes {
     ::setenv("XDG_CACHE_HOME", SSD_TEST_CACHE, 1);
   }
   std::vector<std::string> training_on(const std::string& plugin, const std::string& run, int devices) const {
-    return with(training(run, 1, 2),
-                {"--device", "pjrt:" + plugin, "--cpu-devices", std::to_string(devices), "--replicas",
-                 std::to_string(devices)});
+    return with(training(run, 1, 2), {"--device", "pjrt:" + plugin, "--cpu-devices", std::to_string(devices),
+                                      "--replicas", std::to_string(devices)});
   }
 };
 

@@ -59,7 +59,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--threads", options.threads, "Threads of the network on the cpu (0: all)")
       ->check(thread_count())
       ->capture_default_str();
-  command.add_option("--replicas", options.replicas, "Devices of this machine to use together, in each process (0: all)")
+  command
+      .add_option("--replicas", options.replicas,
+                  "Devices of this machine to use together, in each process (0: all)")
       ->check(number_from_zero())
       ->capture_default_str();
   command

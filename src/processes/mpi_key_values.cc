@@ -16,7 +16,8 @@ std::string message_of(const std::string& key, const std::string& value) {
   message += key;
   message += value;
   if (message.size() > INT_MAX)
-    throw Error("MPI: got a value of {} bytes for the other processes, expected less than 2 GiB", value.size());
+    throw Error("MPI: got a value of {} bytes for the other processes, expected less than 2 GiB",
+                value.size());
   return message;
 }
 
@@ -76,8 +77,7 @@ void MpiKeyValues::keep(const std::string& message) {
 }
 
 bool MpiKeyValues::is_settled(std::uint64_t of_all) {
-  return link_.alone(
-      [&](const MpiFunctions&) { return outgoing_.empty() && received_ + puts_ >= of_all; });
+  return link_.alone([&](const MpiFunctions&) { return outgoing_.empty() && received_ + puts_ >= of_all; });
 }
 
 }  // namespace ssd

@@ -84,7 +84,8 @@ class Process {
         values_(link_, [this] { watch_->wake(); }),
         peers_(ranks, this_process()),
         watch_(std::make_unique<PeerWatch>(
-            link_, peers_, PeerWatch::Options{.on_lost = {}, .advance = [this] { return values_.advance(); }})) {}
+            link_, peers_,
+            PeerWatch::Options{.on_lost = {}, .advance = [this] { return values_.advance(); }})) {}
 
   MpiKeyValues& values() { return values_; }
 
@@ -101,7 +102,9 @@ class Values : public testing::Test {
   Values() {
     for (auto& waiting : network.values) waiting.clear();
   }
-  MpiKeyValues& of(int rank) { return *std::array{&first_, &second_, &third_}[static_cast<std::size_t>(rank)]; }
+  MpiKeyValues& of(int rank) {
+    return *std::array{&first_, &second_, &third_}[static_cast<std::size_t>(rank)];
+  }
 
  private:
   Process a_{functions_of<0>()}, b_{functions_of<1>()}, c_{functions_of<2>()};

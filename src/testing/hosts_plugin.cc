@@ -1,11 +1,13 @@
+// Over 400 lines: a library that stands alone.
+//
 // A PJRT plugin for tests: the devices of several processes, on one machine. It stands before the CPU plugin
 // and joins processes as those of GPUs do, by the options node_id and num_nodes and by the caller's key-value
 // callbacks, or, where these options are not given, as TPUs' does, by TPU_WORKER_ID and TPU_WORKER_HOSTNAMES.
 //
 // Each process has the CPU plugin make up the devices of all, and shows its own as addressable. A program on
 // devices of several processes is computed by each of them for all: arguments that the others have travel as
-// values, and their results are kept beside the own ones. So such programs run as they are, with the sums over
-// all replicas that they hold; what is made up is the network.
+// values, and their results are kept beside the own ones. So such programs run as they are, with the sums
+// over all replicas that they hold; what is made up is the network.
 #include <dlfcn.h>
 #include <pjrt_c_api.h>
 
@@ -155,7 +157,8 @@ PJRT_Error* read_options(const PJRT_Client_Create_Args& arguments, Joined& clien
     else
       return refuse("unknown option " + std::string(name));
   }
-  if (client.nodes > 1 && arguments.kv_get_callback == nullptr) return refuse("several processes, no callbacks");
+  if (client.nodes > 1 && arguments.kv_get_callback == nullptr)
+    return refuse("several processes, no callbacks");
   return nullptr;
 }
 
@@ -358,7 +361,8 @@ PJRT_Error* exchange(const Loaded& program, const std::string& name, const std::
   for (std::size_t r = 0; r < own.size(); ++r) {
     std::string bytes;
     if (PJRT_Error* error = read(own[r], bytes)) return error;
-    if (PJRT_Error* error = put(*program.client, name + std::to_string(program.first + r), bytes)) return error;
+    if (PJRT_Error* error = put(*program.client, name + std::to_string(program.first + r), bytes))
+      return error;
   }
   twins.resize(program.all.size());
   PJRT_Client* client = handle_of(program.client);
@@ -463,8 +467,8 @@ const PJRT_Api* load_inner() {
 
 PJRT_Api joining_api() {
   PJRT_Api api{};
-  std::copy_n(reinterpret_cast<const char*>(inner), std::min<std::size_t>(inner->struct_size, PJRT_Api_STRUCT_SIZE),
-              reinterpret_cast<char*>(&api));
+  std::copy_n(reinterpret_cast<const char*>(inner),
+              std::min<std::size_t>(inner->struct_size, PJRT_Api_STRUCT_SIZE), reinterpret_cast<char*>(&api));
   api.struct_size = std::min<std::size_t>(inner->struct_size, PJRT_Api_STRUCT_SIZE);
   api.PJRT_Error_Destroy = destroy_error;
   api.PJRT_Error_Message = message_of;

@@ -157,9 +157,8 @@ class XlaDevice : public graph::Device {
     all_ids_ = own_ids_;
     if (is_alone(options)) return;
     communicator_ = options.communicator;
-    all_ids_ =
-        replicas_of(all_hosts(*communicator_, this_host(*client_, replicas_)),
-                    fmt::format("{} ({}, {})", options.device, platform_, client_->plugin().path()));
+    all_ids_ = replicas_of(all_hosts(*communicator_, this_host(*client_, replicas_)),
+                           fmt::format("{} ({}, {})", options.device, platform_, client_->plugin().path()));
   }
 
   std::string name() const override { return platform_ == "cpu" ? "pjrt-cpu" : platform_; }

@@ -36,8 +36,8 @@ struct DeviceOptions {
 // start, when it is for another kind of device, when it has fewer devices than asked for, or when options of
 // a GPU are given for something else.
 //
-// Of several processes each calls this, and compiles and starts a graph of all replicas when the others do. Such
-// a graph's program names the devices of all, rank 0's first; inputs, outputs and parameters are this
+// Of several processes each calls this, and compiles and starts a graph of all replicas when the others do.
+// Such a graph's program names the devices of all, rank 0's first; inputs, outputs and parameters are this
 // process's own. A graph of this process's replicas knows nothing of the others. Throws Error, too, where the
 // plugin joins no processes or other ones than were started (hosts.h).
 //

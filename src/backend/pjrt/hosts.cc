@@ -47,7 +47,8 @@ void expect_own_gpus(Communicator& communicator, const std::string& device) {
     for (std::size_t other = 0; other < rank; ++other)
       if (gpus[rank] == gpus[other])
         throw Error(
-            "--device {}: ranks {} and {} would take the same GPUs ({}); start one process a machine, or give "
+            "--device {}: ranks {} and {} would take the same GPUs ({}); start one process a machine, or "
+            "give "
             "each its own by CUDA_VISIBLE_DEVICES",
             device, other, rank, gpus[rank]);
 }
@@ -101,7 +102,8 @@ std::vector<std::int64_t> replicas_of(const std::vector<Host>& hosts, const std:
     const Host& host = hosts[rank];
     if (host.processes != static_cast<int>(hosts.size()))
       throw Error(
-          "--device {}: got {} processes, but its plugin reports devices of {}; start as many as it joins: one "
+          "--device {}: got {} processes, but its plugin reports devices of {}; start as many as it joins: "
+          "one "
           "each host of a TPU slice or of GPUs, and one for a plugin that joins none",
           device, hosts.size(), host.processes);
     if (host.replicas.size() != first.replicas.size())
@@ -113,8 +115,9 @@ std::vector<std::int64_t> replicas_of(const std::vector<Host>& hosts, const std:
     bool is_new = processes.insert(host.process).second;
     for (const int id : host.replicas) is_new = seen.insert(id).second && is_new;
     if (!is_new)
-      throw Error("--device {}: rank {} has devices of another rank (process {}, devices {}); give each its own",
-                  device, rank, host.process, fmt::join(host.replicas, ", "));
+      throw Error(
+          "--device {}: rank {} has devices of another rank (process {}, devices {}); give each its own",
+          device, rank, host.process, fmt::join(host.replicas, ", "));
     ids.insert(ids.end(), host.replicas.begin(), host.replicas.end());
   }
   return ids;
@@ -122,7 +125,8 @@ std::vector<std::int64_t> replicas_of(const std::vector<Host>& hosts, const std:
 
 std::vector<Host> all_hosts(Communicator& communicator, const Host& own) {
   std::vector<Host> hosts;
-  for (const std::string& text : gather_for_all(communicator, to_text(own))) hosts.push_back(parse_host(text));
+  for (const std::string& text : gather_for_all(communicator, to_text(own)))
+    hosts.push_back(parse_host(text));
   return hosts;
 }
 

@@ -11,8 +11,8 @@
 namespace ssd::pjrt {
 
 // What a client must be told to join those of the other processes: nothing for TPUs, whose runtime reads the
-// environment of its slice (TPU_WORKER_ID, TPU_WORKER_HOSTNAMES); else node_id and num_nodes, as GPUs' plugins
-// call them. Called by all processes; throws Error where two would take the same GPUs.
+// environment of its slice (TPU_WORKER_ID, TPU_WORKER_HOSTNAMES); else node_id and num_nodes, as GPUs'
+// plugins call them. Called by all processes; throws Error where two would take the same GPUs.
 CreateOptions joining_options(Communicator& communicator, const std::string& device,
                               const std::string& plugin);
 

@@ -198,7 +198,8 @@ TEST(Hosts, OfOneMachineMustHaveTheirOwnGpus) {
 }
 
 TEST(Host, IsTheSameAfterItsText) {
-  const Host host{.process = 3, .processes = 4, .replicas = {2049, 2048}, .runs_on = "TPU v5 lite\nbuilt today"};
+  const Host host{
+      .process = 3, .processes = 4, .replicas = {2049, 2048}, .runs_on = "TPU v5 lite\nbuilt today"};
   EXPECT_EQ(parse_host(to_text(host)), host);
   EXPECT_THROW(parse_host("1 2 3 4"), Error);
   EXPECT_THROW(parse_host("1 2 3 4\nTPU"), Error);

@@ -49,8 +49,8 @@ class Plugin {
 };
 
 struct DeviceInfo {
-  int id = 0;       // no other device has it, in any process that the client has joined
-  int process = 0;  // whose device it is, as the plugin counts processes
+  int id = 0;               // no other device has it, in any process that the client has joined
+  int process = 0;          // whose device it is, as the plugin counts processes
   std::string kind;         // "TPU v3", "NVIDIA H200", "cpu"
   std::string description;  // for people
   // Bytes; -1 where the plugin does not say.
