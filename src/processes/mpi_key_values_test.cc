@@ -100,6 +100,7 @@ class Process {
 class Values : public testing::Test {
  protected:
   Values() {
+    const std::lock_guard lock(network.mutex);
     for (auto& waiting : network.values) waiting.clear();
   }
   MpiKeyValues& of(int rank) {
