@@ -157,8 +157,9 @@ class XlaDevice : public graph::Device {
     all_ids_ = own_ids_;
     if (is_alone(options)) return;
     communicator_ = options.communicator;
+    const std::string& plugin = options.device.starts_with("pjrt:") ? platform_ : client_->plugin().path();
     all_ids_ = replicas_of(all_hosts(*communicator_, this_host(*client_, replicas_)),
-                           fmt::format("{} ({}, {})", options.device, platform_, client_->plugin().path()));
+                           fmt::format("{} ({})", options.device, plugin));
   }
 
   std::string name() const override { return platform_ == "cpu" ? "pjrt-cpu" : platform_; }

@@ -102,9 +102,8 @@ std::vector<std::int64_t> replicas_of(const std::vector<Host>& hosts, const std:
     const Host& host = hosts[rank];
     if (host.processes != static_cast<int>(hosts.size()))
       throw Error(
-          "--device {}: got {} processes, but its plugin reports devices of {}; start as many as it joins: "
-          "one "
-          "each host of a TPU slice or of GPUs, and one for a plugin that joins none",
+          "--device {}: got {} processes, but its plugin reports devices of {}; start as many as it joins, "
+          "which is one a host for TPU slices and GPUs, and one alone for other plugins",
           device, hosts.size(), host.processes);
     if (host.replicas.size() != first.replicas.size())
       throw Error("--replicas: rank {} has {}, rank 0 has {}; start all processes alike", rank,

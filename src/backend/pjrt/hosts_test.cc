@@ -116,7 +116,8 @@ TEST_P(Hosts, TrainWithTheMeanGradientOfAllReplicas) {
   });
 }
 
-// Sums and shared statistics are over replicas of all processes; so are the devices that the compiler is told.
+// Sums and shared statistics are over replicas of all processes; so are the devices that the compiler is
+// told.
 TEST(Hosts, HaveAProgramOfAllReplicas) {
   const std::string text = stablehlo::lower(SmallSsd(replicas, own).step);
   expect_in("mhlo.num_replicas = 4 : i32", text);
