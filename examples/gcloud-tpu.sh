@@ -11,8 +11,8 @@
 #
 # To change: ZONE, ACCELERATOR and VERSION, which belong together, and SPOT=1 for a VM that is cheaper and may be taken
 # away. One host only, all of whose chips train together: v5litepod-1, -4 or -8 with v2-alpha-tpuv5-lite; v6e-1, -4 or -8
-# with v2-alpha-tpuv6e; v2-8 or v3-8 with tpu-ubuntu2204-base. Larger slices have several hosts, which the program does
-# not connect yet.
+# with v2-alpha-tpuv6e; v2-8 or v3-8 with tpu-ubuntu2204-base. Larger slices have several hosts, each of which
+# runs a process that a launcher starts; this script starts one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -184,5 +184,77 @@ TEST_F(Processes, OfACommandThatIsOneProcesssWorkAreRefused) {
   EXPECT_NE(outcome.err.find("detect: got 2 processes, expected one"), std::string::npos) << outcome.err;
 }
 
+// Devices that several processes join.
+class JoinedDevices : public Processes {
+ protected:
+  void SetUp() override {
+    Processes::SetUp();
+    if (IsSkipped()) return;
+    if (cpu_plugin().empty()) GTEST_SKIP() << "no PJRT CPU plugin under .deps/pjrt: run scripts/setup";
+    if (!fs::exists(SSD_HOSTS_PLUGIN)) GTEST_SKIP() << "built without the PJRT header: run scripts/setup";
+    ::setenv("XDG_CACHE_HOME", SSD_TEST_CACHE, 1);
+  }
+  std::vector<std::string> training_on(const std::string& plugin, const std::string& run, int devices) const {
+    return with(training(run, 1, 2), {"--device", "pjrt:" + plugin, "--cpu-devices", std::to_string(devices),
+                                      "--replicas", std::to_string(devices)});
+  }
+};
+
+TEST_F(JoinedDevices, TrainToTheBitsOfOneProcessWithAllDevices) {
+  const Outcome alone = run_program(training_on(cpu_plugin(), "one", 2));
+  ASSERT_EQ(alone.exit_status, 0) << alone.err;
+  const Outcome together = run(2, training_on(SSD_HOSTS_PLUGIN, "two", 1));
+  ASSERT_EQ(together.exit_status, 0) << together.err;
+  EXPECT_NE(together.err.find("2 processes, each with 1 x cpu"), std::string::npos) << together.err;
+  EXPECT_EQ(losses("one"), losses("two"));
+  for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+    EXPECT_EQ(read_file(checkpoint(folder_ / "one", "000002") / file),
+              read_file(checkpoint(folder_ / "two", "000002") / file))
+        << file;
+
+  // Evaluations need no joining.
+  std::vector<std::string> found;
+  for (const int processes : {1, 2}) {
+    const std::vector<std::string> evaluation{"eval",
+                                              "--data",
+                                              folder_ / "data",
+                                              "--checkpoint",
+                                              folder_ / "two",
+                                              "--batch-size",
+                                              "2",
+                                              "--device",
+                                              "pjrt:" + cpu_plugin(),
+                                              "--save-detections",
+                                              folder_ / "found.json"};
+    const Outcome outcome = processes == 1 ? run_program(evaluation) : run(processes, evaluation);
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    found.push_back(outcome.out + read_file(folder_ / "found.json"));
+  }
+  EXPECT_EQ(found[0], found[1]);
+}
+
+// The plugin counts processes the other way around.
+TEST_F(JoinedDevices, OfATpuSliceAreFoundByItsEnvironment) {
+  const fs::path plugin = folder_ / "libtpu.so";
+  fs::copy_file(SSD_HOSTS_PLUGIN, plugin);
+  ::setenv("TPU_WORKER_HOSTNAMES", "a,b", 1);
+  std::vector<std::string> launched =
+      launch(2, {"bench", "train", "--backbone", "resnet18", "--batch-size", "1", "--benchmark-warmup", "0",
+                 "--benchmark-iterations", "1", "--device", "pjrt:" + plugin.string(), "--cpu-devices", "1"});
+  launched.back() = "export TPU_WORKER_ID=$((1 - OMPI_COMM_WORLD_RANK)); " + launched.back();
+  const Outcome outcome = run_program(launched, "mpirun");
+  ::unsetenv("TPU_WORKER_HOSTNAMES");
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("replicas"), 2);
+}
+
+TEST_F(JoinedDevices, OfAPluginThatJoinsNoneAreRefused) {
+  const Outcome outcome = run(2, training_on(cpu_plugin(), "run", 1));
+  EXPECT_NE(outcome.exit_status, 0);
+  EXPECT_NE(outcome.err.find("singleshot: --device pjrt:" + cpu_plugin()), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("got 2 processes"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
 }  // namespace
 }  // namespace ssd

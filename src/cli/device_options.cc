@@ -29,6 +29,27 @@ void mention_unused_options(const DeviceOptions& options) {
          options.threads, options.device);
 }
 
+std::unique_ptr<graph::Device> make_device_among(Communicator& communicator, const DeviceOptions& options) {
+  std::unique_ptr<graph::Device> device;
+  if (options.device == "cpu") {
+    check_cpu_options(options);
+    device = cpu::make_device({.threads = options.threads, .communicator = &communicator});
+  } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
+    mention_unused_options(options);
+    device = pjrt::make_device({.device = options.device,
+                                .replicas = options.replicas,
+                                .cpu_devices = options.cpu_devices,
+                                .memory_fraction = options.memory_fraction,
+                                .preallocate = options.preallocate,
+                                .communicator = &communicator,
+                                .values = &key_values()});
+  } else {
+    throw UsageError("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", options.device);
+  }
+  device->require(precision_of(options));
+  return device;
+}
+
 }  // namespace
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
@@ -38,7 +59,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--threads", options.threads, "Threads of the network on the cpu (0: all)")
       ->check(thread_count())
       ->capture_default_str();
-  command.add_option("--replicas", options.replicas, "Devices of this machine to use together (0: all)")
+  command
+      .add_option("--replicas", options.replicas,
+                  "Devices of this machine to use together, in each process (0: all)")
       ->check(number_from_zero())
       ->capture_default_str();
   command
@@ -71,22 +94,12 @@ DType precision_of(const DeviceOptions& options) {
 }
 
 std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
-  std::unique_ptr<graph::Device> device;
-  if (options.device == "cpu") {
-    check_cpu_options(options);
-    device = cpu::make_device({.threads = options.threads, .communicator = &processes()});
-  } else if (options.device == "tpu" || options.device == "cuda" || options.device.starts_with("pjrt:")) {
-    mention_unused_options(options);
-    device = pjrt::make_device({.device = options.device,
-                                .replicas = options.replicas,
-                                .cpu_devices = options.cpu_devices,
-                                .memory_fraction = options.memory_fraction,
-                                .preallocate = options.preallocate});
-  } else {
-    throw UsageError("--device: got '{}', expected cpu, tpu, cuda or pjrt:PATH", options.device);
-  }
-  device->require(precision_of(options));
-  return device;
+  return make_device_among(processes(), options);
+}
+
+std::unique_ptr<graph::Device> make_own_device(const DeviceOptions& options) {
+  static SingleProcess alone;
+  return make_device_among(alone, options);
 }
 
 int image_threads(const DeviceOptions& options, int asked) {

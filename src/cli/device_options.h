@@ -25,7 +25,10 @@ void add_precision_options(CLI::App& command, DeviceOptions& options);
 
 // Throws UsageError for an unknown device and for options that it does not have, Error when it does not start
 // or cannot compute in the precision.
+// Devices of several processes run in step.
 std::unique_ptr<graph::Device> make_device(const DeviceOptions& options);
+// The same for what each process does by itself: the other processes' devices are not joined.
+std::unique_ptr<graph::Device> make_own_device(const DeviceOptions& options);
 DType precision_of(const DeviceOptions& options);
 
 // Threads for images: `asked`, or, where it is 0, what suits the device: the CPU is needed for the network

@@ -117,7 +117,7 @@ void evaluate_checkpoint(const EvalOptions& options) {
   ValidationSet set = validation_set(options.data);
   tell_unused_files();
   fit_classes(options, trained, set.dataset);
-  const auto device = make_device(options.device);
+  const auto device = make_own_device(options.device);
   Predictor predictor(*device, trained.model, {.batch = options.batch});
   predictor.load(trained.weights);
   std::vector<DetectedBox> detections;

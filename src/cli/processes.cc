@@ -46,6 +46,11 @@ Communicator& processes() {
   return joined ? static_cast<Communicator&>(*joined) : alone;
 }
 
+KeyValues& key_values() {
+  static LocalKeyValues alone;
+  return joined ? joined->key_values() : alone;
+}
+
 std::string who_failed() {
   if (!joined || joined->is_first()) return "";
   std::this_thread::sleep_for(std::chrono::seconds(2) + joined->rank() * std::chrono::milliseconds(100));

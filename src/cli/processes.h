@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/communicator.h"
+#include "base/key_values.h"
 
 namespace ssd::cli {
 
@@ -13,6 +14,9 @@ void join_processes();
 
 // This process alone where no others were joined.
 Communicator& processes();
+
+// What they leave for each other.
+KeyValues& key_values();
 
 // What stands before the message of an error: of several processes, which one it was. All but the first wait
 // a moment, for what happened to them happened to the first as well, more often than not, and it ends them

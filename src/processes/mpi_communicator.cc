@@ -1,7 +1,9 @@
 #include "processes/mpi_communicator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -9,22 +11,34 @@
 namespace ssd {
 
 MpiCommunicator::MpiCommunicator(const MpiFunctions& functions, PeerWatch::Options options)
-    : link_(functions) {
+    : link_(functions), values_(link_, [this] {
+        if (watch_) watch_->wake();
+      }) {
   const std::vector<std::string> gathered = gather(to_text(this_process()));
   for (int rank = 0; rank < size(); ++rank)
     peers_.push_back(parse_peer(broadcast(is_first() ? gathered[static_cast<std::size_t>(rank)] : "")));
+  options.advance = [this] { return values_.advance(); };
   if (size() > 1) watch_ = std::make_unique<PeerWatch>(link_, peers_, std::move(options));
 }
 
 MpiCommunicator::~MpiCommunicator() {
   try {
-    double arrived = 1;
-    all_reduce({&arrived, 1});
+    settle_values();
   } catch (const Error&) {
     return;  // nobody is left to end it with
   }
   watch_.reset();
   link_.alone([](const MpiFunctions& mpi) { mpi.end(); });
+}
+
+// Waits for all processes, too.
+void MpiCommunicator::settle_values() {
+  auto puts = static_cast<double>(values_.puts());
+  all_reduce({&puts, 1});
+  while (size() > 1 && !values_.is_settled(static_cast<std::uint64_t>(puts))) {
+    watch_->wake();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 std::vector<double> MpiCommunicator::gather_in_group(std::span<const double> values, int group) {

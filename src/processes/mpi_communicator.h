@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/communicator.h"
+#include "processes/mpi_key_values.h"
 #include "processes/mpi_link.h"
 #include "processes/peer.h"
 #include "processes/peer_watch.h"
@@ -30,12 +31,16 @@ class MpiCommunicator final : public Communicator {
   void at_step(std::int64_t step) override { watch_->at_step(step); }
 
   const std::vector<Peer>& peers() const { return peers_; }  // all processes by rank
+  KeyValues& key_values() { return values_; }
   // Ends all processes at once.
   [[noreturn]] void abort(int exit_code);
 
  private:
+  void settle_values();
+
   MpiLink link_;
   std::vector<Peer> peers_;
+  MpiKeyValues values_;
   std::unique_ptr<PeerWatch> watch_;
 };
 

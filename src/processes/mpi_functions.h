@@ -27,6 +27,11 @@ struct MpiFunctions {
   MpiRequest (*receive)(void* bytes, std::size_t count, int from);
   MpiRequest (*send_notice)(const void* bytes, std::size_t count, int to);
   MpiRequest (*receive_notice)(void* bytes, std::size_t count);
+  // Values, of any size and apart from the rest. 1: one has come, from anyone, `count` bytes, and the next
+  // call of them is receive_value(); 0: none has.
+  MpiRequest (*send_value)(const void* bytes, std::size_t count, int to);
+  int (*find_value)(std::size_t* count);
+  MpiRequest (*receive_value)(void* bytes, std::size_t count);
 
   // 1: over, and the request is gone; 0: not yet; -1: it failed.
   int (*test)(MpiRequest request);

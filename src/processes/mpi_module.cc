@@ -10,7 +10,7 @@ namespace {
 
 using ssd::MpiRequest;
 
-constexpr int message_tag = 1, notice_tag = 2;
+constexpr int message_tag = 1, notice_tag = 2, value_tag = 3;
 
 struct Groups {
   MPI_Comm all = MPI_COMM_NULL;      // sums
@@ -114,6 +114,30 @@ MpiRequest receive_notice(void* bytes, std::size_t count) {
   });
 }
 
+MpiRequest send_value(const void* bytes, std::size_t count, int to) {
+  return begun([&](MPI_Request* request) {
+    return MPI_Isend(bytes, static_cast<int>(count), MPI_BYTE, to, value_tag, comms.notices, request);
+  });
+}
+
+MPI_Message found = MPI_MESSAGE_NULL;
+
+int find_value(std::size_t* count) {
+  int flag = 0, bytes = 0;
+  MPI_Status status;
+  if (MPI_Improbe(MPI_ANY_SOURCE, value_tag, comms.notices, &flag, &found, &status) != MPI_SUCCESS) return 0;
+  if (flag == 0) return 0;
+  MPI_Get_count(&status, MPI_BYTE, &bytes);
+  *count = static_cast<std::size_t>(bytes);
+  return 1;
+}
+
+MpiRequest receive_value(void* bytes, std::size_t count) {
+  return begun([&](MPI_Request* request) {
+    return MPI_Imrecv(bytes, static_cast<int>(count), MPI_BYTE, &found, request);
+  });
+}
+
 int test(MpiRequest handle) {
   auto* request = static_cast<MPI_Request*>(handle);
   int done = 0;
@@ -139,6 +163,9 @@ constexpr ssd::MpiFunctions functions{.begin = begin,
                                       .receive = receive,
                                       .send_notice = send_notice,
                                       .receive_notice = receive_notice,
+                                      .send_value = send_value,
+                                      .find_value = find_value,
+                                      .receive_value = receive_value,
                                       .test = test,
                                       .cancel = cancel};
 

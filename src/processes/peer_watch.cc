@@ -58,6 +58,7 @@ void PeerWatch::run() {
   while (true) {
     bool busy = link_.advance_sums();
     for (int look = 1; busy && look < looks_at_sums; ++look) busy = link_.advance_sums();
+    if (options_.advance && options_.advance()) busy = true;
     const auto now = Clock::now();
     if (now >= next_look) {
       next_look = now + look_interval;

@@ -18,13 +18,15 @@
 
 namespace ssd {
 
-// A thread that also brings on the sums that were started. Rank 0 watches all others, rank 1 rank 0, each by
-// the notices that a process sends every second, those of its own machine by their ids as well.
+// A thread that also brings on the sums that were started and the values that processes put. Rank 0 watches
+// all others, rank 1 rank 0, each by the notices that a process sends every second, those of its own machine
+// by their ids as well.
 class PeerWatch {
  public:
   struct Options {
     std::function<void(const std::string& line)> on_lost;  // told once, on the watching thread
     std::chrono::milliseconds silence{15'000};             // after which a process is taken for lost
+    std::function<bool()> advance;  // what else this thread brings on; whether there is more to do soon
   };
   // The link and the peers outlive it.
   PeerWatch(MpiLink& link, const std::vector<Peer>& peers, Options options);
@@ -33,7 +35,7 @@ class PeerWatch {
   PeerWatch& operator=(const PeerWatch&) = delete;
 
   void at_step(std::int64_t step) { step_ = step; }
-  // There are sums to be brought on.
+  // There is something to be brought on.
   void wake();
   // Lets all others know that this process is about to end, and why needs no telling.
   void announce_end();

@@ -55,7 +55,8 @@ CheckpointOptions checkpoint_options(const TrainingTask& task, const TrainerOpti
   return checkpoints;
 }
 
-StepPipeline::Options pipeline_options(const TrainerOptions& options, const RunState& state) {
+StepPipeline::Options pipeline_options(const TrainingTask& task, const TrainerOptions& options,
+                                       const RunState& state) {
   PaceOptions pace = options.pace;
   pace.accumulation = options.step.accumulation;
   pace.micro_images = state.images_per_step / options.step.accumulation;
@@ -65,7 +66,8 @@ StepPipeline::Options pipeline_options(const TrainerOptions& options, const RunS
           .state = state.pace,
           .pace = std::move(pace),
           .ema_decay = options.ema_decay,
-          .rests_after = {}};
+          .rests_after = {},
+          .in_step = task.communicator.size() > 1};
 }
 
 std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, const TrainerOptions& options,

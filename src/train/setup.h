@@ -22,7 +22,8 @@ StatisticsOptions statistics_options(const TrainerOptions& options, const RunSta
 // Rank 0's; the other processes write nothing.
 CheckpointOptions checkpoint_options(const TrainingTask& task, const TrainerOptions& options);
 // But for rests_after.
-StepPipeline::Options pipeline_options(const TrainerOptions& options, const RunState& state);
+StepPipeline::Options pipeline_options(const TrainingTask& task, const TrainerOptions& options,
+                                       const RunState& state);
 
 // Compiled, which may take minutes, and loaded.
 std::unique_ptr<model::TrainingProgram> make_program(const TrainingTask& task, const TrainerOptions& options,

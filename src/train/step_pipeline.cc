@@ -38,7 +38,7 @@ bool StepPipeline::may_start() const {
   if (rests_after_ || pace_.is_over() || (stop_ && next_micro_ == 0)) return false;
   if (static_cast<int>(in_flight_.size()) >= program_->depth()) return false;
   if (waits_for_gradients()) return false;
-  return in_flight_.empty() || loader_.ready();
+  return in_flight_.empty() || options_.in_step || loader_.ready();
 }
 
 // Whether the learning rate of what comes next, a step's last micro-batch, hangs on a step in flight.

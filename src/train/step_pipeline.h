@@ -59,6 +59,9 @@ class StepPipeline {
     // Asked once for each step when its last micro-batch has been started: whether nothing is to be started
     // after it until resume() is called.
     std::function<bool(const StepSpan&)> rests_after;
+    // Processes that run in step must start and finish the same steps in the same order: each then waits for
+    // its images rather than finish a step meanwhile.
+    bool in_step = false;
   };
 
   // `program` is loaded. `stop`, once set, lets no further step begin. The loader outlives the pipeline.

@@ -66,6 +66,15 @@ TEST_F(Pipeline, GivesEveryStepInOrderWithItsRateAndPlace) {
   EXPECT_LE(device_.state.most_in_flight, device_.state.depth);
 }
 
+// The loader has just begun: alone, the pipeline would finish a step while it waits for the images of others.
+TEST_F(Pipeline, OfSeveralProcessesStartsTheSameStepsHoweverLongImagesTake) {
+  StepPipeline pipeline = make({.pace = {.steps = 6}, .in_step = true});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(pipeline.next().has_value());
+    EXPECT_EQ(device_.state.steps, device_.state.depth + i);
+  }
+}
+
 // Three micro-batches a step: the first, a middle one and the last have graphs of their own, and the step's
 // loss is their mean.
 TEST_F(Pipeline, AccumulatesMicroBatches) {

@@ -32,7 +32,7 @@ class Training {
         evaluator_(task.device, state_.model, task.validation, task.communicator, evaluator_options(options)),
         loader_(task.dataset, with_reports(loader_options(task, options, state_))),
         pipeline_(make_program(task, options, state_, start.tensors, loader_.max_boxes()), loader_,
-                  stop_.flag(), with_rests(pipeline_options(options, state_))),
+                  stop_.flag(), with_rests(pipeline_options(task, options, state_))),
         speed_(images_so_far()) {
     if (!start.origin.empty()) record_.start(state_.step, start.origin);
   }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "backend/pjrt/compile_options.h"
+#include "backend/pjrt/hosts.h"
 #include "backend/pjrt/pjrt.h"
 #include "backend/pjrt/plugins.h"
 #include "backend/pjrt/program.h"
@@ -80,17 +81,33 @@ std::vector<std::pair<std::string, std::string>> gpu_options(const DeviceOptions
   return given;
 }
 
+bool is_alone(const DeviceOptions& options) {
+  return options.communicator == nullptr || options.communicator->size() == 1;
+}
+
+CreateOptions creation_of(const DeviceOptions& options, const std::string& path) {
+  CreateOptions creation;
+  if (!is_alone(options)) creation = joining_options(*options.communicator, options.device, path);
+  if (options.cpu_devices > 0) creation["cpu_device_count"] = std::int64_t{options.cpu_devices};
+  if (options.memory_fraction > 0) creation["memory_fraction"] = static_cast<float>(options.memory_fraction);
+  if (!options.preallocate) creation["preallocate"] = false;
+  return creation;
+}
+
 // Some plugins refuse what they do not know, in words of their own, and some pass over it.
-std::shared_ptr<Client> create_client(const DeviceOptions& options, const std::string& path,
-                                      const CreateOptions& creation) {
+std::shared_ptr<Client> create_client(const DeviceOptions& options, const std::string& path) {
   const auto refuse = [&](const std::string& option, std::string_view what) {
     throw Error("{}: got --device {} ({}), expected a GPU that has it; leave it out", option, options.device,
                 what);
   };
   std::shared_ptr<Client> client;
   try {
-    client = Client::create(Plugin::load(path), creation);
+    client = Client::create(Plugin::load(path), creation_of(options, path),
+                            is_alone(options) ? nullptr : options.values);
   } catch (const Error& error) {
+    if (!is_alone(options) && std::string_view(error.what()).find("num_nodes") != std::string_view::npos)
+      throw Error("--device {}: got {} processes, expected one: its plugin joins none ({})", options.device,
+                  options.communicator->size(), error.what());
     for (const auto& [name, option] : gpu_options(options))
       if (std::string_view(error.what()).find(name) != std::string_view::npos) refuse(option, error.what());
     throw;
@@ -136,6 +153,13 @@ class XlaDevice : public graph::Device {
       throw Error("--device {}: got {} replicas, expected 1 to the {} devices of this process",
                   options.device, replicas_, available);
     for (int i = 0; i < replicas_; ++i) infos_.push_back(client_->describe(client_->devices()[i]));
+    for (const DeviceInfo& info : infos_) own_ids_.push_back(info.id);
+    all_ids_ = own_ids_;
+    if (is_alone(options)) return;
+    communicator_ = options.communicator;
+    const std::string& plugin = options.device.starts_with("pjrt:") ? platform_ : client_->plugin().path();
+    all_ids_ = replicas_of(all_hosts(*communicator_, this_host(*client_, replicas_)),
+                           fmt::format("{} ({})", options.device, plugin));
   }
 
   std::string name() const override { return platform_ == "cpu" ? "pjrt-cpu" : platform_; }
@@ -148,6 +172,7 @@ class XlaDevice : public graph::Device {
   }
 
   int replicas() const override { return replicas_; }
+  int processes() const override { return communicator_ == nullptr ? 1 : communicator_->size(); }
 
   void require(DType compute) const override {
     if (compute != DType::f32 && compute != DType::bf16)
@@ -167,10 +192,10 @@ class XlaDevice : public graph::Device {
 
  private:
   void spread(Graph& graph) const {
-    if (graph.replicas == replicas_) return;
+    if (graph.replicas == replicas_ || graph.replicas == replicas_in_all()) return;
     if (graph.replicas != 1 || communicates(graph) || !graph.updates().empty())
       throw Error("device {}: got a graph for {} replicas, expected {}; build it for this device's replicas",
-                  name(), graph.replicas, replicas_);
+                  name(), graph.replicas, replicas_in_all());
     graph.replicas = replicas_;
   }
 
@@ -179,20 +204,17 @@ class XlaDevice : public graph::Device {
     stablehlo::LowerOptions lowering = stablehlo::options_for(target_);
     lowering.narrow = narrow;
     const std::string text = stablehlo::lower(graph, lowering);
-    std::vector<std::int64_t> ids;
-    for (const DeviceInfo& info : infos_) ids.push_back(info.id);
-    const std::string options = compile_options(ids, target_);
+    const bool together = graph.replicas != replicas_;
+    const std::string options = compile_options(together ? all_ids_ : own_ids_, target_);
     const std::string key =
         fmt::format("{}\n{}\n{}\n{}\n{}{}{}\n{}", client_->plugin().version(),
                     file_mark(client_->plugin().path()), client_->platform_version(), infos_[0].kind,
                     platform_ == "cpu" ? processor() : "", compiler_flags(), options, text);
-    if (const auto bytes = cache_.find(key)) {
-      try {
-        return Executable::deserialize(client_, *bytes);
-      } catch (const Error&) {  // made for something else after all: compile
-      }
-    }
-    auto result = Executable::compile(client_, text, options);
+    auto result = from_cache(key);
+    // Compilers of several processes may work together, and then wait for each other.
+    if (together && !all_have(result != nullptr)) result.reset();
+    if (result) return result;
+    result = Executable::compile(client_, text, options);
     try {
       cache_.store(key, result->serialize());
     } catch (const Error&) {  // this plugin cannot serialize
@@ -200,11 +222,29 @@ class XlaDevice : public graph::Device {
     return result;
   }
 
+  std::unique_ptr<Executable> from_cache(const std::string& key) const {
+    const auto bytes = cache_.find(key);
+    if (!bytes) return nullptr;
+    try {
+      return Executable::deserialize(client_, *bytes);
+    } catch (const Error&) {  // made for something else after all
+      return nullptr;
+    }
+  }
+
+  bool all_have(bool own) const {
+    double count = own ? 1 : 0;
+    communicator_->all_reduce({&count, 1});
+    return count == communicator_->size();
+  }
+
   int depth_;
   ProgramCache cache_;
   std::shared_ptr<Client> client_;
   int replicas_ = 0;
   std::vector<DeviceInfo> infos_;
+  std::vector<std::int64_t> own_ids_, all_ids_;  // of the replicas' devices: this process's, all processes'
+  Communicator* communicator_ = nullptr;         // of several processes
   std::string platform_;
   stablehlo::Target target_ = stablehlo::Target::tpu;
 };
@@ -214,11 +254,7 @@ class XlaDevice : public graph::Device {
 std::unique_ptr<graph::Device> make_device(const DeviceOptions& options) {
   const std::string path = find_plugin(options.device);
   prepare_environment(path);
-  CreateOptions creation;
-  if (options.cpu_devices > 0) creation["cpu_device_count"] = std::int64_t{options.cpu_devices};
-  if (options.memory_fraction > 0) creation["memory_fraction"] = static_cast<float>(options.memory_fraction);
-  if (!options.preallocate) creation["preallocate"] = false;
-  return std::make_unique<XlaDevice>(options, create_client(options, path, creation));
+  return std::make_unique<XlaDevice>(options, create_client(options, path));
 }
 
 }  // namespace ssd::pjrt

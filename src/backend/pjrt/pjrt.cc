@@ -111,14 +111,16 @@ std::string Plugin::version() const {
 
 // Client
 
-std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin> plugin, const CreateOptions& options) {
-  const std::vector<PJRT_NamedValue> values = named_values(options);
+std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin> plugin, const CreateOptions& options,
+                                       KeyValues* values) {
+  const std::vector<PJRT_NamedValue> named = named_values(options);
   std::shared_ptr<Client> client(new Client);
   client->plugin_ = std::move(plugin);
   const PJRT_Api* api = client->api();
   SSD_ARGUMENTS(PJRT_Client_Create_Args, creation);
-  creation.create_options = values.data();
-  creation.num_options = values.size();
+  creation.create_options = named.data();
+  creation.num_options = named.size();
+  if (values != nullptr) offer(*values, creation);
   SSD_CALL(api, PJRT_Client_Create, creation);
   client->handle_ = creation.client;
   SSD_ARGUMENTS(PJRT_Client_AddressableDevices_Args, devices);
@@ -126,6 +128,10 @@ std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin> plugin, con
   SSD_CALL(api, PJRT_Client_AddressableDevices, devices);
   client->devices_.assign(devices.addressable_devices,
                           devices.addressable_devices + devices.num_addressable_devices);
+  SSD_ARGUMENTS(PJRT_Client_Devices_Args, all);
+  all.client = client->handle_;
+  SSD_CALL(api, PJRT_Client_Devices, all);
+  client->all_devices_.assign(all.devices, all.devices + all.num_devices);
   return client;
 }
 
@@ -148,6 +154,13 @@ std::string Client::platform_version() const {
   return {arguments.platform_version, arguments.platform_version_size};
 }
 
+int Client::process() const {
+  SSD_ARGUMENTS(PJRT_Client_ProcessIndex_Args, arguments);
+  arguments.client = handle_;
+  SSD_CALL(api(), PJRT_Client_ProcessIndex, arguments);
+  return arguments.process_index;
+}
+
 DeviceInfo Client::describe(PJRT_Device* device) const {
   SSD_ARGUMENTS(PJRT_Device_GetDescription_Args, get);
   get.device = device;
@@ -158,6 +171,10 @@ DeviceInfo Client::describe(PJRT_Device* device) const {
   id.device_description = get.device_description;
   SSD_CALL(api(), PJRT_DeviceDescription_Id, id);
   info.id = id.id;
+  SSD_ARGUMENTS(PJRT_DeviceDescription_ProcessIndex_Args, process);
+  process.device_description = get.device_description;
+  SSD_CALL(api(), PJRT_DeviceDescription_ProcessIndex, process);
+  info.process = process.process_index;
   SSD_ARGUMENTS(PJRT_DeviceDescription_ToString_Args, text);
   text.device_description = get.device_description;
   SSD_CALL(api(), PJRT_DeviceDescription_ToString, text);

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/key_values.h"
 #include "base/tensor.h"
 #include "graph/graph.h"
 
@@ -48,7 +49,8 @@ class Plugin {
 };
 
 struct DeviceInfo {
-  int id = 0;
+  int id = 0;               // no other device has it, in any process that the client has joined
+  int process = 0;          // whose device it is, as the plugin counts processes
   std::string kind;         // "TPU v3", "NVIDIA H200", "cpu"
   std::string description;  // for people
   // Bytes; -1 where the plugin does not say.
@@ -63,16 +65,21 @@ using CreateOptions = std::map<std::string, CreateOption>;
 // A plugin's runtime and its devices.
 class Client : public std::enable_shared_from_this<Client> {
  public:
+  // `values`: by which clients of several processes find each other, where the plugin asks for them (GPUs'
+  // also to compile and to start); they outlive the client. Of one client a process.
   static std::shared_ptr<Client> create(std::shared_ptr<const Plugin> plugin,
-                                        const CreateOptions& options = {});
+                                        const CreateOptions& options = {}, KeyValues* values = nullptr);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   std::string platform() const;          // "tpu", "cuda", "cpu"
   std::string platform_version() const;  // many lines for some plugins
+  int process() const;                   // this one, as the plugin counts processes
   // Devices of this process, in the plugin's order.
   const std::vector<PJRT_Device*>& devices() const { return devices_; }
+  // And those of the others that the client has joined.
+  const std::vector<PJRT_Device*>& all_devices() const { return all_devices_; }
   DeviceInfo describe(PJRT_Device* device) const;
 
   const Plugin& plugin() const { return *plugin_; }
@@ -83,7 +90,7 @@ class Client : public std::enable_shared_from_this<Client> {
   Client() = default;
   std::shared_ptr<const Plugin> plugin_;
   PJRT_Client* handle_ = nullptr;
-  std::vector<PJRT_Device*> devices_;
+  std::vector<PJRT_Device*> devices_, all_devices_;
 };
 
 // Something the device will have done. Destroying it does not wait: memory that the device may still read or
@@ -138,7 +145,7 @@ struct Argument {
   Buffer given;
 };
 
-// A program compiled for, and loaded onto, some of a client's devices, one replica each.
+// A program compiled for some of a client's devices, one replica each, and loaded onto those of this process.
 class Executable {
  public:
   // `program` is StableHLO text, `options` a serialized CompileOptionsProto (compile_options.h).
@@ -152,14 +159,15 @@ class Executable {
   Executable& operator=(const Executable&) = delete;
 
   std::string serialize() const;
-  // One a replica; replica i runs on device i.
+  // One a replica of this process, in the replicas' order.
   const std::vector<PJRT_Device*>& devices() const { return devices_; }
 
   struct Run {
     std::vector<std::vector<Buffer>> results;  // [replica][result]
     std::vector<Event> done;                   // [replica]
   };
-  // Starts the program on all its devices. Arguments are [replica][argument]; those given away are gone.
+  // Starts the program on its devices of this process; those of others wait until each has done the same.
+  // Arguments are [replica][argument]; those given away are gone.
   Run start(std::vector<std::vector<Argument>> arguments);
 
  private:

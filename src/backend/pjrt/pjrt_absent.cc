@@ -18,10 +18,13 @@ std::string api_version() { return "none"; }
 std::shared_ptr<const Plugin> Plugin::load(const std::string&) { refuse(); }
 std::string Plugin::version() const { refuse(); }
 
-std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin>, const CreateOptions&) { refuse(); }
+std::shared_ptr<Client> Client::create(std::shared_ptr<const Plugin>, const CreateOptions&, KeyValues*) {
+  refuse();
+}
 Client::~Client() = default;
 std::string Client::platform() const { refuse(); }
 std::string Client::platform_version() const { refuse(); }
+int Client::process() const { refuse(); }
 DeviceInfo Client::describe(PJRT_Device*) const { refuse(); }
 
 Event& Event::operator=(Event&&) noexcept = default;

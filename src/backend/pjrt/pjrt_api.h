@@ -45,6 +45,9 @@ void ignore(const PJRT_Api* api, PJRT_Error* error);
 // Views of the options, which must outlive them.
 std::vector<PJRT_NamedValue> named_values(const CreateOptions& options);
 
+// Lets a client that is created put and get the values, which outlive it.
+void offer(KeyValues& values, PJRT_Client_Create_Args& creation);
+
 std::string kind_of(const PJRT_Api* api, PJRT_DeviceDescription* description);
 
 }  // namespace ssd::pjrt

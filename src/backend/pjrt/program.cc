@@ -81,6 +81,9 @@ class XlaProgram : public graph::Program {
     for (const Graph& graph : source_.graphs)
       for (const int parameter : graph.parameters()) declare(graph.nodes()[parameter]);
     devices_ = source_.executables[0]->devices();
+    if (devices_.size() != static_cast<std::size_t>(source_.replicas))
+      throw Error("device program: it was compiled for {} devices of this process, expected {}",
+                  devices_.size(), source_.replicas);
     for (const auto& executable : source_.executables)
       if (executable->devices() != devices_)
         throw Error("device program: the graphs were compiled for different devices, expected the same");

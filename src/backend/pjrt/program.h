@@ -13,7 +13,7 @@ namespace ssd::pjrt {
 
 struct ProgramSource {
   std::shared_ptr<Client> client;
-  int replicas = 1;
+  int replicas = 1;  // of this process
   int depth = 1;
   std::vector<graph::Graph> graphs;
   std::vector<std::unique_ptr<Executable>> executables;  // one a graph, lowered as lower.h says
