@@ -1,8 +1,8 @@
 // The files of numpy.savez: named arrays in a zip archive.
 //
-// Layout: a member NAME.npy for each array, stored; it holds "\x93NUMPY", a version, the size of a header, the
-// header, a literal of Python: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }, and the elements
-// (numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+// Layout: a member NAME.npy for each array, stored; it holds "\x93NUMPY", a version, the size of a header,
+// the header, a literal of Python: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }, and the
+// elements (numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 #pragma once
 
 #include <cstddef>
