@@ -132,5 +132,70 @@ TEST_F(Export, OnnxModelsFollowTheOptions) {
             "images[3, 3, 300, 300] loc[3, 4, 8732] conf[3, 4, 8732] {10} None\n");
 }
 
+// A stranger's run of the model: noise through ONNX Runtime, its input and outputs saved with numpy.savez,
+// the noise also as images (BMP: rows from the bottom, blue first).
+constexpr const char* run_model = R"(
+import struct, sys
+import numpy as np, onnxruntime
+model, folder = sys.argv[1:]
+session = onnxruntime.InferenceSession(model)
+images = np.random.default_rng(3).integers(0, 256, (2, 300, 300, 3), np.uint8)
+for i, image in enumerate(images):
+    with open(f"{folder}/{i}.bmp", "wb") as file:
+        file.write(struct.pack("<2sIIIIiiHHIIiiII", b"BM", 270054, 0, 54, 40, 300, 300, 1, 24, 0, 0, 0, 0, 0, 0))
+        file.write(image[::-1, :, ::-1].tobytes())
+names = [output.name for output in session.get_outputs()]
+outputs = dict(zip(names, session.run(names, {"images": images})))
+np.savez(f"{folder}/outputs.npz", **outputs)
+np.savez(f"{folder}/all.npz", images=images, **outputs)
+)";
+
+TEST_F(Export, VerifyTakesTheOutputsOfAnotherRuntime) {
+  const std::string python = "PYTHONPATH='" SSD_SOURCE_DIR "/.deps/onnx' /usr/bin/python3 -B ";
+  if (run_program({"-c", python + "-c 'import onnxruntime'"}, "sh").exit_status != 0)
+    GTEST_SKIP() << "no onnxruntime; scripts/setup --dev installs it";
+  write_file(*folder_ / "run.py", run_model);
+  // Detections of a network that has hardly been trained are all alike; verify_test has some.
+  for (const std::string way : {"none", "boxes"}) {
+    const std::string model = *folder_ / "model.onnx";
+    ASSERT_EQ(export_as("onnx", model, {"--postprocess", way, "--batch", "2"}).exit_status, 0);
+    const TemporaryFolder out;
+    const Outcome ran = run_program(
+        {"-c", python + *folder_ / "run.py" + " '" + model + "' '" + out.path().string() + "'"}, "sh");
+    ASSERT_EQ(ran.exit_status, 0) << ran.err;
+    const auto verify = [&](std::vector<std::string> more) {
+      more.insert(more.begin(), {"verify", "--checkpoint", *folder_ / "run"});
+      return run_program(more);
+    };
+    const Outcome saved = verify({"--exported-outputs", out / "all.npz"});
+    EXPECT_EQ(saved.exit_status, 0) << saved.out << saved.err;
+    const Outcome both =
+        verify({"--exported-outputs", out / "all.npz", "--images", out / "0.bmp", out / "1.bmp"});
+    EXPECT_EQ(both.exit_status, 0) << both.out << both.err;
+    EXPECT_NE(both.out.find("images, in levels             0.000e+00"), std::string::npos) << both.out;
+    const Outcome swapped =
+        verify({"--exported-outputs", out / "outputs.npz", "--images", out / "1.bmp", out / "0.bmp"});
+    EXPECT_EQ(swapped.exit_status, 1) << swapped.out << swapped.err;
+    EXPECT_NE(swapped.out.find("NOT ok"), std::string::npos) << swapped.out;
+  }
+}
+
+TEST_F(Export, VerifySaysInOneLineWhatItLacks) {
+  const std::string outputs = SSD_SOURCE_DIR "/src/weights/testdata/types.npz";
+  const std::vector<std::vector<std::string>> refused = {
+      {"verify"},
+      {"verify", "golden", "--checkpoint", "a"},
+      {"verify", "golden", "--exported-outputs", outputs},
+      {"verify", "--exported-outputs", outputs},
+      {"verify", "--exported-outputs", outputs, "--checkpoint", "a"},
+      {"verify", "--exported-outputs", outputs, "--checkpoint", "a", "--precision", "f32"},
+      {"verify", "--exported-outputs", outputs, "--checkpoint", "a", "--images", "b.jpg", "--score", "0.1"}};
+  for (const std::vector<std::string>& words : refused) {
+    const Outcome outcome = run_program(words);
+    EXPECT_EQ(outcome.exit_status, 2) << words.back() << " " << outcome.err;
+    EXPECT_EQ(count_lines(outcome.err), 1) << outcome.err;
+  }
+}
+
 }  // namespace
 }  // namespace ssd

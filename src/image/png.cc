@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "image/convert_rows.h"
 #include "image/exif.h"
+#include "image/png_inflate.h"
 
 namespace ssd {
 
@@ -25,6 +26,8 @@ struct PngDecoder::State {
   std::array<char, 200> reason{};
   std::span<const std::byte> bytes;
   std::size_t at = 0;  // bytes that libpng has taken
+  InflatedPng inflated;
+  bool reads_inflated = false;
   bool interlaced = false;
   std::size_t channels = 0;  // of a decoded row: 3 RGB, 4 with alpha
   std::size_t row_bytes = 0;
@@ -54,6 +57,10 @@ struct PngDecoder::State {
 
   static void on_read(png_structp png, png_bytep to, png_size_t count) {
     State& s = *static_cast<State*>(png_get_io_ptr(png));
+    if (s.reads_inflated) {
+      if (!s.inflated.read(reinterpret_cast<std::byte*>(to), count)) s.leave("too few pixels");
+      return;
+    }
     if (count > s.bytes.size() - s.at) {
       s.at = s.bytes.size();
       s.leave("the end of the data before the end of the image");
@@ -75,12 +82,36 @@ struct PngDecoder::State {
     call();
   }
 
+  // Begins anew with the file, or with the uncompressed one, whose checksums have been compared.
+  void read_header(bool from_inflated) {
+    close();
+    reads_inflated = from_inflated;
+    at = from_inflated ? bytes.size() : 0;
+    guarded([this] {
+      png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
+      if (png == nullptr) leave("no memory");
+      info = png_create_info_struct(png);
+      if (info == nullptr) leave("no memory");
+      png_set_read_fn(png, this, on_read);
+      png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size has its own
+      const int action = reads_inflated ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT;
+      png_set_crc_action(png, action, action);
+#ifdef PNG_IGNORE_ADLER32
+      if (reads_inflated) png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
+#endif
+      // Of the chunks that an image can do without, only tRNS is read; texts and profiles would be unpacked.
+      png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+      png_read_info(png, info);
+    });
+  }
+
   std::uint8_t* row(int i) { return memory.data() + static_cast<std::size_t>(i) * row_bytes; }
 };
 
 namespace {
 
 constexpr std::size_t signature_bytes = 8;
+constexpr std::int64_t most_inflated = std::int64_t{64} << 20;  // bytes of pixels; of 22 million in RGB
 
 std::size_t number_at(std::span<const std::byte> bytes, std::size_t at) {
   std::size_t value = 0;
@@ -118,22 +149,9 @@ PngDecoder::~PngDecoder() = default;
 const ImageInfo& PngDecoder::open(std::span<const std::byte> bytes) {
   State& s = *state_;
   rows_left_ = 0;
-  s.close();
   if (s.interlaced) s.memory = {};
   s.bytes = bytes;
-  s.at = 0;
-  s.guarded([&s] {
-    s.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &s, State::on_error, State::on_warning);
-    if (s.png == nullptr) s.leave("no memory");
-    s.info = png_create_info_struct(s.png);
-    if (s.info == nullptr) s.leave("no memory");
-    png_set_read_fn(s.png, &s, State::on_read);
-    png_set_user_limits(s.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size has its own
-    png_set_crc_action(s.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    // Of the chunks that an image can do without, only tRNS is read; texts and profiles would be unpacked.
-    png_set_keep_unknown_chunks(s.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-    png_read_info(s.png, s.info);
-  });
+  s.read_header(false);
   s.interlaced = png_get_interlace_type(s.png, s.info) != PNG_INTERLACE_NONE;
   check_size();
   const bool coloured = (png_get_color_type(s.png, s.info) & PNG_COLOR_MASK_COLOR) != 0;
@@ -162,6 +180,7 @@ void PngDecoder::check_size() {
 void PngDecoder::start(const ImagePart& part) {
   State& s = *state_;
   assert(part.denominator == 1);
+  inflate();
   s.guarded([&s] {
     png_set_expand(s.png);  // palettes, fewer than 8 bits, tRNS
     png_set_strip_16(s.png);
@@ -186,6 +205,16 @@ void PngDecoder::start(const ImagePart& part) {
     });
   }
   rows_left_ = s.rect.height();
+}
+
+// Large images are read row by row: what is inflated at once has to be held.
+void PngDecoder::inflate() {
+  State& s = *state_;
+  const std::size_t row_bytes = png_get_rowbytes(s.png, s.info),
+                    height = static_cast<std::size_t>(info_.height);
+  const auto most = static_cast<std::size_t>(std::min<std::int64_t>(most_inflated, limits_.memory / 4));
+  if (!s.interlaced && row_bytes * height <= most && s.inflated.inflate(s.bytes, row_bytes, height))
+    s.read_header(true);
 }
 
 // Each pass over the rows fills in the pixels that are its own.

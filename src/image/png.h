@@ -20,8 +20,8 @@ namespace ssd {
 //
 // All chunks have to be there, but for IEND: a file that was cut is refused at once. Checksums are compared
 // up to the last row read. Rows above the part are decoded and dropped. An interlaced image is decoded whole
-// when it is started, in memory that is given back when the next image is opened; otherwise a few rows are
-// held.
+// when it is started, in memory that is given back when the next image is opened. Of others the filtered rows
+// are held, inflated at once (png_inflate.h), or, beyond 64 MiB, a few rows.
 class PngDecoder final : public ImageDecoder {
  public:
   explicit PngDecoder(const ImageLimits& limits = image_limits());
@@ -34,6 +34,7 @@ class PngDecoder final : public ImageDecoder {
  private:
   struct State;
   void check_size();
+  void inflate();
   void read_interlaced();
 
   ImageLimits limits_;

@@ -154,6 +154,45 @@ TEST(Png, DamageIsAnErrorOrAnImageAndHarmsNoneAfterIt) {
   }
 }
 
+// The file with chunks of `size` bytes for its pixels, which are below 64 KiB each in the file.
+std::vector<std::byte> cut_up(const std::vector<std::byte>& file, std::size_t size) {
+  const std::size_t begin = find_png_chunk(file, "IDAT"), end = find_png_chunk(file, "IEND");
+  std::vector<std::byte> packed;
+  for (std::size_t at = begin; at < end;) {
+    const std::size_t length =
+        std::to_integer<std::size_t>(file[at + 2]) << 8 | std::to_integer<std::size_t>(file[at + 3]);
+    const auto content = std::span(file).subspan(at + 8, length);
+    packed.insert(packed.end(), content.begin(), content.end());
+    at += 12 + length;
+  }
+  std::vector<std::byte> result(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(begin));
+  for (std::size_t at = 0; at < packed.size(); at += size) {
+    const auto chunk = png_chunk("IDAT", std::span(packed).subspan(at, std::min(size, packed.size() - at)));
+    result.insert(result.end(), chunk.begin(), chunk.end());
+  }
+  result.insert(result.end(), file.begin() + static_cast<std::ptrdiff_t>(end), file.end());
+  return result;
+}
+
+TEST(Png, PixelsDoNotDependOnHowTheyAreInflated) {
+  for (const bool alpha : {false, true}) {
+    const auto bytes = encode_png(test_image(300, 200), {.alpha = alpha});
+    const Image at_once = decode_image(bytes), row_by_row = decode_image(bytes, {.memory = 20'000});
+    EXPECT_EQ(at_once.rgb, row_by_row.rgb);
+    EXPECT_EQ(decode_image(cut_up(bytes, 100)).rgb, at_once.rgb);
+  }
+}
+
+TEST(Png, DamageBelowThePartIsNotLookedAt) {
+  PngDecoder decoder;
+  const auto whole = encode_png(test_image(300, 200));
+  const PixelRect top = {0, 0, 300, 20};
+  auto broken = cut_up(whole, whole.size() / 2);
+  broken[find_png_chunk(broken, "IEND") - 1] ^= std::byte{1};  // the last chunk's checksum
+  EXPECT_EQ(decode_part(decoder, broken, top).rgb, decode_part(decoder, whole, top).rgb);
+  EXPECT_NE(decoding_error(broken).find("CRC error"), std::string::npos) << decoding_error(broken);
+}
+
 TEST(Png, RowsMissingFromWholeChunksAreAnError) {
   const auto whole = encode_png(test_image(40, 30));
   for (const std::uint32_t height : {31u, 60u}) {

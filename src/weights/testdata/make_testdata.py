@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the small files that files_test reads, with PyTorch and the safetensors package as they are.
+"""Writes the small files that weights_test reads, with PyTorch, NumPy and the safetensors package as they are.
 
 Element i of every tensor is (i % 11) * 0.5 - 2 (floating point), i % 11 (integers) or i % 2 (bool), counted
 row-major over the base tensor where the saved one is a view. Run: make_testdata.py [FOLDER]
@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 
+import numpy as np
 import safetensors.torch
 import torch
 
@@ -33,6 +34,15 @@ def module():
     return net
 
 
+def write_npz(folder, tensors):
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    np.savez(folder / "types.npz", scalar=np.array(7), empty=np.zeros((0, 3)), **arrays)
+    np.savez(folder / "column_major.npz", a=arrays["f32"].T)
+    np.savez(folder / "text.npz", a=np.array(["text"]))
+    np.savez_compressed(folder / "compressed.npz", a=arrays["f32"])
+    np.save(folder / "array.npy", arrays["f32"])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent
     base = values((4, 6))
@@ -42,6 +52,7 @@ def main():
     }
     tensors = collections.OrderedDict((name, values((2, 3), dtype)) for name, dtype in types.items())
     safetensors.torch.save_file(tensors, folder / "types.safetensors", metadata={"made_by": "safetensors"})
+    write_npz(folder, {name: tensor for name, tensor in tensors.items() if name != "bf16"})
     tensors["scalar"] = torch.tensor(7)
     tensors["empty"] = torch.zeros(0, 3)
     tensors["base"] = base
