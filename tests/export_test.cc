@@ -155,29 +155,28 @@ TEST_F(Export, VerifyTakesTheOutputsOfAnotherRuntime) {
   if (run_program({"-c", python + "-c 'import onnxruntime'"}, "sh").exit_status != 0)
     GTEST_SKIP() << "no onnxruntime; scripts/setup --dev installs it";
   write_file(*folder_ / "run.py", run_model);
-  // Detections of a network that has hardly been trained are all alike; verify_test has some.
-  for (const std::string way : {"none", "boxes"}) {
-    const std::string model = *folder_ / "model.onnx";
-    ASSERT_EQ(export_as("onnx", model, {"--postprocess", way, "--batch", "2"}).exit_status, 0);
-    const TemporaryFolder out;
-    const Outcome ran = run_program(
-        {"-c", python + *folder_ / "run.py" + " '" + model + "' '" + out.path().string() + "'"}, "sh");
-    ASSERT_EQ(ran.exit_status, 0) << ran.err;
-    const auto verify = [&](std::vector<std::string> more) {
-      more.insert(more.begin(), {"verify", "--checkpoint", *folder_ / "run"});
-      return run_program(more);
-    };
-    const Outcome saved = verify({"--exported-outputs", out / "all.npz"});
-    EXPECT_EQ(saved.exit_status, 0) << saved.out << saved.err;
-    const Outcome both =
-        verify({"--exported-outputs", out / "all.npz", "--images", out / "0.bmp", out / "1.bmp"});
-    EXPECT_EQ(both.exit_status, 0) << both.out << both.err;
-    EXPECT_NE(both.out.find("images, in levels             0.000e+00"), std::string::npos) << both.out;
-    const Outcome swapped =
-        verify({"--exported-outputs", out / "outputs.npz", "--images", out / "1.bmp", out / "0.bmp"});
-    EXPECT_EQ(swapped.exit_status, 1) << swapped.out << swapped.err;
-    EXPECT_NE(swapped.out.find("NOT ok"), std::string::npos) << swapped.out;
-  }
+  // The scores of a network that has hardly been trained are all alike, so that a share of their range is
+  // next to nothing: verify_test has boxes and detections.
+  const std::string model = *folder_ / "model.onnx";
+  ASSERT_EQ(export_as("onnx", model, {"--postprocess", "none", "--batch", "2"}).exit_status, 0);
+  const TemporaryFolder out;
+  const Outcome ran = run_program(
+      {"-c", python + *folder_ / "run.py" + " '" + model + "' '" + out.path().string() + "'"}, "sh");
+  ASSERT_EQ(ran.exit_status, 0) << ran.err;
+  const auto verify = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"verify", "--checkpoint", *folder_ / "run"});
+    return run_program(more);
+  };
+  const Outcome saved = verify({"--exported-outputs", out / "all.npz"});
+  EXPECT_EQ(saved.exit_status, 0) << saved.out << saved.err;
+  const Outcome both =
+      verify({"--exported-outputs", out / "all.npz", "--images", out / "0.bmp", out / "1.bmp"});
+  EXPECT_EQ(both.exit_status, 0) << both.out << both.err;
+  EXPECT_NE(both.out.find("images, in levels             0.000e+00"), std::string::npos) << both.out;
+  const Outcome swapped =
+      verify({"--exported-outputs", out / "outputs.npz", "--images", out / "1.bmp", out / "0.bmp"});
+  EXPECT_EQ(swapped.exit_status, 1) << swapped.out << swapped.err;
+  EXPECT_NE(swapped.out.find("NOT ok"), std::string::npos) << swapped.out;
 }
 
 TEST_F(Export, VerifySaysInOneLineWhatItLacks) {

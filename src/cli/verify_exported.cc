@@ -62,7 +62,8 @@ void add_verify_exported_options(CLI::App& command, VerifyExportedOptions& optio
       .add_option("--images", options.images,
                   "What the outputs are of, in their order: files, folders [the file's images]")
       ->type_name("PATH");
-  command.add_option("--exported-precision", options.precision, "That the file was exported in: f32, f16, bf16")
+  command
+      .add_option("--exported-precision", options.precision, "That the file was exported in: f32, f16, bf16")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}))
       ->capture_default_str();
   add_checkpoint_options(command, options.checkpoint, options.stride_in);
@@ -77,8 +78,8 @@ void add_verify_exported_options(CLI::App& command, VerifyExportedOptions& optio
 }
 
 std::vector<const char*> verify_exported_option_names() {
-  return {"--images",      "--exported-precision", "--checkpoint", "--stride-in",
-          "--weights-url", "--score",              "--iou"};
+  return {"--images", "--exported-precision", "--checkpoint", "--stride-in", "--weights-url", "--score",
+          "--iou"};
 }
 
 void verify_exported_outputs(const CLI::App& command, const VerifyExportedOptions& options,

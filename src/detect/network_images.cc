@@ -16,8 +16,7 @@ Tensor read_network_images(std::span<const std::string> files) {
   Augmenter augmenter;
   std::vector<std::byte> buffer;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const auto pixels =
-        images.as<std::uint8_t>().subspan(i * Augmenter::image_bytes, Augmenter::image_bytes);
+    const auto pixels = images.as<std::uint8_t>().subspan(i * Augmenter::image_bytes, Augmenter::image_bytes);
     try {
       augmenter.evaluate({.bytes = read_file(files[i], buffer)}, pixels);
     } catch (const Error& error) {

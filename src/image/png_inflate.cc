@@ -21,7 +21,9 @@ std::size_t number_at(std::span<const std::byte> bytes, std::size_t at) {
   return value;
 }
 
-std::byte byte_of(std::size_t value, int place) { return static_cast<std::byte>(value >> (8 * place) & 0xff); }
+std::byte byte_of(std::size_t value, int place) {
+  return static_cast<std::byte>(value >> (8 * place) & 0xff);
+}
 
 }  // namespace
 
@@ -88,7 +90,8 @@ void InflatedPng::lay_out() {
   for (std::size_t block = 0; block < blocks; ++block) {
     const std::size_t size = std::min(most_of_a_block, pixels.size() - block * most_of_a_block);
     frame_.push_back(block + 1 == blocks ? std::byte{1} : std::byte{0});
-    for (const std::size_t value : {size, ~size}) frame_.insert(frame_.end(), {byte_of(value, 0), byte_of(value, 1)});
+    for (const std::size_t value : {size, ~size})
+      frame_.insert(frame_.end(), {byte_of(value, 0), byte_of(value, 1)});
   }
   const std::size_t after = frame_.size();
   frame_.resize(after + adler_bytes + checksum_bytes);

@@ -10,21 +10,21 @@ struct libdeflate_decompressor;
 
 namespace ssd {
 
-// Makes of a PNG file one whose pixels stand uncompressed, so that libpng has no more to do than to undo the filters and
-// to convert: libdeflate inflates more than twice as fast as zlib, which libpng asks row by row. Keeps its memory in
-// between. One a thread.
+// Makes of a PNG file one whose pixels stand uncompressed, so that libpng has no more to do than to undo the
+// filters and to convert: libdeflate inflates faster than zlib, which libpng asks row by row. Keeps its
+// memory in between. One a thread.
 class InflatedPng {
  public:
   InflatedPng();
   ~InflatedPng();
 
-  // `row_bytes`: of a row of `height` as it is filtered, without the byte that names the filter. `file` must stay as long
-  // as it is read. False for pixels that are damaged, too few or too many, and where memory is short: libpng, given the
-  // file itself, knows what to say of it.
+  // `row_bytes`: of a row of `height` as it is filtered, without the byte that names the filter. `file` must
+  // stay as long as it is read. False for pixels that are damaged, too few or too many, and where memory is
+  // short: libpng, given the file itself, knows what to say of it.
   bool inflate(std::span<const std::byte> file, std::size_t row_bytes, std::size_t height);
 
-  // Copies the next bytes of the uncompressed file, which ends with its pixels; its checksums are not computed. False
-  // where there are not so many.
+  // Copies the next bytes of the uncompressed file, which ends with its pixels; its checksums are not
+  // computed. False where there are not so many.
   bool read(std::byte* to, std::size_t count);
 
  private:

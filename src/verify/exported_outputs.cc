@@ -82,7 +82,8 @@ class DenseOutput {
         least_ = std::min(least_, value);
         most_ = std::max(most_, value);
         const double error = std::abs(theirs[box * box_stride_ + part * part_stride_] - value);
-        if (largest_.exceeded_by(error)) largest_.add(error, fmt::format("image {}, default box {}", image, box));
+        if (largest_.exceeded_by(error))
+          largest_.add(error, fmt::format("image {}, default box {}", image, box));
       }
   }
 

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int64_t count = 3, classes = 4;
 
-// The networks that BrightnessDevice stands for. It finds label 1, 2 and 3 in these images, with logits 20 against
-// three times 0, at the first default box.
+// The networks that BrightnessDevice stands for. It finds label 1, 2 and 3 in these images, with logits 20
+// against three times 0, at the first default box.
 const TrainedModel& network() {
   static const TrainedModel model = [] {
     TrainedModel result;
@@ -32,7 +32,8 @@ Tensor images() {
   Tensor result(DType::u8, {count, 300, 300, 3});
   const std::size_t bytes = result.bytes() / count;
   for (std::size_t i = 0; i < count; ++i)
-    std::ranges::fill(result.as<std::uint8_t>().subspan(i * bytes, bytes), static_cast<std::uint8_t>(100 * i));
+    std::ranges::fill(result.as<std::uint8_t>().subspan(i * bytes, bytes),
+                      static_cast<std::uint8_t>(100 * i));
   return result;
 }
 
@@ -46,8 +47,7 @@ Tensor dense(std::int64_t parts, bool parts_first, const auto& value) {
   for (std::size_t image = 0; image < count; ++image)
     for (std::size_t box = 0; box < default_box_count; ++box)
       for (std::size_t part = 0; part < many; ++part) {
-        const std::size_t place =
-            parts_first ? part * default_box_count + box : box * many + part;
+        const std::size_t place = parts_first ? part * default_box_count + box : box * many + part;
         result.as<float>()[image * default_box_count * many + place] = value(image, box, part);
       }
   return result;
@@ -85,7 +85,8 @@ ExportedOutputs detections() {
       counts(DType::i64, {count});
   const Box& box = ssd300_default_boxes().corners()[0];
   for (std::size_t i = 0; i < count; ++i) {
-    std::ranges::copy(std::array{box.left, box.top, box.right, box.bottom}, boxes.as<float>().begin() + 8 * i);
+    std::ranges::copy(std::array{box.left, box.top, box.right, box.bottom},
+                      boxes.as<float>().begin() + 8 * i);
     scores.as<float>()[2 * i] = static_cast<float>(object_score());
     labels.as<std::int64_t>()[2 * i] = static_cast<std::int64_t>(i) + 1;
     counts.as<std::int64_t>()[i] = 1;
@@ -100,7 +101,8 @@ ExportedOutputs detections() {
 // Batches of two: the last one is not full.
 VerifyReport verified(const ExportedOutputs& outputs, DType precision = DType::f32) {
   BrightnessDevice device;
-  return verify_exported(outputs, images(), device, network(), {.precision = precision, .detector = {}, .batch = 2, .progress = {}});
+  return verify_exported(outputs, images(), device, network(),
+                         {.precision = precision, .detector = {}, .batch = 2, .progress = {}});
 }
 
 std::string refusal(const ExportedOutputs& outputs) {
@@ -176,7 +178,8 @@ TEST(ExportedOutputs, PlanesOfNumbersAreTheSameImages) {
   const std::size_t area = 300 * 300;
   for (std::size_t i = 0; i < count * 3 * area; ++i)
     planes.as<float>()[i] =
-        static_cast<float>(bytes.as<std::uint8_t>()[(i / (3 * area) * area + i % area) * 3 + i / area % 3]) / 255;
+        static_cast<float>(bytes.as<std::uint8_t>()[(i / (3 * area) * area + i % area) * 3 + i / area % 3]) /
+        255;
   ExportedOutputs outputs{.name = "out.npz", .arrays = {}};
   outputs.arrays.emplace("images", std::move(planes));
   EXPECT_EQ(compare_images(outputs.images(), bytes).error, 0);
