@@ -105,11 +105,14 @@ std::shared_ptr<Client> create_client(const DeviceOptions& options, const std::s
     client = Client::create(Plugin::load(path), creation_of(options, path),
                             is_alone(options) ? nullptr : options.values);
   } catch (const Error& error) {
-    if (!is_alone(options) && std::string_view(error.what()).find("num_nodes") != std::string_view::npos)
+    const std::string_view message = error.what();
+    const bool names_joining = message.find("node_id") != std::string_view::npos ||
+                               message.find("num_nodes") != std::string_view::npos;
+    if (!is_alone(options) && names_joining)
       throw Error("--device {}: got {} processes, expected one: its plugin joins none ({})", options.device,
-                  options.communicator->size(), error.what());
+                  options.communicator->size(), message);
     for (const auto& [name, option] : gpu_options(options))
-      if (std::string_view(error.what()).find(name) != std::string_view::npos) refuse(option, error.what());
+      if (message.find(name) != std::string_view::npos) refuse(option, message);
     throw;
   }
   const std::string platform = lower_case(client->platform());
