@@ -76,8 +76,9 @@ std::vector<std::byte> png_chunk(std::string_view kind, std::span<const std::byt
 }
 
 std::size_t find_png_chunk(std::span<const std::byte> file, std::string_view kind) {
-  const auto found = std::ranges::search(file, std::as_bytes(std::span(kind)));
-  return found.empty() ? file.size() : static_cast<std::size_t>(found.begin() - file.begin()) - 4;
+  const auto sought = std::as_bytes(std::span(kind));
+  const auto found = std::search(file.begin(), file.end(), sought.begin(), sought.end());
+  return found == file.end() ? file.size() : static_cast<std::size_t>(found - file.begin()) - 4;
 }
 
 }  // namespace ssd
