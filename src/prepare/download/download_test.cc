@@ -18,6 +18,7 @@
 #include "prepare/download/download_coco.h"
 #include "prepare/download/download_zip.h"
 #include "testing/http_server.h"
+#include "testing/sanitizer.h"
 
 namespace ssd {
 namespace {
@@ -155,9 +156,7 @@ TEST_F(DownloadTest, ASecondRunFetchesOnlyWhatIsMissing) {
 }
 
 TEST_F(DownloadTest, AKilledProcessLeavesWhatItHadForTheNext) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "the thread sanitizer does not follow a fork";
-#else
+  if (has_thread_sanitizer) GTEST_SKIP() << "the thread sanitizer does not follow a fork";
   const std::string a = noise(1'000'000, 12);
   const auto items_at = [&](const std::string& server) {
     return std::vector<DownloadItem>{{server + "/a", folder_ / "a", 0, ""}};
@@ -187,7 +186,6 @@ TEST_F(DownloadTest, AKilledProcessLeavesWhatItHadForTheNext) {
   EXPECT_EQ(content_of(folder_ / "a"), a);
   EXPECT_GE(summary.bytes_resumed, 64u << 10);  // at least the first segment was noted
   EXPECT_EQ(summary.bytes_resumed + summary.bytes_fetched, a.size());
-#endif
 }
 
 TEST_F(DownloadTest, AFileThatChangedOnTheServerIsFetchedAfresh) {
