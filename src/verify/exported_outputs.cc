@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -27,8 +28,8 @@ double tolerance_of(DType precision) {
   return precision == DType::bf16 ? 4e-2 : 1e-4;
 }
 
-const Tensor& array(const ExportedOutputs& outputs, const std::string& name) {
-  const auto found = outputs.arrays.find(name);
+const Tensor& array(const ExportedOutputs& outputs, std::string_view name) {
+  const auto found = outputs.arrays.find(std::string(name));
   if (found == outputs.arrays.end())
     throw Error("{}: got no '{}', expected loc and conf, or boxes and scores, or these with labels and count",
                 outputs.name, name);
