@@ -35,6 +35,10 @@ void FolderWalk::add_entry(const fs::directory_entry& entry, std::vector<fs::pat
   const std::string name = entry.path().filename().string();
   if (name.starts_with('.') || name == "__MACOSX") return;
   std::error_code error;
+  if (entry.is_regular_file(error)) {  // as the folder itself tells: no look at each of many thousand files
+    files_.push_back(entry.path());
+    return;
+  }
   const fs::file_status status = entry.status(error);  // of what a link leads to
   if (!fs::exists(status))
     unreadable_.push_back({entry.path(), error ? error.message() : "the link leads nowhere"});
