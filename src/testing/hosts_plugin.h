@@ -1,4 +1,5 @@
-// What the files of the hosts plugin share: hosts_plugin.cc joins processes, hosts_plugin_programs.cc computes.
+// What the files of the hosts plugin share: hosts_plugin.cc joins processes, hosts_plugin_programs.cc
+// computes.
 #pragma once
 
 #include <pjrt_c_api.h>
