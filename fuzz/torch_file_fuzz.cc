@@ -10,7 +10,11 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
   try {
-    ssd::parse_torch(bytes, "fuzz");
+    ssd::read_torch_file(bytes, "fuzz");
+  } catch (const ssd::Error&) {
+  }
+  try {
+    ssd::read_torch_progress(bytes, "fuzz");
   } catch (const ssd::Error&) {
   }
   try {

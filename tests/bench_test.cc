@@ -18,18 +18,9 @@ constexpr int iterations = 2;
 
 // A benchmark of the smallest network, with more options.
 Outcome bench(const std::string& mode, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {"bench",
-                                        mode,
-                                        "--backbone",
-                                        "resnet18",
-                                        "--batch-size",
-                                        "1",
-                                        "--benchmark-warmup",
-                                        "1",
-                                        "--benchmark-iterations",
-                                        std::to_string(iterations)};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return run_program(arguments);
+  return run_program(with({"bench", mode, "--backbone", "resnet18", "--batch-size", "1", "--benchmark-warmup",
+                           "1", "--benchmark-iterations", std::to_string(iterations)},
+                          more));
 }
 
 double sum_of(const Json& rows, const char* key) {

@@ -78,11 +78,10 @@ TEST(DataImport, MakesACocoFolderOfPascalVoc) {
   EXPECT_EQ(boxes, 4886u);
 }
 
-std::vector<std::string> training(const std::string& data, int iterations, std::vector<std::string> more) {
-  more.insert(more.begin(), {"train", "--pretrained", "none", "--data", data, "--backbone", "resnet18",
-                             "--batch-size", "2", "--preset", "reference", "--evaluation", "-1",
-                             "--batch-norm-images", "0", "--iterations", std::to_string(iterations)});
-  return more;
+std::vector<std::string> training(const std::string& data, const std::string& run, int iterations,
+                                  const std::vector<std::string>& more = {}) {
+  return small_training(data, run,
+                        with({"--batch-norm-images", "0", "--iterations", std::to_string(iterations)}, more));
 }
 
 // The log's lines of one kind.
@@ -117,7 +116,7 @@ TEST(Png, GoesFromImportToDetectionAsJpegDoes) {
   }
   for (const auto& [data, run] : {std::pair(coco, "run"), {cache, "cached"}}) {
     const Outcome trained =
-        run_program(training(data, 2, {"--evaluation", "0", "--val-data", coco, "--save", folder / run}));
+        run_program(training(data, folder / run, 2, {"--evaluation", "0", "--val-data", coco}));
     ASSERT_EQ(trained.exit_status, 0) << trained.err;
     EXPECT_EQ(events(folder / run, "evaluation").size(), 1u);
   }
@@ -149,13 +148,13 @@ TEST(DataCache, StandsForItsFolderInCheckTrainAndBench) {
   EXPECT_GT(nlohmann::json::parse(bench.out).at("images_per_s").at("avg"), 0);
 
   // The training images are nothing to evaluate on.
-  const Outcome alone = run_program(training(cache, 2, {"--evaluation", "0", "--save", folder / "alone"}));
+  const Outcome alone = run_program(training(cache, folder / "alone", 2, {"--evaluation", "0"}));
   EXPECT_EQ(alone.exit_status, 2) << alone.err;
   EXPECT_NE(alone.err.find("--val-data"), std::string::npos) << alone.err;
 
   const std::string run = folder / "run";
   const Outcome trained =
-      run_program(training(cache, 2, {"--evaluation", "0", "--val-data", folder / "data", "--save", run}));
+      run_program(training(cache, run, 2, {"--evaluation", "0", "--val-data", folder / "data"}));
   EXPECT_EQ(trained.exit_status, 0) << trained.err;
   EXPECT_EQ(events(run, "step").size(), 2u);
   EXPECT_EQ(events(run, "evaluation").size(), 1u);
@@ -279,7 +278,7 @@ TEST(Train, GoesOnWhereHalfOfTheImagesAreOddAndNamesEachBadOneOnce) {
 
   // Two epochs: what was bad in the first is bad again in the second.
   const int iterations = 2 * static_cast<int>(odd.size());
-  const Outcome outcome = run_program(training(folder / "data", iterations, {"--save", folder / "run"}));
+  const Outcome outcome = run_program(training(folder / "data", folder / "run", iterations));
   ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
   EXPECT_EQ(events(folder / "run", "step").size(), static_cast<std::size_t>(iterations));
   std::map<std::string, int> named;
@@ -318,27 +317,7 @@ TEST(BackgroundImages, AreLearntFromOnRequest) {
   json["annotations"] = boxes;
   write_file(file, json.dump());
   const auto train = [&](const std::string& use, const std::string& run) {
-    return run_program({"train",
-                        "--pretrained",
-                        "none",
-                        "--data",
-                        folder / "data",
-                        "--backbone",
-                        "resnet18",
-                        "--preset",
-                        "reference",
-                        "--batch-size",
-                        "2",
-                        "--iterations",
-                        "1",
-                        "--evaluation",
-                        "-1",
-                        "--batch-norm-images",
-                        "2",
-                        "--background-images",
-                        use,
-                        "--save",
-                        folder / run});
+    return run_program(small_training(folder / "data", folder / run, {"--background-images", use}));
   };
   const Outcome skipped = train("skip", "a"), used = train("use", "b");
   ASSERT_EQ(skipped.exit_status, 0) << skipped.err;

@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "program.h"
 
@@ -22,42 +21,13 @@ class Device : public testing::Test {
   }
 
   std::vector<std::string> training(const std::string& run, int iterations,
-                                    std::vector<std::string> more = {}) {
+                                    const std::vector<std::string>& more = {}) {
     if (!fs::exists(folder_ / "data")) make_small_data(folder_ / "data", 3);
-    std::vector<std::string> arguments = {"train",
-                                          "--pretrained",
-                                          "none",
-                                          "--data",
-                                          folder_ / "data",
-                                          "--backbone",
-                                          "resnet18",
-                                          "--seed",
-                                          "7",
-                                          "--batch-size",
-                                          "2",
-                                          "--preset",
-                                          "reference",
-                                          "--evaluation",
-                                          "-1",
-                                          "--batch-norm-images",
-                                          "2",
-                                          "--save",
-                                          folder_ / run,
-                                          "--iterations",
-                                          std::to_string(iterations)};
-    if (std::find(more.begin(), more.end(), "--device") == more.end())
-      arguments.insert(arguments.end(), {"--device", device_});
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
+    std::vector<std::string> numbers = {"--seed", "7", "--iterations", std::to_string(iterations)};
+    if (std::ranges::find(more, "--device") == more.end()) numbers = with(numbers, {"--device", device_});
+    return small_training(folder_ / "data", folder_ / run, with(numbers, more));
   }
-
-  std::vector<double> losses(const std::string& run) const {
-    std::istringstream lines(lines_of(folder_ / run, "step"));
-    std::vector<double> result;
-    for (std::string line; std::getline(lines, line);)
-      result.push_back(nlohmann::json::parse(line).at("loss").get<double>());
-    return result;
-  }
+  std::vector<double> losses(const std::string& run) const { return losses_of(folder_ / run); }
 
   const std::string device_ = "pjrt:" + cpu_plugin();
   const TemporaryFolder folder_;

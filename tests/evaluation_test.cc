@@ -91,10 +91,8 @@ class EvalOfFiles : public testing::Test {
   }
   Outcome evaluate(const std::string& truth, const std::string& found,
                    const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"eval", "--ground-truth", folder_ / truth, "--detections",
-                                          folder_ / found};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run_program(arguments);
+    return run_program(
+        with({"eval", "--ground-truth", folder_ / truth, "--detections", folder_ / found}, more));
   }
 
   const TemporaryFolder folder_;
@@ -168,10 +166,9 @@ class Trained : public testing::Test {
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
   }
   Outcome evaluate(const std::string& numbers, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"eval",           "--checkpoint", folder_ / "run",  "--data",
-                                          folder_ / "data", "--json",       folder_ / numbers};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run_program(arguments);
+    return run_program(with(
+        {"eval", "--checkpoint", folder_ / "run", "--data", folder_ / "data", "--json", folder_ / numbers},
+        more));
   }
   std::string annotations() const { return folder_ / "data/annotations/instances_val2017.json"; }
 

@@ -14,39 +14,16 @@ class Export : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
     make_small_data(*folder_ / "data", 2);
-    const Outcome outcome = run_program({"train",
-                                         "--pretrained",
-                                         "none",
-                                         "--data",
-                                         *folder_ / "data",
-                                         "--backbone",
-                                         "resnet18",
-                                         "--stride-in",
-                                         "3x3",
-                                         "--preset",
-                                         "reference",
-                                         "--batch-size",
-                                         "2",
-                                         "--iterations",
-                                         "1",
-                                         "--batch-norm-images",
-                                         "2",
-                                         "--evaluation",
-                                         "-1",
-                                         "--seed",
-                                         "3",
-                                         "--save",
-                                         *folder_ / "run"});
+    const Outcome outcome = run_program(
+        small_training(*folder_ / "data", *folder_ / "run", {"--stride-in", "3x3", "--seed", "3"}));
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
   }
   static void TearDownTestSuite() { delete folder_; }
 
   static Outcome export_as(const std::string& format, const std::string& out,
                            const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {
-        "export", "--checkpoint", *folder_ / "run", "--format", format, "--out", out};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run_program(arguments);
+    return run_program(
+        with({"export", "--checkpoint", *folder_ / "run", "--format", format, "--out", out}, more));
   }
   // Of an image of the sample data.
   static nlohmann::json detections(const std::string& checkpoint) {

@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <thread>
 
 #include "program.h"
@@ -66,12 +65,16 @@ class Processes : public testing::Test {
             "--threads",
             "1"};
   }
-  std::vector<double> losses(const std::string& run) const {
-    std::vector<double> losses;
-    std::istringstream lines(lines_of(folder_ / run, "step"));
-    for (std::string line; std::getline(lines, line);)
-      losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
-    return losses;
+  std::vector<double> losses(const std::string& run) const { return losses_of(folder_ / run); }
+  // What an evaluation of the run "two" writes.
+  std::string evaluated(int processes, const std::vector<std::string>& more) const {
+    const std::vector<std::string> evaluation =
+        with({"eval", "--data", folder_ / "data", "--checkpoint", folder_ / "two", "--save-detections",
+              folder_ / "found.json"},
+             more);
+    const Outcome outcome = processes == 1 ? run_program(evaluation) : run(processes, evaluation);
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    return outcome.out + read_file(folder_ / "found.json");
   }
   ::pid_t process(int rank) const {
     return static_cast<::pid_t>(std::stol(read_file(folder_ / ("process-" + std::to_string(rank)))));
@@ -79,11 +82,6 @@ class Processes : public testing::Test {
 
   TemporaryFolder folder_;
 };
-
-std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
 
 TEST_F(Processes, TrainAsOneDoesAtTheSameGlobalBatch) {
   const Outcome alone = run_program(training("one", 4, 2));
@@ -106,20 +104,7 @@ TEST_F(Processes, TrainAsOneDoesAtTheSameGlobalBatch) {
   EXPECT_EQ(losses("two").size(), 3u);
   std::vector<std::string> found;
   for (const int processes : {1, 2, 3}) {
-    const std::vector<std::string> evaluation{"eval",
-                                              "--data",
-                                              folder_ / "data",
-                                              "--checkpoint",
-                                              folder_ / "two",
-                                              "--batch-size",
-                                              "3",
-                                              "--threads",
-                                              "1",
-                                              "--save-detections",
-                                              folder_ / "found.json"};
-    const Outcome outcome = processes == 1 ? run_program(evaluation) : run(processes, evaluation);
-    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
-    found.push_back(outcome.out + read_file(folder_ / "found.json"));
+    found.push_back(evaluated(processes, {"--batch-size", "3", "--threads", "1"}));
     EXPECT_EQ(found.back(), found.front()) << processes << " processes";
   }
 }
@@ -214,22 +199,8 @@ TEST_F(JoinedDevices, TrainToTheBitsOfOneProcessWithAllDevices) {
 
   // Evaluations need no joining.
   std::vector<std::string> found;
-  for (const int processes : {1, 2}) {
-    const std::vector<std::string> evaluation{"eval",
-                                              "--data",
-                                              folder_ / "data",
-                                              "--checkpoint",
-                                              folder_ / "two",
-                                              "--batch-size",
-                                              "2",
-                                              "--device",
-                                              "pjrt:" + cpu_plugin(),
-                                              "--save-detections",
-                                              folder_ / "found.json"};
-    const Outcome outcome = processes == 1 ? run_program(evaluation) : run(processes, evaluation);
-    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
-    found.push_back(outcome.out + read_file(folder_ / "found.json"));
-  }
+  for (const int processes : {1, 2})
+    found.push_back(evaluated(processes, {"--batch-size", "2", "--device", "pjrt:" + cpu_plugin()}));
   EXPECT_EQ(found[0], found[1]);
 }
 

@@ -15,6 +15,7 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "testing/test_jpeg.h"
@@ -56,6 +57,23 @@ pid_t spawn(const std::string& program, const std::vector<std::string>& argument
 }
 
 }  // namespace
+
+std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+std::vector<std::string> small_training(const std::string& data, const std::string& run,
+                                        const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"train", "--data", data, "--save", run};
+  constexpr std::pair<const char*, const char*> usual[] = {
+      {"--pretrained", "none"},    {"--backbone", "resnet18"}, {"--preset", "reference"},
+      {"--batch-size", "2"},       {"--iterations", "1"},      {"--evaluation", "-1"},
+      {"--batch-norm-images", "2"}};
+  for (const auto& [option, value] : usual)
+    if (std::ranges::find(more, option) == more.end()) arguments.insert(arguments.end(), {option, value});
+  return with(std::move(arguments), more);
+}
 
 RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const std::string& program)
     : folder_(make_folder()), process_(spawn(program, arguments, folder_)) {}
@@ -165,6 +183,14 @@ std::string lines_of(const std::string& run, const std::string& event) {
     if (line.find("\"event\":\"" + event + "\"") != std::string::npos) lines += line + "\n";
   }
   return lines;
+}
+
+std::vector<double> losses_of(const std::string& run) {
+  std::istringstream lines(lines_of(run, "step"));
+  std::vector<double> losses;
+  for (std::string line; std::getline(lines, line);)
+    losses.push_back(nlohmann::json::parse(line).at("loss").get<double>());
+  return losses;
 }
 
 void wait_for_file(const std::filesystem::path& file, RunningProgram& program) {

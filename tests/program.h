@@ -18,6 +18,13 @@ struct Outcome {
 // `program` is looked for on PATH.
 Outcome run_program(const std::vector<std::string>& arguments, const std::string& program = SSD_PROGRAM);
 
+// One list of arguments, then the other.
+std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more);
+// `train` by the reference's numbers, of ResNet-18 from random weights; where `more` does not say otherwise,
+// a step of two images, no evaluation, and statistics re-estimated from two images.
+std::vector<std::string> small_training(const std::string& data, const std::string& run,
+                                        const std::vector<std::string>& more = {});
+
 // A program that runs beside the test. It is killed when the test leaves it running.
 class RunningProgram {
  public:
@@ -70,9 +77,11 @@ std::string shared_file(const std::string& at);  // "" where it is missing
 // A PJRT plugin for the CPU that scripts/setup installs; "" where it is missing.
 std::string cpu_plugin();
 
-// What a run has written: the folder of a checkpoint ("000003"), and the log's lines of one event.
+// What a run has written: the folder of a checkpoint ("000003"), the log's lines of one event, the losses of
+// its steps.
 std::filesystem::path checkpoint(const std::string& run, const std::string& step);
 std::string lines_of(const std::string& run, const std::string& event);
+std::vector<double> losses_of(const std::string& run);
 // Waits until a checkpoint folder or log shows that steps are being done.
 void wait_for_file(const std::filesystem::path& file, RunningProgram& program);
 // Waits until anything lies in a folder.

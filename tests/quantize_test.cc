@@ -34,31 +34,10 @@ class Quantize : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
     make_small_data(*folder_ / "data", 8);
-    const Outcome outcome = run_program({"train",
-                                         "--pretrained",
-                                         "none",
-                                         "--data",
-                                         *folder_ / "data",
-                                         "--backbone",
-                                         "resnet18",
-                                         "--preset",
-                                         "reference",
-                                         "--batch-size",
-                                         "4",
-                                         "--iterations",
-                                         "20",
-                                         "--learning-rate",
-                                         "0.01",
-                                         "--warmup",
-                                         "5",
-                                         "--evaluation",
-                                         "-1",
-                                         "--batch-norm-images",
-                                         "8",
-                                         "--seed",
-                                         "3",
-                                         "--save",
-                                         *folder_ / "run"});
+    const Outcome outcome =
+        run_program(small_training(*folder_ / "data", *folder_ / "run",
+                                   {"--batch-size", "4", "--iterations", "20", "--learning-rate", "0.01",
+                                    "--warmup", "5", "--batch-norm-images", "8", "--seed", "3"}));
     ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
     const Outcome made = quantize(*folder_ / "q");
     ASSERT_EQ(made.exit_status, 0) << made.err;
@@ -68,11 +47,9 @@ class Quantize : public testing::Test {
   void TearDown() override { unsetenv(isa); }
 
   static Outcome quantize(const std::string& out, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments = {"quantize", "--checkpoint",    *folder_ / "run",
-                                          "--data",   *folder_ / "data", "--images",
-                                          "8",        "--out",           out};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run_program(arguments);
+    return run_program(with({"quantize", "--checkpoint", *folder_ / "run", "--data", *folder_ / "data",
+                             "--images", "8", "--out", out},
+                            more));
   }
   static Outcome evaluate(const std::string& checkpoint, const std::string& detections) {
     return run_program(

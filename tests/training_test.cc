@@ -1,4 +1,3 @@
-// Over 400 lines: all runs share one way of being started and compared.
 // `singleshot train`: runs that are cut off and resumed, workers, broken images.
 #include <gtest/gtest.h>
 
@@ -15,35 +14,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has(const std::vector<std::string>& arguments, const char* option) {
-  return std::find(arguments.begin(), arguments.end(), option) != arguments.end();
-}
-
-// Steps of two images by the reference's numbers, without evaluations, statistics re-estimated from two more
-// images; where `more` does not say otherwise.
 std::vector<std::string> training(const std::string& run, int iterations,
-                                  std::vector<std::string> more = {}) {
-  if (!has(more, "--batch-norm-images")) more.insert(more.end(), {"--batch-norm-images", "2"});
-  if (!has(more, "--evaluation")) more.insert(more.end(), {"--evaluation", "-1"});
-  std::vector<std::string> arguments = {"train",
-                                        "--pretrained",
-                                        "none",
-                                        "--data",
-                                        sample_data(),
-                                        "--backbone",
-                                        "resnet18",
-                                        "--preset",
-                                        "reference",
-                                        "--seed",
-                                        "7",
-                                        "--batch-size",
-                                        "2",
-                                        "--save",
-                                        run,
-                                        "--iterations",
-                                        std::to_string(iterations)};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
+                                  const std::vector<std::string>& more = {}) {
+  return small_training(sample_data(), run,
+                        with({"--seed", "7", "--iterations", std::to_string(iterations)}, more));
 }
 
 void expect_equal_checkpoints(const fs::path& a, const fs::path& b) {
@@ -86,29 +60,13 @@ void write_first_images(const std::string& split, std::size_t count, const std::
 }
 
 // A training on the first `train` images, evaluated on the first `val`.
-std::vector<std::string> small_training(const TemporaryFolder& folder, std::size_t train, std::size_t val,
-                                        std::vector<std::string> more) {
+std::vector<std::string> training_on_first(const TemporaryFolder& folder, std::size_t train, std::size_t val,
+                                           const std::vector<std::string>& more) {
   write_first_images("train2017", train, folder / "train.json");
   write_first_images("val2017", val, folder / "val.json");
-  std::vector<std::string> arguments = {"train",
-                                        "--pretrained",
-                                        "none",
-                                        "--data",
-                                        sample_data(),
-                                        "--train-annotations",
-                                        folder / "train.json",
-                                        "--val-annotations",
-                                        folder / "val.json",
-                                        "--backbone",
-                                        "resnet18",
-                                        "--preset",
-                                        "reference",
-                                        "--batch-norm-images",
-                                        "2",
-                                        "--save",
-                                        folder / "run"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
+  return small_training(
+      sample_data(), folder / "run",
+      with({"--train-annotations", folder / "train.json", "--val-annotations", folder / "val.json"}, more));
 }
 
 TEST(Train, AResumedRunEqualsAnUninterruptedOne) {
@@ -235,9 +193,8 @@ TEST(Train, ResumeRefusesOtherDataButNotAMovedFolder) {
 // Five images, six a step: a step ends one epoch or two, in any of its batches.
 TEST(Train, EvaluatesEveryChosenEpochThatAStepEnds) {
   const TemporaryFolder folder;
-  const Outcome outcome = run_program(small_training(
-      folder, 5, 2,
-      {"--batch-size", "2", "--accumulation", "3", "--iterations", "4", "--evaluation", "0", "1", "3"}));
+  const Outcome outcome = run_program(training_on_first(
+      folder, 5, 2, {"--accumulation", "3", "--iterations", "4", "--evaluation", "0", "1", "3"}));
   ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
   EXPECT_EQ(evaluated_epochs(folder / "run"), (std::vector<int>{0, 1, 3}));
   EXPECT_EQ(count_lines(step_lines(folder / "run")), 4);
@@ -245,8 +202,7 @@ TEST(Train, EvaluatesEveryChosenEpochThatAStepEnds) {
 
 TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
   const TemporaryFolder folder;
-  std::vector<std::string> arguments =
-      small_training(folder, 2, 70, {"--batch-size", "2", "--iterations", "1", "--evaluation", "0"});
+  std::vector<std::string> arguments = training_on_first(folder, 2, 70, {"--evaluation", "0"});
   {
     RunningProgram program(arguments);
     wait_for_file(checkpoint(folder / "run", "000001"), program);
@@ -265,8 +221,7 @@ TEST(Train, AnEvaluationThatWasStoppedIsMadeUpFor) {
 
 TEST(Train, AStopWithinAnEvaluationLeavesStatisticsForUse) {
   const TemporaryFolder folder;
-  RunningProgram program(
-      small_training(folder, 2, 70, {"--batch-size", "2", "--iterations", "50", "--evaluation", "0"}));
+  RunningProgram program(training_on_first(folder, 2, 70, {"--iterations", "50", "--evaluation", "0"}));
   const fs::path first = checkpoint(folder / "run", "000001");
   wait_for_file(first, program);
   // Between the checkpoint and the end of the evaluation; its running averages are still the model's.
@@ -393,15 +348,11 @@ TEST(Train, ABrokenImageIsNamedAndReplaced) {
                                            "4",
                                            "--batch-norm-images",
                                            "2"};
-  std::vector<std::string> arguments = common;
-  arguments.insert(arguments.end(), {"--save", folder / "run"});
-  const Outcome outcome = run_program(arguments);
+  const Outcome outcome = run_program(with(common, {"--save", folder / "run"}));
   EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
   EXPECT_NE((outcome.out + outcome.err).find("BloodImage_"), std::string::npos) << outcome.out << outcome.err;
 
-  arguments = common;
-  arguments.insert(arguments.end(), {"--save", folder / "strict", "--on-bad-image", "fail"});
-  const Outcome strict = run_program(arguments);
+  const Outcome strict = run_program(with(common, {"--save", folder / "strict", "--on-bad-image", "fail"}));
   EXPECT_EQ(strict.exit_status, 1);
   EXPECT_NE(strict.err.find("BloodImage_"), std::string::npos) << strict.err;
 }

@@ -13,6 +13,7 @@
 #include "detect/trained_model.h"
 #include "image/format.h"
 #include "model/formula_weights.h"
+#include "testing/file_content.h"
 #include "testing/temporary_folder.h"
 #include "testing/test_jpeg.h"
 #include "weights/checkpoint.h"
@@ -86,8 +87,7 @@ void expect_same(const std::vector<singleshot::Object>& got, const std::vector<D
 TEST_F(CApi, FindsWhatTheProgramFindsInFilesAndBytes) {
   const auto expected = objects_of_program(folder_->path().string(), photo());
   ASSERT_FALSE(expected.empty());
-  std::ifstream in(photo(), std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  const std::string bytes = content_of(photo());
   const singleshot::Result of_file = detector_->detect(singleshot::Image::file(photo()), low);
   EXPECT_EQ(of_file.width, 90);
   EXPECT_EQ(of_file.height, 60);

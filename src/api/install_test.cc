@@ -3,10 +3,10 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "model/formula_weights.h"
+#include "testing/file_content.h"
 #include "testing/temporary_folder.h"
 #include "weights/checkpoint.h"
 
@@ -23,8 +23,7 @@ class Installed : public testing::Test {
   std::string run(const std::string& command) {
     const std::string log = (folder_.path() / "log").string();
     const int status = std::system((command + " > '" + log + "' 2>&1").c_str());
-    std::ifstream in(log);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const std::string text = content_of(log);
     EXPECT_EQ(status, 0) << command << "\n" << text;
     return text;
   }

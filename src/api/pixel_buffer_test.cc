@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/random.h"
 #include "boxes/ssd300.h"
 #include "image/resize.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -106,14 +106,7 @@ TEST(PixelBuffer, AlphaIsLaidOverWhite) {
 
 TEST(PixelBuffer, SizesAndStridesThatMakeNoSenseAreRefused) {
   const std::uint8_t pixel[4] = {};
-  const auto refusal = [](const PixelBuffer& image) -> std::string {
-    try {
-      input_of(image);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  };
+  const auto refusal = [](const PixelBuffer& image) { return message_of([&] { input_of(image); }); };
   EXPECT_EQ(refusal({pixel, 1, 1, 0, ChannelOrder::rgb}), "");
   EXPECT_NE(refusal({nullptr, 1, 1, 0, ChannelOrder::rgb}).find("no pixels"), std::string::npos);
   EXPECT_NE(refusal({pixel, 0, 1, 0, ChannelOrder::rgb}).find("0x1"), std::string::npos);

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "model/formula_weights.h"
 #include "testing/brightness_device.h"
+#include "testing/message_of.h"
 #include "testing/test_jpeg.h"
 
 namespace ssd {
@@ -39,15 +40,6 @@ struct PlainImage {
 
   std::vector<std::uint8_t> pixels;
 };
-
-std::string message_of(const auto& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 TEST(SharedDetector, GivesEveryImageItsOwnObjectsInWhateverBatch) {
   const PlainImage dark(5), gray(128), bright(250);

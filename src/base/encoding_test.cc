@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -10,12 +11,7 @@ namespace {
 using namespace std::string_literals;
 
 std::string refusal(const std::string& bytes) {
-  try {
-    decode_text(bytes, "classes.txt");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
+  return message_of([&] { decode_text(bytes, "classes.txt"); });
 }
 
 // The bytes are those of Python's "cat\n\u72d7".encode(...).

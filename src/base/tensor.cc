@@ -26,13 +26,6 @@ Tensor::Tensor(DType dtype, Shape shape)
 
 Tensor Tensor::clone() const { return copy_of(*this); }
 
-Tensor Tensor::reshaped(Shape shape) && {
-  assert(shape.elements() == elements());
-  Tensor result = std::move(*this);
-  result.shape_ = std::move(shape);
-  return result;
-}
-
 Tensor Tensor::copy_of(const TensorView& view) {
   Tensor copy(view.dtype, view.shape);
   if (copy.bytes() != 0) std::memcpy(copy.data(), view.data, copy.bytes());

@@ -67,8 +67,6 @@ class Tensor {
   }
 
   Tensor clone() const;
-  // The same elements under another shape of as many elements.
-  Tensor reshaped(Shape shape) &&;
 
   operator TensorView() const { return {dtype_, shape_, data_.get()}; }
 

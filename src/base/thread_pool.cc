@@ -23,8 +23,7 @@ ThreadPool::ThreadPool(int threads) {
     stop();
     throw Error(
         "threads: the system gave {} of {} ({}); ask for fewer with --threads, or raise the limits on "
-        "processes "
-        "and memory (ulimit -u, -v)",
+        "processes and memory (ulimit -u, -v)",
         made, wanted, error.code().message());
   }
 }

@@ -153,8 +153,7 @@ void Lister::add_pattern(const std::string& pattern) {
   if (pattern.find("**") != pattern.npos) {
     throw Error(
         "{}: got \"**\" in a pattern, expected \"*\", \"?\" or \"[a-z]\"; give the folder, for sub-folders "
-        "are "
-        "followed",
+        "are followed",
         pattern);
   }
   glob_t found{};

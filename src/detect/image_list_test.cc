@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "storage/atomic_file.h"
+#include "testing/message_of.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -35,14 +35,9 @@ class ListedImages : public testing::Test {
     return names;
   }
 
-  static std::string message_of(const std::vector<std::string>& arguments,
-                                const ImageListOptions& options = {}) {
-    try {
-      list_images(arguments, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was thrown";
+  static std::string refusal(const std::vector<std::string>& arguments,
+                             const ImageListOptions& options = {}) {
+    return message_of([&] { list_images(arguments, options); });
   }
 
   const TemporaryFolder folder_;
@@ -102,20 +97,19 @@ TEST_F(ListedImages, FilesAreTakenAsTheyAreNamed) {
 }
 
 TEST_F(ListedImages, WhatNamesNoImageIsRefused) {
-  EXPECT_EQ(message_of({path("other")}),
-            path("other") +
-                ": got a folder without an image, expected JPEG, PNG, WebP, BMP, "
-                "TIFF, GIF, HEIC or AVIF files; passed over: 1 file of other types "
-                "(1 .csv)");
-  EXPECT_NE(message_of({path("*.heic")}).find("got a pattern that no file fits"), std::string::npos);
-  EXPECT_NE(message_of({path("*.txt")}).find("got a pattern without an image"), std::string::npos);
-  EXPECT_NE(message_of({path("**/*.jpg")}).find("give the folder"), std::string::npos);
-  EXPECT_NE(message_of({"@" + path("none.txt")}).find("got no file " + path("none.txt")), std::string::npos);
+  EXPECT_EQ(refusal({path("other")}), path("other") +
+                                          ": got a folder without an image, expected JPEG, PNG, WebP, BMP, "
+                                          "TIFF, GIF, HEIC or AVIF files; passed over: 1 file of other types "
+                                          "(1 .csv)");
+  EXPECT_NE(refusal({path("*.heic")}).find("got a pattern that no file fits"), std::string::npos);
+  EXPECT_NE(refusal({path("*.txt")}).find("got a pattern without an image"), std::string::npos);
+  EXPECT_NE(refusal({path("**/*.jpg")}).find("give the folder"), std::string::npos);
+  EXPECT_NE(refusal({"@" + path("none.txt")}).find("got no file " + path("none.txt")), std::string::npos);
   write_file_atomically(folder_.path() / "empty.txt", " \n\n");
-  EXPECT_NE(message_of({"@" + path("empty.txt")}).find("got an empty list"), std::string::npos);
+  EXPECT_NE(refusal({"@" + path("empty.txt")}).find("got an empty list"), std::string::npos);
   write_file_atomically(folder_.path() / "self.txt", "@" + path("self.txt"));
-  EXPECT_NE(message_of({"@" + path("self.txt")}).find("got a list that names itself"), std::string::npos);
-  EXPECT_NE(message_of({"-", "-"}).find("got standard input twice"), std::string::npos);
+  EXPECT_NE(refusal({"@" + path("self.txt")}).find("got a list that names itself"), std::string::npos);
+  EXPECT_NE(refusal({"-", "-"}).find("got standard input twice"), std::string::npos);
 }
 
 TEST(ListedCases, OfFormatsAndFoldersAndNames) {

@@ -65,8 +65,7 @@ std::optional<CheckpointFolder> checkpoint_folder(const std::filesystem::path& p
     if (!latest)
       throw Error(
           "{}: no complete checkpoint in this folder; give a run's folder, a checkpoint's folder or a "
-          "weights "
-          "file",
+          "weights file",
           path.string());
     folder.path = latest->path;
   }

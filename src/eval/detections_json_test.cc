@@ -10,17 +10,13 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
 
-std::string message_of(const std::string& text) {
-  try {
-    parse_detections(text, "found.json");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+std::string refusal(const std::string& text) {
+  return message_of([&] { parse_detections(text, "found.json"); });
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -70,7 +66,7 @@ TEST(DetectionsJson, ScoresMayBeNoNumbersAndNumbersTexts) {
   EXPECT_EQ(found[1].score, std::numeric_limits<double>::infinity());
   EXPECT_EQ(found[2].score, -std::numeric_limits<double>::infinity());
   EXPECT_EQ(found[3].score, 0.25);
-  EXPECT_TRUE(contains(message_of(R"([{"image_id":1,"category_id":2,"score":1,"bbox":[NaN,2,3,4]}])"),
+  EXPECT_TRUE(contains(refusal(R"([{"image_id":1,"category_id":2,"score":1,"bbox":[NaN,2,3,4]}])"),
                        "got NaN, expected a number"));
 }
 
@@ -118,7 +114,7 @@ TEST(DetectionsJson, LongNumbersOutOfRangeAreZeroOrRefused) {
   EXPECT_EQ(parse_detections(with_score(digits + "e-400"), "x").at(0).score, 0);
   EXPECT_EQ(parse_detections(with_score(digits + "e308"), "x").at(0).score, 1e308);
   for (const char* exponent : {"e309", "e400"})
-    EXPECT_NE(message_of(with_score(digits + exponent)), "no error") << exponent;
+    EXPECT_NE(refusal(with_score(digits + exponent)), "") << exponent;
 }
 
 TEST(DetectionsJson, IdsMayBeWrittenWithAnyNumberOfDigits) {
@@ -130,8 +126,7 @@ TEST(DetectionsJson, IdsMayBeWrittenWithAnyNumberOfDigits) {
         (std::vector<DetectedBox>{{7, 7, {1, 2, 3, 4}, 1}}))
         << id;
   for (const std::string id : {"7.5", "9223372036854775808", "1e30"})
-    EXPECT_NE(message_of(R"([{"image_id":)" + id + R"(,"category_id":1,"bbox":[1,2,3,4],"score":1}])"),
-              "no error")
+    EXPECT_NE(refusal(R"([{"image_id":)" + id + R"(,"category_id":1,"bbox":[1,2,3,4],"score":1}])"), "")
         << id;
 }
 
@@ -146,28 +141,28 @@ TEST(DetectionsJson, IsReadFromAFile) {
 
 TEST(DetectionsJson, ErrorsNameTheFileAndTheByte) {
   const std::string good = R"({"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5})";
-  const std::string missing = message_of("[" + good + R"(,{"image_id":1,"bbox":[1,2,3,4],"score":0.5}])");
+  const std::string missing = refusal("[" + good + R"(,{"image_id":1,"bbox":[1,2,3,4],"score":0.5}])");
   EXPECT_TRUE(contains(missing, "found.json: byte ")) << missing;
   EXPECT_TRUE(contains(missing, "detection 1: got no \"category_id\"")) << missing;
-  const std::string box = message_of(R"([{"image_id":1,"category_id":2,"bbox":[1,2,3],"score":0.5}])");
+  const std::string box = refusal(R"([{"image_id":1,"category_id":2,"bbox":[1,2,3],"score":0.5}])");
   EXPECT_TRUE(contains(box, "got a bbox of 3 numbers, expected 4")) << box;
-  const std::string id = message_of(R"([{"image_id":1.5,"category_id":2,"bbox":[1,2,3,4],"score":0.5}])");
+  const std::string id = refusal(R"([{"image_id":1.5,"category_id":2,"bbox":[1,2,3,4],"score":0.5}])");
   EXPECT_TRUE(contains(id, "got the id 1.5")) << id;
-  const std::string score = message_of(R"([{"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":"high"}])");
+  const std::string score = refusal(R"([{"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":"high"}])");
   const auto byte = std::strtoul(score.c_str() + score.find("byte ") + 5, nullptr, 10);
   EXPECT_GE(byte, 50u) << score;
   EXPECT_LE(byte, 60u) << score;
 }
 
 TEST(DetectionsJson, RefusesWhatIsNoListOfDetections) {
-  EXPECT_TRUE(contains(message_of(R"({"images":[]})"), "without \"annotations\""));
-  EXPECT_TRUE(contains(message_of("17"), "expected a list of detections"));
+  EXPECT_TRUE(contains(refusal(R"({"images":[]})"), "without \"annotations\""));
+  EXPECT_TRUE(contains(refusal("17"), "expected a list of detections"));
   const std::string one = R"({"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5})";
   for (const std::string& text :
        {std::string(), std::string("["), "[" + one, "[" + one + "] 5", "[" + one + "]]", "[" + one + ",]",
         "[" + one + one + "]", std::string("[1]"), "[" + one + "}", std::string("{\"annotations\":[]"),
         std::string("[{\"image_id\"}]")}) {
-    EXPECT_TRUE(contains(message_of(text), "found.json: byte ")) << text << " gave " << message_of(text);
+    EXPECT_TRUE(contains(refusal(text), "found.json: byte ")) << text << " gave " << refusal(text);
   }
 }
 
@@ -177,9 +172,9 @@ TEST(DetectionsJson, WritesNoNumbersThatJsonLacks) {
 }
 
 TEST(DetectionsJson, SaysWhereTheTextItselfIsBroken) {
-  EXPECT_TRUE(contains(message_of("[{\"x\": \"\xff\"}]"), "found.json: byte 8 (line 1): "))
-      << message_of("[{\"x\": \"\xff\"}]");
-  EXPECT_TRUE(contains(message_of("[{\"x"), "found.json: byte 4 (line 1, the end): "));
+  EXPECT_TRUE(contains(refusal("[{\"x\": \"\xff\"}]"), "found.json: byte 8 (line 1): "))
+      << refusal("[{\"x\": \"\xff\"}]");
+  EXPECT_TRUE(contains(refusal("[{\"x"), "found.json: byte 4 (line 1, the end): "));
 }
 
 TEST(DetectionsJson, ATextCutOffIsBrokenAtItsEnd) {
@@ -187,19 +182,18 @@ TEST(DetectionsJson, ATextCutOffIsBrokenAtItsEnd) {
       "[\n{\"image_id\":1,\"category_id\":2,\"bbox\":[1,2,3,4],\"score\":0.5},\n{\"image_id\":1}]";
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const std::string end = fmt::format("found.json: byte {} (line ", size);
-    EXPECT_TRUE(message_of(whole.substr(0, size)).starts_with(end)) << message_of(whole.substr(0, size));
-    EXPECT_TRUE(contains(message_of(whole.substr(0, size)), ", the end)"))
-        << message_of(whole.substr(0, size));
+    EXPECT_TRUE(refusal(whole.substr(0, size)).starts_with(end)) << refusal(whole.substr(0, size));
+    EXPECT_TRUE(contains(refusal(whole.substr(0, size)), ", the end)")) << refusal(whole.substr(0, size));
   }
 }
 
 TEST(DetectionsJson, SaysWhatStandsWhereAnotherKindIsExpected) {
-  EXPECT_EQ(message_of(R"([{"image_id": 1, "score": "high"}])"),
+  EXPECT_EQ(refusal(R"([{"image_id": 1, "score": "high"}])"),
             "found.json: byte 26 (line 1): detection 0: got \"high\", expected a number");
-  EXPECT_EQ(message_of(R"([{"bbox": [1, 2, {}, 4]}])"),
+  EXPECT_EQ(refusal(R"([{"bbox": [1, 2, {}, 4]}])"),
             "found.json: byte 17 (line 1): detection 0: got an object, expected a number");
-  EXPECT_EQ(message_of("[[1]]"), "found.json: byte 1 (line 1): detection 0: got a list, expected an object");
-  EXPECT_EQ(message_of("\x1f\x8b"), "found.json: this is gzip data, expected JSON; unpack it (gunzip)");
+  EXPECT_EQ(refusal("[[1]]"), "found.json: byte 1 (line 1): detection 0: got a list, expected an object");
+  EXPECT_EQ(refusal("\x1f\x8b"), "found.json: this is gzip data, expected JSON; unpack it (gunzip)");
   EXPECT_TRUE(parse_detections("\xef\xbb\xbf[]", "x").empty());
   EXPECT_THROW(read_detections(testing::TempDir()), Error);
 }

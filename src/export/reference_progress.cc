@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/error.h"
@@ -14,10 +12,6 @@
 
 namespace ssd {
 namespace {
-
-bool holds(const TorchFile& file, std::string_view entry) {
-  return std::ranges::find(file.entries, entry) != file.entries.end();
-}
 
 // {"0.momentum_buffer": ...}, with the tensors' names in place of their numbers.
 TensorMap momentum_of(TensorMap state, const model::ModelOptions& model, const std::string& name) {
@@ -47,18 +41,17 @@ std::optional<TrainingProgress> read_reference_progress(const std::filesystem::p
   if (std::filesystem::is_directory(path)) return std::nullopt;
   const MappedFile file(path);
   if (!is_torch_file(file.bytes())) return std::nullopt;
-  const TorchFile weights = read_torch_file(file.bytes(), file.name());
-  if (!weights.epoch || !holds(weights, "optimizer")) return std::nullopt;
-  constexpr std::int64_t most_epochs = std::numeric_limits<std::int32_t>::max();
-  if (*weights.epoch < 0 || *weights.epoch > most_epochs)
-    throw Error("{}: got epoch {}, expected 0 to {}; take another checkpoint", file.name(), *weights.epoch,
-                most_epochs);
-  TorchFile optimizer = read_torch_file(file.bytes(), file.name(), {.key = "optimizer.state"});
+  auto read = read_torch_progress(file.bytes(), file.name());
   file.check_unchanged();
+  if (!read) return std::nullopt;
+  constexpr std::int64_t most_epochs = std::numeric_limits<std::int32_t>::max();
+  if (read->epoch < 0 || read->epoch > most_epochs)
+    throw Error("{}: got epoch {}, expected 0 to {}; take another checkpoint", file.name(), read->epoch,
+                most_epochs);
   TrainingProgress progress;
-  progress.epoch = *weights.epoch;
-  progress.step = weights.iteration.value_or(0);
-  progress.momentum = momentum_of(std::move(optimizer.tensors), model, file.name());
+  progress.epoch = read->epoch;
+  progress.step = read->iteration;
+  progress.momentum = momentum_of(std::move(read->optimizer), model, file.name());
   return progress;
 }
 

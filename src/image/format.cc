@@ -109,8 +109,6 @@ std::string describe(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::span<const ImageFormat> image_formats() { return formats; }
-
 const ImageFormat* format_of(std::span<const std::byte> bytes) {
   const std::string_view text = text_of(bytes);
   const auto found = std::ranges::find_if(formats, [text](const ImageFormat& format) {

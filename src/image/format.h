@@ -22,8 +22,6 @@ struct ImageFormat {
   std::unique_ptr<ImageDecoder> (*make_decoder)(const ImageLimits& limits);
 };
 
-std::span<const ImageFormat> image_formats();
-
 // By the first bytes; null where they are of no format in the table.
 const ImageFormat* format_of(std::span<const std::byte> bytes);
 // By the ending of a file's name; null where it is of no format in the table. The bytes have the last word.

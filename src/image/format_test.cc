@@ -3,19 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "testing/message_of.h"
 #include "testing/test_jpeg.h"
 #include "testing/test_png.h"
 
 namespace ssd {
 namespace {
 
-std::string message_of(std::string_view text) {
-  try {
-    read_image_header(std::as_bytes(std::span(text)));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+std::string refusal(std::string_view text) {
+  return message_of([&] { read_image_header(std::as_bytes(std::span(text))); });
 }
 
 TEST(ImageFormat, IsToldByTheFirstBytes) {
@@ -72,21 +68,21 @@ TEST(ImageFormat, LimitsAreThoseOfTheProgramWhereNoneAreGiven) {
 TEST(ImageFormat, SaysWhatOtherBytesAre) {
   const std::string_view with_zeros("\0\1\2\3", 4);
   EXPECT_EQ(
-      message_of("%PDF-1.4"),
+      refusal("%PDF-1.4"),
       "image data: got a PDF document, expected JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF; convert or "
       "replace the file");
-  EXPECT_TRUE(message_of("....ftypisom").starts_with("image data: got a video or another file of "));
-  EXPECT_TRUE(message_of("RIFF1234WAVEfmt ").starts_with("image data: got text that begins with "));
-  EXPECT_TRUE(message_of("RIFF1234WEBPVP8 ").starts_with("WebP data: "));
-  EXPECT_TRUE(message_of("BMW").starts_with("BMP data: "));
-  EXPECT_TRUE(message_of("GIF89a").starts_with("GIF data: "));
-  EXPECT_TRUE(message_of({"II*\0", 4}).starts_with("TIFF data: "));
-  EXPECT_TRUE(message_of("....ftypavif").starts_with("HEIC or AVIF data: "));
-  EXPECT_TRUE(message_of("").starts_with("image data: got no bytes at all, "));
+  EXPECT_TRUE(refusal("....ftypisom").starts_with("image data: got a video or another file of "));
+  EXPECT_TRUE(refusal("RIFF1234WAVEfmt ").starts_with("image data: got text that begins with "));
+  EXPECT_TRUE(refusal("RIFF1234WEBPVP8 ").starts_with("WebP data: "));
+  EXPECT_TRUE(refusal("BMW").starts_with("BMP data: "));
+  EXPECT_TRUE(refusal("GIF89a").starts_with("GIF data: "));
+  EXPECT_TRUE(refusal({"II*\0", 4}).starts_with("TIFF data: "));
+  EXPECT_TRUE(refusal("....ftypavif").starts_with("HEIC or AVIF data: "));
+  EXPECT_TRUE(refusal("").starts_with("image data: got no bytes at all, "));
   EXPECT_TRUE(
-      message_of("<html>\n<head>").starts_with("image data: got text that begins with \"<html> <head>\", "));
-  EXPECT_TRUE(message_of(with_zeros).starts_with("image data: got bytes that begin with 00 01 02 03, "));
-  EXPECT_TRUE(message_of("\x89PNG").starts_with("PNG data: "));
+      refusal("<html>\n<head>").starts_with("image data: got text that begins with \"<html> <head>\", "));
+  EXPECT_TRUE(refusal(with_zeros).starts_with("image data: got bytes that begin with 00 01 02 03, "));
+  EXPECT_TRUE(refusal("\x89PNG").starts_with("PNG data: "));
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
 #include "processes/launched.h"
 
-#include <dlfcn.h>
-
 #include <array>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/late_library.h"
 
 namespace ssd {
 namespace {
@@ -44,17 +43,16 @@ Launched launched() {
 const MpiFunctions& load_mpi_functions(const Launched& launched) {
   for (const fs::path& place : places_of_module()) {
     if (!fs::exists(place)) continue;
-    void* module = ::dlopen(place.c_str(), RTLD_NOW | RTLD_GLOBAL);
-    if (module == nullptr) throw Error("MPI: {}; install Open MPI's library (libopenmpi3)", ::dlerror());
-    using Functions = const MpiFunctions* (*)();
-    const auto functions = reinterpret_cast<Functions>(::dlsym(module, mpi_functions_name));
-    if (functions == nullptr) throw Error("MPI: {}; install the program anew", ::dlerror());
+    const LateLibrary module(place.string(), LateLibrary::Scope::global);
+    if (!module.is_loaded()) throw Error("MPI: {}; install Open MPI's library (libopenmpi3)", module.fault());
+    const MpiFunctions* (*functions)() = nullptr;
+    if (!module.find(mpi_functions_name, functions))
+      throw Error("MPI: {} has no {}; install the program anew", place.string(), mpi_functions_name);
     return *functions();
   }
   throw Error(
       "MPI: one of {} processes ({}), but this build has no {}; install libopenmpi-dev and build it again, "
-      "or "
-      "start one process",
+      "or start one process",
       launched.processes, launched.said_by, mpi_module_name);
 }
 

@@ -1,13 +1,13 @@
 #include "report/text_painter.h"
 
 #include <cairo/cairo.h>
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string_view>
 
+#include "base/late_library.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -36,27 +36,21 @@ struct Pango {
 };
 constexpr double pango_scale = 1024;
 
-template <typename Function>
-bool find(void* library, const char* name, Function*& function) {
-  function = reinterpret_cast<Function*>(::dlsym(library, name));
-  return function != nullptr;
-}
-
 Pango load_pango() {
   Pango pango;
   // Its own libraries, and the functions in them, come with it.
-  void* const library = ::dlopen("libpangocairo-1.0.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  pango.is_there = library && find(library, "pango_cairo_create_layout", pango.create_layout) &&
-                   find(library, "pango_layout_set_text", pango.set_text) &&
-                   find(library, "pango_layout_set_font_description", pango.set_font) &&
-                   find(library, "pango_layout_get_unknown_glyphs_count", pango.unknown_glyphs) &&
-                   find(library, "pango_layout_get_extents", pango.get_extents) &&
-                   find(library, "pango_layout_get_baseline", pango.baseline) &&
-                   find(library, "pango_cairo_show_layout", pango.show) &&
-                   find(library, "pango_font_description_from_string", pango.make_font) &&
-                   find(library, "pango_font_description_set_absolute_size", pango.set_size) &&
-                   find(library, "pango_font_description_free", pango.free_font) &&
-                   find(library, "g_object_unref", pango.unref);
+  const LateLibrary library("libpangocairo-1.0.so.0");
+  pango.is_there = library.find("pango_cairo_create_layout", pango.create_layout) &&
+                   library.find("pango_layout_set_text", pango.set_text) &&
+                   library.find("pango_layout_set_font_description", pango.set_font) &&
+                   library.find("pango_layout_get_unknown_glyphs_count", pango.unknown_glyphs) &&
+                   library.find("pango_layout_get_extents", pango.get_extents) &&
+                   library.find("pango_layout_get_baseline", pango.baseline) &&
+                   library.find("pango_cairo_show_layout", pango.show) &&
+                   library.find("pango_font_description_from_string", pango.make_font) &&
+                   library.find("pango_font_description_set_absolute_size", pango.set_size) &&
+                   library.find("pango_font_description_free", pango.free_font) &&
+                   library.find("g_object_unref", pango.unref);
   return pango;
 }
 

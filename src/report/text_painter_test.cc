@@ -1,10 +1,11 @@
 #include "report/text_painter.h"
 
 #include <cairo/cairo.h>
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <memory>
+
+#include "base/late_library.h"
 
 namespace ssd {
 namespace {
@@ -27,7 +28,7 @@ TEST_F(Text, LatinIsAlwaysThere) {
 
 // Letters of Arabic are narrower beside each other than alone.
 TEST_F(Text, ArabicIsShaped) {
-  if (!::dlopen("libpangocairo-1.0.so.0", RTLD_NOW | RTLD_NODELETE)) GTEST_SKIP() << "Pango is not installed";
+  if (!LateLibrary("libpangocairo-1.0.so.0").is_loaded()) GTEST_SKIP() << "Pango is not installed";
   const std::string beh = "\xd8\xa8";
   if (!text_.can_write(beh)) GTEST_SKIP() << "no font has Arabic";
   EXPECT_LT(text_.extent(beh + beh).width, 1.8 * text_.extent(beh).width);

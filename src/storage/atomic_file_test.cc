@@ -5,22 +5,18 @@
 #include <unistd.h>
 
 #include <array>
-#include <fstream>
 #include <iterator>
 
 #include "base/error.h"
 #include "storage/mapped_file.h"
 #include "storage/temporary_name.h"
+#include "testing/file_content.h"
+#include "testing/message_of.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
 namespace {
 namespace fs = std::filesystem;
-
-std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::ptrdiff_t entries_in(const fs::path& folder) {
   return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
@@ -96,12 +92,8 @@ TEST(WriteOutput, WritesThroughTheSystemsLinksToAPipe) {
 
 TEST(AtomicFile, NamesThePathItCannotWrite) {
   const TemporaryFolder folder;
-  try {
-    AtomicFile file(folder.path() / "missing" / "a.txt");
-    FAIL() << "created a file in a folder that does not exist";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("missing/a.txt"), std::string::npos) << error.what();
-  }
+  const std::string message = message_of([&] { AtomicFile file(folder.path() / "missing" / "a.txt"); });
+  EXPECT_NE(message.find("missing/a.txt"), std::string::npos) << message;
   EXPECT_THROW(AtomicFile{folder.path()}, Error);
 }
 
@@ -178,13 +170,8 @@ TEST(MappedFile, TakesAnEmptyFile) {
 TEST(MappedFile, RefusesFoldersAndMissingFilesByName) {
   const TemporaryFolder folder;
   EXPECT_THROW(MappedFile{folder.path()}, Error);
-  try {
-    MappedFile file(folder.path() / "missing");
-    FAIL() << "mapped a file that does not exist";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("missing: cannot open: No such file"), std::string::npos)
-        << error.what();
-  }
+  const std::string message = message_of([&] { MappedFile file(folder.path() / "missing"); });
+  EXPECT_NE(message.find("missing: cannot open: No such file"), std::string::npos) << message;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "testing/message_of.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -19,14 +20,9 @@ TEST(FolderLock, IsHeldByOneAtATimeWhoIsNamed) {
   const TemporaryFolder folder;
   const std::filesystem::path run = folder.path() / "deep/run";
   std::optional<FolderLock> first(run);
-  try {
-    FolderLock second(run);
-    FAIL() << "two hold the folder";
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    EXPECT_NE(text.find(run.string()), std::string::npos) << text;
-    EXPECT_NE(text.find("(" + std::to_string(::getpid()) + ")"), std::string::npos) << text;
-  }
+  const std::string message = message_of([&] { FolderLock second(run); });
+  EXPECT_NE(message.find(run.string()), std::string::npos) << message;
+  EXPECT_NE(message.find("(" + std::to_string(::getpid()) + ")"), std::string::npos) << message;
   first.reset();
   FolderLock again(run);
 }

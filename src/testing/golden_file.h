@@ -5,10 +5,11 @@
 
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "testing/file_content.h"
 
 namespace ssd {
 
@@ -20,7 +21,7 @@ class GoldenFile {
   }
   static bool exists(const std::string& name) { return std::ifstream(path(name)).good(); }
 
-  explicit GoldenFile(const std::string& name) : bytes_(read(path(name))) {
+  explicit GoldenFile(const std::string& name) : bytes_(content_of(path(name))) {
     std::uint64_t length = 0;
     std::memcpy(&length, bytes_.data(), sizeof length);
     start_ = sizeof length + length;
@@ -37,14 +38,11 @@ class GoldenFile {
     return values;
   }
 
-  static nlohmann::json json(const std::string& name) { return nlohmann::json::parse(read(path(name))); }
-
- private:
-  static std::string read(const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
+  static nlohmann::json json(const std::string& name) {
+    return nlohmann::json::parse(content_of(path(name)));
   }
 
+ private:
   std::string bytes_;
   std::size_t start_ = 0;
   nlohmann::json header_;

@@ -5,11 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
+#include "testing/message_of.h"
 #include "testing/test_jpeg.h"
 #include "testing/test_png.h"
 
@@ -41,16 +40,6 @@ class FolderTest : public testing::Test {
   void write_png(const std::string& name, int width, int height, int orientation = 0) const {
     const auto bytes = encode_png(test_image(width, height), {.orientation = orientation});
     write(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  }
-
-  // The message of the Error that the call throws.
-  static std::string error_of(const std::function<void()>& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was thrown";
   }
 
   std::filesystem::path root_;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "image/format.h"
+#include "testing/message_of.h"
 #include "testing/test_jpeg.h"
 
 namespace ssd {
@@ -56,12 +56,7 @@ inline Image crop(const Image& image, const PixelRect& rect) {
 
 // What decoding them throws.
 inline std::string decoding_error(std::span<const std::byte> bytes, const ImageLimits& limits = {}) {
-  try {
-    decode_image(bytes, limits);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+  return message_of([&] { decode_image(bytes, limits); });
 }
 
 }  // namespace ssd

@@ -4,14 +4,13 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
 #include "image/image.h"
+#include "testing/file_content.h"
 
 namespace ssd {
 
@@ -49,8 +48,7 @@ inline Image test_image(int width, int height, std::uint64_t seed = 1) {
 }
 
 inline std::vector<std::byte> read_file_for_test(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(stream)), {});
+  const std::string text = content_of(path);
   const auto bytes = std::as_bytes(std::span(text));
   return {bytes.begin(), bytes.end()};
 }

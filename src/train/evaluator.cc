@@ -31,10 +31,7 @@ std::optional<EvaluationReport> Evaluator::evaluate(const TensorMap& weights, Ag
                                                     const Watch& watch) {
   const auto begin = EvaluationSchedule::Clock::now();
   if (!predictor_) predictor_.emplace(device_, model_, Predictor::Options{.batch = options_.batch});
-  if (communicator_.size() == 1)
-    predictor_->load(weights);
-  else
-    predictor_->load(broadcast(communicator_, weights));
+  predictor_->load(broadcast(communicator_, weights));
   ThreadPool pool(available_processors());
   double bad_images = 0;
   try {

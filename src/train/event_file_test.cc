@@ -5,13 +5,12 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <vector>
 
 #include "base/error.h"
 #include "storage/crc32c.h"
+#include "testing/file_content.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -54,8 +53,7 @@ T little_endian(const std::string& bytes) {
 }
 
 std::vector<std::string> records_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::string bytes = content_of(path);
   std::vector<std::string> records;
   for (std::size_t at = 0; at < bytes.size();) {
     const std::string prefix = bytes.substr(at, 8);

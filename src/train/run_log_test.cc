@@ -5,11 +5,11 @@
 
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "testing/file_content.h"
 #include "testing/temporary_folder.h"
 #include "train/run_record.h"
 
@@ -60,12 +60,10 @@ TEST(RunLog, DropsAndCountsLinesThatNoRunHasWritten) {
     EXPECT_EQ(record.last_evaluation(), 2);
   }
   EXPECT_NE(warning.find("log.jsonl: 9 lines"), std::string::npos) << warning;
-  std::ifstream stream(log);
-  std::string all{std::istreambuf_iterator<char>(stream), {}};
-  EXPECT_EQ(all, R"({"event":"step","step":1})"
-                 "\n"
-                 R"({"event":"evaluation","step":2})"
-                 "\n");
+  EXPECT_EQ(content_of(log), R"({"event":"step","step":1})"
+                             "\n"
+                             R"({"event":"evaluation","step":2})"
+                             "\n");
 }
 
 TEST(RunLog, RefusesALinkAndLeavesOtherNamesOfAFileAsTheyAre) {

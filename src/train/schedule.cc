@@ -42,8 +42,4 @@ std::string_view name_of(Schedule::Shape shape) {
   return "?";
 }
 
-double default_rate(const model::OptimizerOptions& optimizer, std::int64_t images_per_step) {
-  return model::optimizer_named(optimizer.name).rate_per_32 * static_cast<double>(images_per_step) / 32;
-}
-
 }  // namespace ssd

@@ -33,7 +33,4 @@ struct Schedule {
 Schedule::Shape schedule_named(std::string_view name);
 std::string_view name_of(Schedule::Shape shape);
 
-// The optimizer's own, which grows with the images of a step; the recipe's: 2.6e-3 for every 32.
-double default_rate(const model::OptimizerOptions& optimizer, std::int64_t images_per_step);
-
 }  // namespace ssd

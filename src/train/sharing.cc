@@ -100,8 +100,7 @@ void expect_same_weights(Communicator& communicator, const TensorMap& weights) {
     if (all[rank] != all[0])
       throw Error(
           "training: the weights of rank {} are not those of rank 0; --resume goes on from the last "
-          "checkpoint, "
-          "and if it comes again, the memory or the network of one of them is faulty",
+          "checkpoint, and if it comes again, the memory or the network of one of them is faulty",
           rank);
 }
 

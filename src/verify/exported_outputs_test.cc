@@ -10,6 +10,7 @@
 #include "boxes/default_boxes.h"
 #include "model/formula_weights.h"
 #include "testing/brightness_device.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -106,12 +107,7 @@ VerifyReport verified(const ExportedOutputs& outputs, DType precision = DType::f
 }
 
 std::string refusal(const ExportedOutputs& outputs) {
-  try {
-    verified(outputs);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return message_of([&] { verified(outputs); });
 }
 
 TEST(ExportedOutputs, HoldWhereTheyAreTheNetworks) {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "base/error.h"
 #include "storage/mapped_file.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -15,21 +15,11 @@ namespace fs = std::filesystem;
 fs::path testdata(const char* name) { return fs::path(SSD_SOURCE_DIR) / "src/weights/testdata" / name; }
 
 std::string refusal(const fs::path& path) {
-  try {
-    read_named_arrays(path);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return message_of([&] { read_named_arrays(path); });
 }
 
 std::string refusal_of_bytes(std::string bytes) {
-  try {
-    parse_npz(std::as_bytes(std::span(bytes)), "a.npz");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return message_of([&] { parse_npz(std::as_bytes(std::span(bytes)), "a.npz"); });
 }
 
 std::string bytes_of(const char* name) {

@@ -3,7 +3,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "storage/mapped_file.h"
 #include "weights/pickle_lookup.h"
 #include "weights/torch_contents.h"
 #include "weights/torch_tensors.h"
@@ -44,44 +43,32 @@ std::optional<std::int64_t> whole_entry(const pickle::Value& root, const char* n
   return whole != nullptr ? std::optional(*whole) : std::nullopt;
 }
 
-std::vector<std::string> entries_of(const pickle::Value& root) {
-  std::vector<std::string> names;
-  if (const auto* const dict = std::get_if<pickle::Dict>(&root.data); dict != nullptr)
-    for (const auto& [key, value] : dict->items) names.push_back(pickle::key_text(*key));
-  return names;
-}
-
 }  // namespace
 
 bool is_torch_file(std::span<const std::byte> bytes) { return is_zip(bytes) || is_torch_legacy(bytes); }
 
-TorchFile read_torch_file(std::span<const std::byte> bytes, const std::string& name,
-                          const TorchOptions& options) {
+TorchFile read_torch_file(std::span<const std::byte> bytes, const std::string& name) {
   const TorchContents contents = open_torch(bytes, name);
   const pickle::Value& root = contents.document.root();
   TorchFile file;
-  file.entry = options.key.empty() ? weights_key(root) : options.key;
+  file.entry = weights_key(root);
   file.tensors = load_tensors(find_tensors(root, file.entry, name), *contents.storages, bytes.size(), name);
   if (file.tensors.empty())
     throw Error("{}: got no tensors{}, expected weights; check what was saved", name,
                 file.entry.empty() ? "" : " in '" + file.entry + "'");
   file.labels = labels_of(root);
-  file.entries = entries_of(root);
-  file.epoch = whole_entry(root, "epoch");
-  file.iteration = whole_entry(root, "iteration");
   return file;
 }
 
-TensorMap parse_torch(std::span<const std::byte> bytes, const std::string& name,
-                      const TorchOptions& options) {
-  return read_torch_file(bytes, name, options).tensors;
-}
-
-TensorMap read_torch(const std::filesystem::path& path, const TorchOptions& options) {
-  const MappedFile file(path);
-  TensorMap tensors = parse_torch(file.bytes(), file.name(), options);
-  file.check_unchanged();
-  return tensors;
+std::optional<TorchProgress> read_torch_progress(std::span<const std::byte> bytes, const std::string& name) {
+  const TorchContents contents = open_torch(bytes, name);
+  const pickle::Value& root = contents.document.root();
+  const auto epoch = whole_entry(root, "epoch");
+  if (!epoch || pickle::entry_of(root, "optimizer") == nullptr) return std::nullopt;
+  const TorchRecords state = find_tensors(root, "optimizer.state", name);
+  return TorchProgress{.epoch = *epoch,
+                       .iteration = whole_entry(root, "iteration").value_or(0),
+                       .optimizer = load_tensors(state, *contents.storages, bytes.size(), name)};
 }
 
 }  // namespace ssd

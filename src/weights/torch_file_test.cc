@@ -4,13 +4,14 @@
 #include <zip.h>
 
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "storage/atomic_file.h"
+#include "storage/mapped_file.h"
+#include "testing/file_content.h"
+#include "testing/message_of.h"
 #include "testing/temporary_folder.h"
 #include "weights/pickle.h"
 #include "weights/safetensors.h"
@@ -23,21 +24,16 @@ using namespace std::string_literals;
 
 fs::path testdata(const char* name) { return fs::path(SSD_SOURCE_DIR) / "src/weights/testdata" / name; }
 
-std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // Element i of every tensor in testdata (make_testdata.py).
 float value(std::size_t i) { return static_cast<float>(i % 11) * 0.5f - 2; }
 
-std::string refusal(const fs::path& path, const TorchOptions& options = {}) {
-  try {
-    read_torch(path, options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+TensorMap read_torch(const fs::path& path) {
+  const MappedFile file(path);
+  return read_torch_file(file.bytes(), file.name()).tensors;
+}
+
+std::string refusal(const fs::path& path) {
+  return message_of([&] { read_torch(path); });
 }
 
 std::vector<std::string> names_of(const TensorMap& tensors) {
@@ -103,20 +99,18 @@ TEST(TorchFile, FindsTheModelOfACheckpoint) {
   EXPECT_EQ(tensors.at("0.weight").as<float>()[3], value(3));
 }
 
-TEST(TorchFile, ReadsTheEntryOfAKey) {
-  const TensorMap tensors = read_torch(testdata("checkpoint.pt"), {.key = "optimizer"});
-  EXPECT_EQ(names_of(tensors), std::vector<std::string>{"state.0.momentum_buffer"});
+TEST(TorchFile, TellsWhereARunStands) {
+  const MappedFile file(testdata("checkpoint.pt"));
+  const auto progress = read_torch_progress(file.bytes(), file.name());
+  ASSERT_TRUE(progress);
+  EXPECT_EQ(progress->epoch, 3);
+  EXPECT_EQ(progress->iteration, 700);
+  EXPECT_EQ(names_of(progress->optimizer), std::vector<std::string>{"0.momentum_buffer"});
   // The first step's momentum is the gradient: of a sum over ones, that is 1 in every place.
-  for (const float element : tensors.at("state.0.momentum_buffer").as<float>()) EXPECT_EQ(element, 1.0f);
-  EXPECT_EQ(names_of(read_torch(testdata("checkpoint.pt"), {.key = "optimizer.state.0"})),
-            std::vector<std::string>{"momentum_buffer"});
-}
-
-TEST(TorchFile, NamesTheKeysThereAre) {
-  const std::string message = refusal(testdata("checkpoint.pt"), {.key = "weights"});
-  EXPECT_NE(message.find("'weights'"), std::string::npos) << message;
-  EXPECT_NE(message.find("epoch, iteration"), std::string::npos) << message;
-  EXPECT_NE(refusal(testdata("checkpoint.pt"), {.key = "label_map"}).find("no tensors"), std::string::npos);
+  for (const float element : progress->optimizer.at("0.momentum_buffer").as<float>())
+    EXPECT_EQ(element, 1.0f);
+  const MappedFile weights(testdata("module.pt"));
+  EXPECT_FALSE(read_torch_progress(weights.bytes(), weights.name()));
 }
 
 TEST(TorchFile, RefusesAForeignGlobalByName) {
@@ -150,7 +144,7 @@ TEST(TorchFile, SurvivesDamage) {
       damaged[static_cast<std::size_t>(random.below(damaged.size()))] = static_cast<char>(random.next());
     if (random.coin(0.3)) damaged.resize(static_cast<std::size_t>(random.below(damaged.size())));
     try {
-      parse_torch(std::as_bytes(std::span(damaged)), "damaged.pt");
+      read_torch_file(std::as_bytes(std::span(damaged)), "damaged.pt");
     } catch (const Error& error) {
       ++refused;
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
@@ -199,6 +193,16 @@ TEST(TorchFile, ReadsAPickleMadeByHand) {
   EXPECT_EQ(read_torch(path).at("w").as<float>()[0], 2.0f);
 }
 
+TEST(TorchFile, NamesTheEntriesThereAre) {
+  const TemporaryFolder folder;
+  const std::string optimizer = "}" + text("groups") + "Ns";
+  const fs::path path = archive_of(
+      folder, "\x80\x02}(" + text("epoch") + integer(3) + text("optimizer") + optimizer + "u.", "");
+  const MappedFile file(path);
+  EXPECT_EQ(message_of([&] { read_torch_progress(file.bytes(), "a.pt"); }),
+            "a.pt: got no entry 'state' in it; choose among groups");
+}
+
 TEST(TorchFile, RefusesTensorsOutsideTheirStorage) {
   const TemporaryFolder folder;
   const std::string storage(8, '\0');
@@ -227,13 +231,10 @@ struct BadPickle {
 class PickleRefuses : public testing::TestWithParam<BadPickle> {};
 
 TEST_P(PickleRefuses, WithThePositionAndTheFault) {
-  try {
-    pickle::parse(std::as_bytes(std::span(GetParam().stream)), "f.pt");
-    FAIL() << "took " << GetParam().what;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()).find("f.pt: pickle byte "), 0u) << error.what();
-    EXPECT_NE(std::string(error.what()).find(GetParam().expected), std::string::npos) << error.what();
-  }
+  const std::string message =
+      message_of([&] { pickle::parse(std::as_bytes(std::span(GetParam().stream)), "f.pt"); });
+  EXPECT_EQ(message.find("f.pt: pickle byte "), 0u) << message;
+  EXPECT_NE(message.find(GetParam().expected), std::string::npos) << message;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -277,14 +278,11 @@ TEST(Weights, AreToldApartByContent) {
   const TemporaryFolder folder;
   fs::copy(testdata("types.pt"), folder.path() / "a.safetensors");
   fs::copy(testdata("types.safetensors"), folder.path() / "model.safetensors.pt");
-  EXPECT_EQ(read_weights(folder.path() / "a.safetensors").size(), 14u);
-  EXPECT_EQ(read_weights(folder.path() / "model.safetensors.pt").size(), 8u);
+  EXPECT_EQ(read_network_weights(folder.path() / "a.safetensors").tensors.size(), 14u);
+  EXPECT_EQ(read_network_weights(folder.path() / "model.safetensors.pt").tensors.size(), 8u);
   fs::rename(folder.path() / "model.safetensors.pt", folder.path() / "model.safetensors");
-  EXPECT_EQ(read_weights(folder.path()).size(), 8u);
-  EXPECT_EQ(names_of(read_weights(testdata("checkpoint.pt"), {.key = "model"})),
-            std::vector<std::string>{"module.1.0.weight"});
-  EXPECT_THROW(read_weights(testdata("types.safetensors"), {.key = "model"}), Error);
-  EXPECT_THROW(read_weights(testdata("make_testdata.py")), Error);
+  EXPECT_EQ(read_network_weights(folder.path()).tensors.size(), 8u);
+  EXPECT_THROW(read_network_weights(testdata("make_testdata.py")), Error);
 }
 
 TEST(Weights, LoseOnlyThePrefixesThatAllShare) {
@@ -308,7 +306,7 @@ TEST(Weights, LoseOnlyThePrefixesThatAllShare) {
 TEST(Weights, AreReadFromThePublishedBackbone) {
   const fs::path path = fs::path(SSD_SOURCE_DIR) / "../shared/data/weights/resnet50-msra.safetensors";
   if (!fs::exists(path)) GTEST_SKIP() << path << " is not there";
-  const TensorMap tensors = read_weights(path);
+  const TensorMap tensors = read_network_weights(path).tensors;
   EXPECT_EQ(tensors.size(), 215u);
   EXPECT_EQ(tensors.at("conv1.weight").shape(), (Shape{64, 3, 7, 7}));
 }

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "testing/temporary_folder.h"
 #include "weights/stored_zip.h"
-#include "weights/torch_file.h"
+#include "weights/weights.h"
 
 namespace ssd {
 namespace {
@@ -42,7 +42,7 @@ TEST(TorchWriter, WritesTensorsOfEveryTypeBitForBit) {
   Dict dict{{}, Dict::Kind::ordered};
   for (const auto& [name, tensor] : tensors) dict.add({name}, {TensorView(tensor)});
   torch_save::write(folder.path() / "a.pt", {std::move(dict)});
-  const TensorMap back = read_torch(folder.path() / "a.pt");
+  const TensorMap back = read_network_weights(folder.path() / "a.pt").tensors;
   ASSERT_EQ(back.size(), tensors.size());
   for (const auto& [name, tensor] : tensors) {
     EXPECT_EQ(back.at(name).dtype(), tensor.dtype()) << name;

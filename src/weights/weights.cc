@@ -39,26 +39,6 @@ TensorMap without_prefix(TensorMap tensors, std::size_t length) {
 
 }  // namespace
 
-TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& options) {
-  std::error_code ignored;  // what cannot be looked at fails below, with its reason
-  if (std::filesystem::is_directory(path, ignored)) return read_weights(path / "model.safetensors", options);
-  const MappedFile file(path);
-  if (is_torch(file.bytes())) {
-    TensorMap tensors = parse_torch(file.bytes(), file.name(), {.key = options.key});
-    file.check_unchanged();
-    return tensors;
-  }
-  if (!is_safetensors(file.bytes()))
-    throw Error("{}: got an unknown format, expected safetensors or a torch.save file; convert it",
-                file.name());
-  if (!options.key.empty())
-    throw Error(
-        "{}: got key '{}' for a safetensors file, expected none: its tensors have no folders; leave it "
-        "out",
-        file.name(), options.key);
-  return read_safetensors(path);
-}
-
 std::string strip_common_prefixes(TensorMap& tensors) {
   // "1": the reference's, of a Sequential of loss and model below the data-parallel wrapper.
   constexpr std::string_view prefixes[] = {"module.1.", "module.",  "_orig_mod.", "model.",     "backbone.",
@@ -76,25 +56,26 @@ std::string strip_common_prefixes(TensorMap& tensors) {
 }
 
 NetworkWeights read_network_weights(const std::filesystem::path& path) {
+  std::error_code ignored;  // what cannot be looked at fails below, with its reason
+  if (std::filesystem::is_directory(path, ignored)) return read_network_weights(path / "model.safetensors");
   NetworkWeights weights;
-  std::string entry;
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored)) {
-    const MappedFile file(path);
-    if (is_torch(file.bytes())) {
-      TorchFile torch = read_torch_file(file.bytes(), file.name());
-      weights.tensors = std::move(torch.tensors);
-      weights.labels = std::move(torch.labels);
-      entry = torch.entry;
-    } else if (is_safetensors(file.bytes())) {
-      weights.metadata = parse_safetensors(file.bytes(), file.name()).metadata;
-    }
+  const MappedFile file(path);
+  if (is_torch(file.bytes())) {
+    TorchFile torch = read_torch_file(file.bytes(), file.name());
+    file.check_unchanged();
+    weights.tensors = std::move(torch.tensors);
+    weights.labels = std::move(torch.labels);
+    if (!torch.entry.empty()) weights.note = "in '" + torch.entry + "'";
+  } else if (is_safetensors(file.bytes())) {
+    weights.metadata = parse_safetensors(file.bytes(), file.name()).metadata;
+    weights.tensors = read_safetensors(path);
+  } else {
+    throw Error("{}: got an unknown format, expected safetensors or a torch.save file; convert it",
+                file.name());
   }
-  if (weights.tensors.empty()) weights.tensors = read_weights(path);
   const std::string prefix = strip_common_prefixes(weights.tensors);
-  if (!entry.empty()) weights.note = "in '" + entry + "'";
   if (!prefix.empty())
-    weights.note += (entry.empty() ? "" : ", ") + ("without '" + prefix + "' before the names");
+    weights.note += (weights.note.empty() ? "" : ", ") + ("without '" + prefix + "' before the names");
   return weights;
 }
 

@@ -10,14 +10,6 @@
 
 namespace ssd {
 
-struct WeightsOptions {
-  std::string key;  // as in TorchOptions; not for safetensors
-};
-
-// The tensors of a safetensors file, a torch.save file (told apart by content, not by name) or a checkpoint
-// folder (its model.safetensors). Throws Error for anything else.
-TensorMap read_weights(const std::filesystem::path& path, const WeightsOptions& options = {});
-
 // Weights of a network, under the names that its own state_dict has.
 struct NetworkWeights {
   TensorMap tensors;
@@ -26,9 +18,10 @@ struct NetworkWeights {
   std::string note;  // what was done to find them, one line: "in 'model', without 'module.' before the names"
 };
 
-// The tensors of a file as people save them: with a prefix before all names (of PyTorch's wrappers, or of a
-// member that holds the network: "module.1.", "backbone.", "model."), which is taken off, or in a dict within
-// a checkpoint. Throws Error as read_weights does.
+// The tensors of a safetensors file, a torch.save file (told apart by content, not by name) or a checkpoint
+// folder (its model.safetensors), as people save them: with a prefix before all names (of PyTorch's wrappers,
+// or of a member that holds the network: "module.1.", "backbone.", "model."), which is taken off, or in a
+// dict within a checkpoint. Throws Error for anything else.
 NetworkWeights read_network_weights(const std::filesystem::path& path);
 
 // Names without prefixes of that kind; only one that all names share is taken away, and returned.

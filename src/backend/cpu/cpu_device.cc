@@ -48,10 +48,4 @@ std::unique_ptr<graph::Device> make_device(const CpuOptions& options) {
 
 std::string arithmetic() { return onednn_description(); }
 
-std::size_t arena_bytes_of(const graph::Program& program) {
-  const auto* own = dynamic_cast<const CpuProgram*>(&program);
-  if (own == nullptr) throw Error("cpu: got another device's program, expected one of the cpu");
-  return own->arena_bytes();
-}
-
 }  // namespace ssd::cpu

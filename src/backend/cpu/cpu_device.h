@@ -22,7 +22,4 @@ std::unique_ptr<graph::Device> make_device(const CpuOptions& options = {});
 // Its libraries and instructions; processes that train together need the same.
 std::string arithmetic();
 
-// Bytes of the memory that a program's values share. Throws Error for other devices' programs.
-std::size_t arena_bytes_of(const graph::Program& program);
-
 }  // namespace ssd::cpu

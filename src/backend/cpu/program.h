@@ -33,7 +33,6 @@ class CpuProgram final : public graph::Program {
 
   std::vector<graph::NodeTime> profile() const override;
   void record(Trace* trace) override;
-  std::size_t arena_bytes() const { return arena_.bytes(); }
 
  private:
   struct Parameter {

@@ -48,8 +48,7 @@ void expect_own_gpus(Communicator& communicator, const std::string& device) {
       if (gpus[rank] == gpus[other])
         throw Error(
             "--device {}: ranks {} and {} would take the same GPUs ({}); start one process a machine, or "
-            "give "
-            "each its own by CUDA_VISIBLE_DEVICES",
+            "give each its own by CUDA_VISIBLE_DEVICES",
             device, other, rank, gpus[rank]);
 }
 

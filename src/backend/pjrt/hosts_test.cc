@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <functional>
 #include <mutex>
 
 #include "backend/pjrt/compile_options.h"
 #include "backend/stablehlo/lower.h"
 #include "base/error.h"
 #include "testing/cpu_plugin.h"
+#include "testing/message_of.h"
 #include "testing/small_ssd.h"
 #include "testing/thread_communicator.h"
 
@@ -22,15 +22,6 @@ namespace fs = std::filesystem;
 #define SSD_NEEDS_HOSTS_PLUGIN() \
   SSD_NEEDS_CPU_PLUGIN();        \
   if (!fs::exists(SSD_HOSTS_PLUGIN)) GTEST_SKIP() << "built without the PJRT header: run scripts/setup"
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 void expect_in(const std::string& part, const std::string& message) {
   EXPECT_NE(message.find(part), std::string::npos) << message;

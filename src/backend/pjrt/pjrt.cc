@@ -1,12 +1,11 @@
 // Plugins, clients, events and buffers; programs are in pjrt_program.cc.
 #include "backend/pjrt/pjrt.h"
 
-#include <dlfcn.h>
-
 #include <mutex>
 
 #include "backend/pjrt/pjrt_api.h"
 #include "base/error.h"
+#include "base/late_library.h"
 
 namespace ssd::pjrt {
 namespace {
@@ -32,11 +31,10 @@ PJRT_Buffer_Type type_of_elements(DType type) {
 }
 
 const PJRT_Api* load_api(const std::string& path) {
-  // Never unloaded: plugins start threads and register exit handlers.
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (library == nullptr) throw Error("PJRT plugin '{}': cannot be loaded: {}", path, dlerror());
-  const auto get = reinterpret_cast<const PJRT_Api* (*)()>(dlsym(library, "GetPjrtApi"));
-  if (get == nullptr)
+  const LateLibrary library(path);
+  if (!library.is_loaded()) throw Error("PJRT plugin '{}': cannot be loaded: {}", path, library.fault());
+  const PJRT_Api* (*get)() = nullptr;
+  if (!library.find("GetPjrtApi", get))
     throw Error("PJRT plugin '{}': has no function GetPjrtApi; name a PJRT plugin library", path);
   const PJRT_Api* api = get();
   if (api == nullptr) throw Error("PJRT plugin '{}': GetPjrtApi returned nothing", path);

@@ -4,11 +4,11 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 
 #include "backend/pjrt/nvidia.h"
 #include "base/error.h"
 #include "testing/graph_feeds.h"
+#include "testing/message_of.h"
 
 namespace ssd::pjrt {
 namespace {
@@ -33,15 +33,6 @@ class Variable {
   const char* name_;
   std::string before_;
 };
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 class Folder : public testing::Test {
  protected:

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -17,13 +17,8 @@ Dataset dataset_of(std::vector<CocoCategory> categories) {
   return dataset;
 }
 
-std::string message_of(Dataset dataset, const std::vector<CocoCategory>& classes) {
-  try {
-    order_classes(dataset, classes, "val.json");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+std::string refusal(Dataset dataset, const std::vector<CocoCategory>& classes) {
+  return message_of([&] { order_classes(dataset, classes, "val.json"); });
 }
 
 const std::vector<CocoCategory> cat_dog_cow{{1, "cat"}, {2, "dog"}, {5, "cow"}};
@@ -41,16 +36,16 @@ TEST(ClassOrder, FollowsTheNetworksOrderAndKeepsTheFilesIds) {
 }
 
 TEST(ClassOrder, NamesWhatDoesNotFit) {
-  EXPECT_EQ(message_of(dataset_of({{1, "cat"}, {2, "horse"}, {5, "cow"}}), cat_dog_cow),
+  EXPECT_EQ(refusal(dataset_of({{1, "cat"}, {2, "horse"}, {5, "cow"}}), cat_dog_cow),
             "val.json: got category 2 \"horse\", expected \"dog\"; evaluate on the classes that the network "
             "was trained on");
-  EXPECT_NE(message_of(dataset_of({{1, "cat"}, {2, "dog"}}), cat_dog_cow)
-                .find("got no category \"cow\", expected it"),
-            std::string::npos);
-  EXPECT_NE(message_of(dataset_of({{1, "cat"}, {2, "dog"}, {3, "elk"}, {5, "cow"}}), cat_dog_cow)
+  EXPECT_NE(
+      refusal(dataset_of({{1, "cat"}, {2, "dog"}}), cat_dog_cow).find("got no category \"cow\", expected it"),
+      std::string::npos);
+  EXPECT_NE(refusal(dataset_of({{1, "cat"}, {2, "dog"}, {3, "elk"}, {5, "cow"}}), cat_dog_cow)
                 .find("boxes of \"elk\""),
             std::string::npos);
-  EXPECT_NE(message_of(dataset_of({{8, "cat"}, {9, "cat"}}), {{1, "cat"}}).find("2 categories \"cat\""),
+  EXPECT_NE(refusal(dataset_of({{8, "cat"}, {9, "cat"}}), {{1, "cat"}}).find("2 categories \"cat\""),
             std::string::npos);
 }
 

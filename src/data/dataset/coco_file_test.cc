@@ -4,11 +4,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include "testing/message_of.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -16,15 +15,6 @@ namespace {
 
 class CocoInPieces : public testing::Test {
  protected:
-  static std::string message_of(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
-
   // What the whole gives, in pieces of several sizes: lists, what was left out, or the error.
   void expect_alike(const std::string& text) {
     std::ofstream(path_, std::ios::binary) << text;

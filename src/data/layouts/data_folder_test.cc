@@ -73,7 +73,8 @@ TEST_F(DataFolderTest, LabelsWithoutNamesSayWhatIsMissing) {
   add_yolo();
   DataFolder folder(root_);
   ASSERT_EQ(folder.kind(), DataKind::yolo);
-  EXPECT_TRUE(contains(error_of([&] { folder.read(DataPart::train); }), "neither data.yaml nor classes.txt"));
+  EXPECT_TRUE(
+      contains(message_of([&] { folder.read(DataPart::train); }), "neither data.yaml nor classes.txt"));
 }
 
 TEST_F(DataFolderTest, CocoGoesBeforeVoc) {

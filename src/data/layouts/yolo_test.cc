@@ -32,7 +32,7 @@ TEST_F(YoloReaderTest, ClassesAreDecodedOrRefused) {
   add("a", "0 0.5 0.5 1 1\n");
   write("classes.txt", "b\xeate\ndog\n");
   EXPECT_TRUE(
-      contains(error_of([&] { read_yolo(root_); }), "classes.txt: byte 1 (line 1): this is no UTF-8 text"));
+      contains(message_of([&] { read_yolo(root_); }), "classes.txt: byte 1 (line 1): this is no UTF-8 text"));
   write("classes.txt", std::string_view("\xff\xfe"
                                         "c\0a\0t\0\r\0\n\0d\0o\0g\0",
                                         18));
@@ -67,10 +67,10 @@ TEST_F(YoloReaderTest, FoldersOfAnotherMachineAreFoundByTheirEnds) {
   EXPECT_EQ(read_yolo(root_).splits_from, "data file: train for training, val for validation");
   write("data.yaml", "train: /home/me/pets/images\nval: images/val\nnames: [cat]\n");
   EXPECT_TRUE(
-      contains(error_of([&] { read_yolo(root_); }), "data.yaml:1: got /home/me/pets/images, expected"));
+      contains(message_of([&] { read_yolo(root_); }), "data.yaml:1: got /home/me/pets/images, expected"));
   write("data.yaml", "train: /home/me/pets/photos\nval: images/val\nnames: [cat]\n");
   EXPECT_TRUE(
-      contains(error_of([&] { read_yolo(root_); }), "data.yaml:1: got /home/me/pets/photos, expected"));
+      contains(message_of([&] { read_yolo(root_); }), "data.yaml:1: got /home/me/pets/photos, expected"));
 }
 
 TEST_F(YoloReaderTest, ADataFileMayLieInAFolderOfItsOwn) {
@@ -80,14 +80,14 @@ TEST_F(YoloReaderTest, ADataFileMayLieInAFolderOfItsOwn) {
   EXPECT_EQ(read_yolo(root_).images.size(), 2u);
   write("more/data.yaml", "names: [cat]\n");
   EXPECT_TRUE(
-      contains(error_of([&] { read_yolo(root_); }), "(more/data.yaml, pets/data.yaml), expected one"));
+      contains(message_of([&] { read_yolo(root_); }), "(more/data.yaml, pets/data.yaml), expected one"));
 }
 
 TEST_F(YoloReaderTest, FaultsAreRefusedWhereAskedFor) {
   write_classes();
   add("a", "0 0.5 0.5 1 1\n0 0.5\n");
   EXPECT_EQ(read_yolo(root_).images.at(0).boxes.size(), 1u);
-  EXPECT_TRUE(contains(error_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
+  EXPECT_TRUE(contains(message_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
                        "--strict stops at 1 boxes left out"));
 }
 

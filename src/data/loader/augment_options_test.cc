@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -32,12 +32,7 @@ TEST(AugmentOptions, ATextSaysTheSameWhateverTheOrderOfNames) {
 }
 
 std::string refusal(std::string_view list) {
-  try {
-    augment_options(list);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return message_of([&] { augment_options(list); });
 }
 
 TEST(AugmentOptions, AnUnknownNameIsToldAllThatThereAre) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/loader/loader_test.h"
+#include "testing/message_of.h"
 
 namespace ssd {
 namespace {
@@ -89,14 +90,11 @@ TEST_F(MosaicLoaderTest, ABadImageAmongTheOthersFailsUnderItsOwnName) {
                        .order = SampleOrder::sequential,
                        .augment = mosaics,
                        .bad_images = LoaderOptions::BadImages::fail});
-  try {
+  const std::string message = message_of([&] {
     for (int i = 0; i < 50; ++i) loader.next();
-    FAIL();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_TRUE(message.starts_with(image_file(4).string())) << message;
-    EXPECT_EQ(message.find(".jpg"), message.rfind(".jpg")) << message;
-  }
+  });
+  EXPECT_TRUE(message.starts_with(image_file(4).string())) << message;
+  EXPECT_EQ(message.find(".jpg"), message.rfind(".jpg")) << message;
 }
 
 }  // namespace

@@ -162,9 +162,9 @@ TEST_F(CheckTest, ChecksOneFileAFolderAndAnyPaths) {
       check_coco({root_ / "coco/annotations/instances_val2017.json", root_ / "coco/photos"}, "val").good());
   fs::rename(root_ / "coco/photos", root_ / "coco/images");
   EXPECT_TRUE(check_path(root_ / "coco").good());
-  EXPECT_TRUE(contains(error_of([&] { check_path(root_ / "gone"); }), "is not there"));
+  EXPECT_TRUE(contains(message_of([&] { check_path(root_ / "gone"); }), "is not there"));
   fs::create_directories(root_ / "empty");
-  EXPECT_TRUE(contains(error_of([&] { check_path(root_ / "empty"); }), "nor a JPEG"));
+  EXPECT_TRUE(contains(message_of([&] { check_path(root_ / "empty"); }), "nor a JPEG"));
 }
 
 TEST_F(CheckTest, ARecordCacheIsCountedLikeItsFolder) {
@@ -183,7 +183,7 @@ TEST_F(CheckTest, ARecordCacheIsCountedLikeItsFolder) {
 
   std::fstream(cache, std::ios::in | std::ios::out | std::ios::binary).seekp(10).put('\x7f');
   expect_one(check_path(cache), CheckProblem::cache_damaged, "val.cache", "got cache version");
-  EXPECT_TRUE(contains(error_of([&] { build_cache(coco_paths(root_ / "coco", "val2017"), root_, {}); }),
+  EXPECT_TRUE(contains(message_of([&] { build_cache(coco_paths(root_ / "coco", "val2017"), root_, {}); }),
                        "this is a folder"));
 }
 
@@ -320,7 +320,7 @@ TEST_F(CheckTest, PackedAnnotationsAreNamed) {
   write("coco/annotations/instances_train2017.json.gz", "\x1f\x8b\x08");
   expect_one(check_path(root_ / "coco"), CheckProblem::annotations_unreadable, "instances_train2017.json.gz",
              "unpack it");
-  EXPECT_TRUE(contains(error_of([&] { read_dataset(coco_paths(root_ / "coco", "train2017")); }),
+  EXPECT_TRUE(contains(message_of([&] { read_dataset(coco_paths(root_ / "coco", "train2017")); }),
                        "unpack " + (root_ / "coco/annotations/instances_train2017.json.gz").string()));
 }
 

@@ -10,14 +10,15 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "prepare/download/download_coco.h"
 #include "prepare/download/download_zip.h"
+#include "testing/file_content.h"
 #include "testing/http_server.h"
+#include "testing/message_of.h"
 #include "testing/sanitizer.h"
 
 namespace ssd {
@@ -47,26 +48,10 @@ std::string noise(std::size_t bytes, std::uint64_t seed) {
   return text;
 }
 
-std::string content_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::stringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
 // Pauses short enough for a test, segments small enough for several in a small file.
 DownloadOptions quick() {
   return {
       .connections = 3, .attempts = 4, .backoff = std::chrono::milliseconds(1), .segment_bytes = 64 << 10};
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 struct ZipMember {

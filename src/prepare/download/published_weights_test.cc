@@ -5,13 +5,14 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "base/error.h"
+#include "testing/file_content.h"
 #include "testing/http_server.h"
+#include "testing/message_of.h"
 #include "testing/temporary_folder.h"
 
 namespace ssd {
@@ -51,18 +52,8 @@ class PublishedWeightsTest : public testing::Test {
     std::ofstream(folder_.path() / folder / abc.file) << content;
   }
   std::string refusal(const WeightsSource& from) const {
-    try {
-      obtain_weights(abc, from);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return message_of([&] { obtain_weights(abc, from); });
   }
-  static std::string content_of(const fs::path& file) {
-    std::ifstream stream(file);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-
   TemporaryFolder folder_;
 };
 

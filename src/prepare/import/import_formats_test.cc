@@ -3,38 +3,15 @@
 
 #include <set>
 
-#include "data/dataset/coco.h"
-#include "prepare/import/import.h"
+#include "prepare/import/import_test.h"
 #include "testing/format_samples.h"
-#include "testing/import_folder.h"
 
 namespace ssd {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ImportedFormats : public FolderTest {
- protected:
-  ImportReport import() const { return import_yolo(root_ / "src", root_ / "dst"); }
-  CocoFile coco(const std::string& split) const {
-    return read_coco(root_ / "dst" / "annotations" / ("instances_" + split + ".json"));
-  }
-  std::set<std::string> names(const std::string& split) const {
-    std::set<std::string> found;
-    for (const CocoImage& image : coco(split).images) {
-      found.insert(image.file_name);
-      EXPECT_TRUE(fs::exists(root_ / "dst" / split / image.file_name)) << image.file_name;
-    }
-    return found;
-  }
-  // a (train) and b (val) with a box each.
-  void write_two() const {
-    write_jpeg("src/images/train/a.jpg", 40, 30);
-    write_jpeg("src/images/val/b.jpg", 40, 30);
-    write("src/labels/train/a.txt", "1 0.5 0.5 0.25 0.2\n");
-    write("src/labels/val/b.txt", "0 0.1 0.2 0.1 0.2\n");
-  }
-};
+class ImportedFormats : public YoloImportTest {};
 
 TEST_F(ImportedFormats, TakesPngAsItTakesJpeg) {
   write_two();
@@ -66,7 +43,7 @@ TEST_F(ImportedFormats, TakesEveryFormatOfTheTable) {
   EXPECT_EQ(coco("val2017").images.at(1).width, 3);
 }
 
-class ImportedCoco : public ImportedFormats {
+class ImportedCoco : public ImportTest {
  protected:
   // LVIS as it is published: no file names, and validation images that are among COCO's for training.
   void write_lvis() const {
@@ -110,7 +87,7 @@ TEST_F(ImportedCoco, OneFileIsSharedOutAndWhatIsMissingIsNoted) {
   const ImportReport report = import_coco(root_ / "src", root_ / "dst", {.val_share = 0});
   EXPECT_EQ(names("train2017"), std::set<std::string>{"2.jpg"});
   EXPECT_TRUE(contains(report.notes.at(ForeignNote::annotation_without_image).at(0), "val2017/3.jpg"));
-  EXPECT_TRUE(contains(error_of([&] { import_coco(root_ / "src/train2017", root_ / "dst2"); }),
+  EXPECT_TRUE(contains(message_of([&] { import_coco(root_ / "src/train2017", root_ / "dst2"); }),
                        "got no COCO annotations"));
 }
 

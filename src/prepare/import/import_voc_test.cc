@@ -4,9 +4,7 @@
 #include <set>
 #include <tuple>
 
-#include "data/dataset/coco.h"
-#include "prepare/import/import.h"
-#include "testing/import_folder.h"
+#include "prepare/import/import_test.h"
 
 namespace ssd {
 namespace {
@@ -34,7 +32,7 @@ std::string voc_xml(const std::string& image, int width, int height, const std::
   return xml + "</annotation>\n";
 }
 
-class VocTest : public FolderTest {
+class VocTest : public ImportTest {
  protected:
   void add(const std::string& image, const std::string& xml, const std::vector<VocBox>& boxes) const {
     write_jpeg(image, 40, 30);
@@ -42,17 +40,6 @@ class VocTest : public FolderTest {
   }
   ImportReport import(const VocOptions& options = {}) const {
     return import_voc(root_ / "src", root_ / "dst", options);
-  }
-  CocoFile coco(const std::string& split) const {
-    return read_coco(root_ / "dst" / "annotations" / ("instances_" + split + ".json"));
-  }
-  std::set<std::string> names(const std::string& split) const {
-    std::set<std::string> found;
-    for (const CocoImage& image : coco(split).images) {
-      found.insert(image.file_name);
-      EXPECT_TRUE(fs::exists(root_ / "dst" / split / image.file_name)) << image.file_name;
-    }
-    return found;
   }
 };
 
@@ -302,8 +289,8 @@ TEST_F(VocTest, ABadObjectIsNamedWithItsLineAndCostsItself) {
   EXPECT_TRUE(contains(number, "a.xml:5: <xmax> got \"three\", expected a number")) << number;
   EXPECT_TRUE(contains(fault_with(replaced("<ymax>4</ymax>", "")), "a.xml:5: <bndbox> has no <ymax>"));
   EXPECT_TRUE(contains(fault_with(replaced("<name>cat</name>", "")), "a.xml:4: <object> has no <name>"));
-  EXPECT_TRUE(contains(error_of([&] { fault_with(replaced("</annotation>", "")); }), "a.xml:"));
-  EXPECT_TRUE(contains(error_of([&] { fault_with(""); }), "a.xml:1: "));
+  EXPECT_TRUE(contains(message_of([&] { fault_with(replaced("</annotation>", "")); }), "a.xml:"));
+  EXPECT_TRUE(contains(message_of([&] { fault_with(""); }), "a.xml:1: "));
 }
 
 TEST_F(VocTest, ASizeThatIsNoneCostsNothing) {
@@ -326,26 +313,27 @@ TEST_F(VocTest, DeclaredEncodingsAreHonoured) {
 TEST_F(VocTest, ListsThatNameNoImageAreRefused) {
   add("src/JPEGImages/a.jpg", "src/Annotations/a.xml", {{"cat", {1, 2, 11, 22}}});
   write("src/ImageSets/Main/train.txt", "x\ny\n");
-  EXPECT_TRUE(contains(error_of([&] { import(); }), "train.txt: got a list of which no line names an image"));
+  EXPECT_TRUE(
+      contains(message_of([&] { import(); }), "train.txt: got a list of which no line names an image"));
 }
 
 TEST_F(VocTest, RefusesATargetThatHoldsAnnotationsAndEmptySources) {
   add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 11, 22}}});
   import();
-  EXPECT_TRUE(contains(error_of([&] { import(); }), "is there already"));
+  EXPECT_TRUE(contains(message_of([&] { import(); }), "is there already"));
   fs::remove_all(root_ / "dst");
   fs::create_directories(root_ / "empty");
-  EXPECT_TRUE(contains(error_of([&] { import_voc(root_ / "empty", root_ / "dst"); }), "no xml file"));
-  EXPECT_TRUE(contains(error_of([&] { import_voc(root_ / "nowhere", root_ / "dst"); }), "is no folder"));
+  EXPECT_TRUE(contains(message_of([&] { import_voc(root_ / "empty", root_ / "dst"); }), "no xml file"));
+  EXPECT_TRUE(contains(message_of([&] { import_voc(root_ / "nowhere", root_ / "dst"); }), "is no folder"));
   write("jxl/a.jxl", "JXL");
   write("jxl/a.xml", voc_xml("a.jxl", 40, 30, {}));
-  const std::string only_jxl = error_of([&] { import_voc(root_ / "jxl", root_ / "dst"); });
+  const std::string only_jxl = message_of([&] { import_voc(root_ / "jxl", root_ / "dst"); });
   EXPECT_TRUE(contains(only_jxl, "1 images left out: not JPEG, PNG, ")) << only_jxl;
   VocOptions options;
   options.common.classes = {"dog"};
-  EXPECT_TRUE(contains(error_of([&] { import(options); }), "class \"cat\", expected one of the 1 classes"));
+  EXPECT_TRUE(contains(message_of([&] { import(options); }), "class \"cat\", expected one of the 1 classes"));
   options.common.val_share = 1.5;
-  EXPECT_TRUE(contains(error_of([&] { import(options); }), "validation share of 1.5"));
+  EXPECT_TRUE(contains(message_of([&] { import(options); }), "validation share of 1.5"));
 }
 
 TEST_F(VocTest, BlanksAroundAClassAreNoPartOfIt) {
@@ -360,7 +348,7 @@ TEST_F(VocTest, ClassesGivenTwiceAreRefused) {
   add("src/a.jpg", "src/a.xml", {{"cat", {1, 2, 30, 20}}});
   VocOptions options;
   options.common.classes = {"cat", "cat"};
-  EXPECT_TRUE(contains(error_of([&] { import(options); }), "got \"cat\" twice"));
+  EXPECT_TRUE(contains(message_of([&] { import(options); }), "got \"cat\" twice"));
 }
 
 TEST_F(VocTest, AnUnreadableAnnotationIsNotCalledMissing) {

@@ -3,39 +3,14 @@
 #include <map>
 #include <set>
 
-#include "data/dataset/coco.h"
-#include "prepare/import/import.h"
-#include "testing/import_folder.h"
+#include "prepare/import/import_test.h"
 
 namespace ssd {
 namespace {
 
 namespace fs = std::filesystem;
 
-class YoloTest : public FolderTest {
- protected:
-  ImportReport import(const ForeignOptions& options = {}) const {
-    return import_yolo(root_ / "src", root_ / "dst", options);
-  }
-  CocoFile coco(const std::string& split) const {
-    return read_coco(root_ / "dst" / "annotations" / ("instances_" + split + ".json"));
-  }
-  std::set<std::string> names(const std::string& split) const {
-    std::set<std::string> found;
-    for (const CocoImage& image : coco(split).images) {
-      found.insert(image.file_name);
-      EXPECT_TRUE(fs::exists(root_ / "dst" / split / image.file_name)) << image.file_name;
-    }
-    return found;
-  }
-  // a (train) and b (val) with one box each, without a data file.
-  void write_two() const {
-    write_jpeg("src/images/train/a.jpg", 40, 30);
-    write_jpeg("src/images/val/b.jpg", 40, 30);
-    write("src/labels/train/a.txt", "1 0.5 0.5 0.25 0.2\n");
-    write("src/labels/val/b.txt", "0 0.1 0.2 0.1 0.2\n\n0 0.5 0.5 1 1");
-  }
-};
+class YoloTest : public YoloImportTest {};
 
 TEST_F(YoloTest, ReadsADataFileWithFolders) {
   write_two();
@@ -186,7 +161,7 @@ TEST_F(YoloTest, NothingLeftIsAnErrorThatNamesTheFirstReason) {
   write("src/a.jpg", "no image");
   write("src/a.txt", "0 0.5 0.5 0.1 0.1\n");
   write("src/classes.txt", "cat\n");
-  const std::string message = error_of([&] { import(); });
+  const std::string message = message_of([&] { import(); });
   EXPECT_TRUE(contains(message, "1 images left out: the header is broken (a.jpg")) << message;
 }
 
@@ -244,7 +219,7 @@ TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {
   write_two();
   const auto error_with = [&](const std::string& yaml) {
     write("src/data.yaml", yaml);
-    return error_of([&] { import(); });
+    return message_of([&] { import(); });
   };
   const std::string paths = "train: images/train\nval: images/val\n";
   EXPECT_TRUE(contains(error_with(paths), "got no names"));
@@ -256,7 +231,7 @@ TEST_F(YoloTest, DataFilesThatDoNotFitAreRefusedWithTheLine) {
                        "data.yaml:1: got images/gone"));
   EXPECT_TRUE(contains(error_with("names: [cat, dog\n"), "data.yaml:"));
   fs::remove(root_ / "src/data.yaml");
-  EXPECT_TRUE(contains(error_of([&] { import(); }), "neither data.yaml nor classes.txt"));
+  EXPECT_TRUE(contains(message_of([&] { import(); }), "neither data.yaml nor classes.txt"));
 }
 
 // The layout of small public sets.
@@ -322,7 +297,7 @@ TEST_F(YoloTest, ImagesOfAmbiguousOrientationAreNoted) {
 TEST_F(YoloTest, ClassesThatOccurTwiceAreRefused) {
   write_two();
   write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, 'cat ']\n");
-  EXPECT_EQ(error_of([&] { import(); }),
+  EXPECT_EQ(message_of([&] { import(); }),
             "classes: got \"cat\" twice, expected every name once; rename one of the two");
   EXPECT_FALSE(fs::exists(root_ / "dst/annotations"));
 }
@@ -332,7 +307,7 @@ TEST_F(YoloTest, EndedBetweenItsTwoAnnotationFilesCanBeMadeAgain) {
   write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
   import();
   const fs::path annotations = root_ / "dst/annotations";
-  EXPECT_FALSE(error_of([&] { import(); }).empty()) << "a finished one is kept";
+  EXPECT_FALSE(message_of([&] { import(); }).empty()) << "a finished one is kept";
   fs::remove(annotations / "instances_val2017.json");
   write("dst/annotations/.unfinished-import", "");
   import();
@@ -345,7 +320,7 @@ TEST_F(YoloTest, RefusesItsOwnSourceAsTarget) {
   write("src/data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n");
   for (const fs::path& source : {root_ / "src", root_ / "src/data.yaml"})
     EXPECT_TRUE(
-        contains(error_of([&] { import_yolo(source, root_ / "src/."); }), "the target is the source"));
+        contains(message_of([&] { import_yolo(source, root_ / "src/."); }), "the target is the source"));
 }
 
 }  // namespace
