@@ -8,6 +8,7 @@
 #include "base/one_line.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/data_notes.h"
 #include "cli/data_options.h"
 #include "cli/data_show.h"
 #include "cli/help.h"
@@ -87,8 +88,7 @@ DataSplit split_to_cache(const CacheCommand& options) {
     const auto part = folder.kind() == DataKind::coco ? std::nullopt : part_named(options.split);
     if (part && paths.annotations.empty() && folder.has(*part)) {
       tell("{}: {}\n", options.data, folder.to_text());
-      for (const auto& [what, places] : folder.foreign()->notes)
-        tell_left_out(options.data, places.size(), describe(what), places.front(), false);
+      tell_notes(*folder.foreign(), options.data, false);
       return folder.read(*part);
     }
     const auto found = folder.layout().find(options.split);
@@ -102,7 +102,10 @@ DataSplit split_to_cache(const CacheCommand& options) {
     if (paths.annotations.empty()) paths.annotations = usual.annotations;
     if (paths.images.empty()) paths.images = usual.images;
   }
-  return {paths.annotations.string(), paths.images, read_coco_split(paths)};
+  DataSplit split{paths.annotations.string(), paths.images, read_coco_split(paths)};
+  tell_classes(split.name, split.split.coco);
+  tell_split(split, "check --images", false);
+  return split;
 }
 
 void make_cache(const CacheCommand& options) {

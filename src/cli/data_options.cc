@@ -1,17 +1,16 @@
 #include "cli/data_options.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "cli/data_notes.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "data/cache/cache_folder.h"
 #include "data/cache/open_dataset.h"
-#include "data/dataset/box_format.h"
 #include "data/layouts/data_folder.h"
 
 namespace ssd::cli {
@@ -74,12 +73,6 @@ std::string cache_of(const SplitOptions& options) {
   return is_cache(options.data) ? options.data : cache_in(options);
 }
 
-// A line a kind of what a reader noted.
-void tell_notes(const ForeignSet& set, const std::string& data, bool strict) {
-  for (const auto& [what, places] : set.notes)
-    tell_left_out(data, places.size(), describe(what), places.front(), strict && is_fault(what));
-}
-
 // The folder; what it was taken for is told the first time.
 DataFolder& folder_of(const SplitOptions& options) {
   if (options.data.empty() || is_cache(options.data))
@@ -109,46 +102,12 @@ CocoPaths paths_of(const SplitOptions& options) {
   return paths;
 }
 
-// Helped and left out while the split was read, a line a kind.
-void tell_split(const DataSplit& read, const SplitOptions& options) {
-  const CocoSplit& split = read.split;
-  const auto say = [&](std::size_t count, std::string_view what, const std::string& first) {
-    tell_left_out(read.name, count, what, first, false);
-  };
-  const auto& [helped, missing] = split.located;
-  const std::size_t images = split.coco.images.size();
-  if (images > 0 && missing.size() == images)
-    throw Error("{}: none of its {} images is there, the first is {}; {}", read.name, images, missing.front(),
-                options.part == DataPart::train ? "check --data or --train-images"
-                                                : "check --val-data or --val-images");
-  if (!helped.empty())
-    say(helped.size(), "images were found by the last part of their names", helped.front());
-  if (!missing.empty())
-    tell_left_out(read.name, missing.size(), fmt::format("of {} images are not there", images),
-                  missing.front(), options.strict);
-  if (!split.measured.empty())
-    say(split.measured.size(), "images have no size here, it was taken from their files",
-        split.measured.front());
-  if (const BoxFormat format = guess_box_format(split.coco); !format.text.empty())
-    tell("{}: {}\n", read.name, format.text);
-  using What = CocoLeftOut::What;
-  for (const auto& [what, text] :
-       {std::pair{What::image, "images were left out"}, std::pair{What::annotation, "boxes were left out"},
-        std::pair{What::root_category, "category was left out"}}) {
-    const auto is_one = [what = what](const CocoLeftOut& one) { return one.what == what; };
-    const auto& all = split.coco.left_out;
-    const auto count = static_cast<std::size_t>(std::ranges::count_if(all, is_one));
-    if (count > 0)
-      tell_left_out(read.name, count, text, std::ranges::find_if(all, is_one)->reason,
-                    options.strict && what != What::root_category);
-  }
-}
-
 DataSplit read_split(const SplitOptions& options) {
   DataSplit split;
   if (!options.annotations.empty() || !options.images.empty()) {
     const CocoPaths paths = paths_of(options);
     split = {paths.annotations.string(), paths.images, read_coco_split(paths)};
+    tell_classes(split.name, split.split.coco);
   } else {
     DataFolder& folder = folder_of(options);
     if (!folder.has(options.part)) {
@@ -157,8 +116,12 @@ DataSplit read_split(const SplitOptions& options) {
                        options.advice, text);
     }
     split = folder.read(options.part);
+    if (folder.kind() == DataKind::coco) tell_classes(split.name, split.split.coco);
   }
-  tell_split(split, options);
+  tell_split(
+      split,
+      options.part == DataPart::train ? "check --data or --train-images" : "check --val-data or --val-images",
+      options.strict);
   return split;
 }
 
@@ -246,13 +209,6 @@ void tell_unused_files() {
   for (auto& [data, at] : folders())
     if (const std::string unused = at.folder.unused(); !unused.empty())
       tell("{}: not used: {}\n", data, unused);
-}
-
-void tell_left_out(const std::string& name, std::size_t count, std::string_view what,
-                   const std::string& first, bool strict) {
-  if (strict)
-    throw Error("{}: --strict stops at {} {}: {}{}", name, count, what, first, count > 1 ? ", ..." : "");
-  tell("{}: {} {}: {}{}\n", name, count, what, first, count > 1 ? ", ..." : "");
 }
 
 }  // namespace ssd::cli

@@ -36,8 +36,4 @@ std::string validation_name(const DataOptions& options);
 // Tells what else lies in the folders read, once all splits that a command needs were read.
 void tell_unused_files();
 
-// How many things are left out, with the first; Error instead where `strict`.
-void tell_left_out(const std::string& name, std::size_t count, std::string_view what,
-                   const std::string& first, bool strict);
-
 }  // namespace ssd::cli

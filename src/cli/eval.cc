@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/data_notes.h"
 #include "cli/help.h"
 #include "cli/network_options.h"
 #include "cli/output.h"
@@ -58,13 +60,6 @@ void tell_about(const EvalOptions& options, const CocoFile& truth, const std::ve
   const std::string name =
       options.ground_truth.empty() ? validation_name(options.data) : options.ground_truth;
   for (const std::string& line : evaluation_notes(truth, detections, limits)) tell("{}: {}\n", name, line);
-}
-
-// Entries of --ground-truth; those of --data were told when it was read.
-void tell_entries_left_out(const EvalOptions& options, const CocoFile& truth) {
-  if (!truth.left_out.empty())
-    tell_left_out(options.ground_truth, truth.left_out.size(), "entries were left out",
-                  truth.left_out.front().reason, options.data.strict);
 }
 
 CocoLimits limits_of(const EvalOptions& options) {
@@ -110,6 +105,14 @@ void expect_agreement(const EvalOptions& options, const Dataset& dataset, const 
   expect_same_weights(processes(), weights);
 }
 
+// Ids of images as their file writes them.
+ImageIdTexts texts_of(const CocoFile& truth) {
+  ImageIdTexts texts;
+  for (const CocoImage& image : truth.images)
+    if (!image.id_text.empty()) texts.emplace(image.id, image.id_text);
+  return texts;
+}
+
 void evaluate_checkpoint(const EvalOptions& options) {
   TrainedModel trained = trained_model(options.checkpoint, options.weights_url);
   if (!options.stride_in.empty()) trained.model.stride_in = model::stride_in_named(options.stride_in);
@@ -140,7 +143,38 @@ void evaluate_checkpoint(const EvalOptions& options) {
   if (!processes().is_first()) return;
   ThreadPool pool(available_processors());
   report(options, set.ground_truth, detections, static_cast<std::size_t>(bad_images), pool);
-  if (!options.save_detections.empty()) write_text(options.save_detections, write_detections(detections));
+  if (!options.save_detections.empty())
+    write_text(options.save_detections, write_detections(detections, texts_of(set.ground_truth)));
+}
+
+// The first few of them, in words.
+std::string text_of(std::span<const StrangeDetection> strangers) {
+  constexpr std::size_t named = 3;
+  constexpr std::int64_t smallest_number = -(std::int64_t{1} << 53);  // below: texts (id_of_text())
+  std::vector<std::string> first;
+  for (const StrangeDetection& one : strangers.first(std::min(strangers.size(), named)))
+    first.push_back(one.image_id < smallest_number
+                        ? fmt::format("detection {} is of an image whose id is a text", one.place)
+                        : fmt::format("detection {} is of image {}", one.place, one.image_id));
+  return fmt::format("{}", fmt::join(first, "; "));
+}
+
+// Leaves out detections of images that the ground truth does not list, and tells it and what could not be
+// read. Where nothing else remains, they belong to another set.
+void leave_out_strangers(const EvalOptions& options, const CocoFile& truth, const DetectionFaults& faults,
+                         std::vector<DetectedBox>& detections) {
+  if (faults.count > 0)
+    tell_left_out(options.detections, faults.count, "detections were left out",
+                  fmt::format("{}", fmt::join(faults.first, "; ")), options.data.strict);
+  std::vector<std::int64_t> images;
+  for (const CocoImage& image : truth.images) images.push_back(image.id);
+  const std::vector<StrangeDetection> strangers = leave_out_unknown_images(detections, images);
+  if (strangers.empty()) return;
+  const DetectedBox first{.image_id = strangers.front().image_id};
+  if (detections.empty()) require_known_images({&first, 1}, images, options.detections);
+  tell_left_out(options.detections, strangers.size(),
+                "detections were left out, of images that the ground truth lacks", text_of(strangers),
+                options.data.strict);
 }
 
 void evaluate_files(const EvalOptions& options) {
@@ -150,18 +184,17 @@ void evaluate_files(const EvalOptions& options) {
   std::future<CocoFile> truth_to_come = read_truth.get_future();
   pool.submit([&] { read_truth(); });
   std::vector<DetectedBox> detections;
+  DetectionFaults faults;
   std::exception_ptr unread;
   try {
-    detections = read_detections(options.detections, pool);
+    detections = read_detections(options.detections, pool, &faults);
   } catch (...) {
     unread = std::current_exception();
   }
   const CocoFile truth = truth_to_come.get();  // of two files that cannot be read, this one is told
   if (unread) std::rethrow_exception(unread);
-  tell_entries_left_out(options, truth);
-  std::vector<std::int64_t> images;
-  for (const CocoImage& image : truth.images) images.push_back(image.id);
-  require_known_images(detections, images, options.detections);
+  tell_entries(options.ground_truth, truth, options.data.strict);
+  leave_out_strangers(options, truth, faults, detections);
   report(options, truth, detections, 0, pool);
 }
 

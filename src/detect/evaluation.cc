@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "detect/batches_in_flight.h"
+#include "detect/image_ranks.h"
 #include "eval/detections_json.h"
 
 namespace ssd {
@@ -149,6 +150,15 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
 
 EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
                                      const EvaluateOptions& options) {
+  const ImageRanks ranks(ground_truth.images);
+  if (ranks.needed()) {
+    CocoFile ranked = ground_truth;
+    std::vector<DetectedBox> ranked_detections = detections;
+    for (CocoImage& image : ranked.images) image = {.id = ranks.of(image.id)};
+    for (CocoAnnotation& one : ranked.annotations) one.image_id = ranks.of(one.image_id);
+    for (DetectedBox& one : ranked_detections) one.image_id = ranks.of(one.image_id);
+    return evaluate_detections(ranked, ranked_detections, options);
+  }
   CocoEvalResult* const arrays = options.arrays;
   std::vector<std::int64_t> images, categories;
   std::vector<GroundTruthBox> boxes;

@@ -282,4 +282,19 @@ void require_known_images(std::span<const DetectedBox> detections, std::span<con
   }
 }
 
+std::vector<StrangeDetection> leave_out_unknown_images(std::vector<DetectedBox>& detections,
+                                                       std::span<const std::int64_t> image_ids) {
+  const IdIndex images(image_ids);
+  std::vector<StrangeDetection> strangers;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < detections.size(); ++i) {
+    if (images.find(detections[i].image_id) == IdIndex::absent)
+      strangers.push_back({i, detections[i].image_id});
+    else
+      detections[kept++] = detections[i];
+  }
+  detections.resize(kept);
+  return strangers;
+}
+
 }  // namespace ssd

@@ -113,4 +113,14 @@ class CocoEvaluation {
 void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids,
                           std::string_view name);
 
+struct StrangeDetection {
+  std::size_t place = 0;  // in the list that was
+  std::int64_t image_id = 0;
+};
+
+// Takes away the detections of images that are not listed, which no object could meet; pycocotools' loadRes()
+// refuses a list that has some. Returns these, in their order.
+std::vector<StrangeDetection> leave_out_unknown_images(std::vector<DetectedBox>& detections,
+                                                       std::span<const std::int64_t> image_ids);
+
 }  // namespace ssd

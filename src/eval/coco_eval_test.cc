@@ -233,5 +233,30 @@ TEST(IdIndex, FindsCloseAndFarIds) {
   EXPECT_EQ(empty.find(0), IdIndex::absent);
 }
 
+// AP by pycocotools 2.0.11: fmin() and fmax() pass over NaN, and an overlap that is NaN counts as one.
+TEST(CocoEval, BoxesThatAreNoNumbersCountAsInPycocotools) {
+  const std::vector<std::int64_t> ids{1};
+  const std::vector<GroundTruthBox> objects{{1, 1, 1, {0, 0, 10, 10}, 100, false},
+                                            {2, 1, 1, {50, 50, 10, 10}, 100, false}};
+  const auto precision_with = [&](const PixelBox& box) {
+    const std::vector<DetectedBox> detections{{1, 1, box, 0.9}, {1, 1, {50, 50, 10, 10}, 0.5}};
+    return summarize(evaluate_coco(
+        {.image_ids = ids, .category_ids = ids, .ground_truth = objects, .detections = detections}))[0];
+  };
+  EXPECT_EQ(precision_with({NAN, 0, 10, 10}), 1.0);
+  EXPECT_EQ(precision_with({1000, 0, NAN, 10}), 0.2524752475247525);
+}
+
+TEST(CocoEval, DetectionsOfImagesThatAreNotListedCanBeLeftOut) {
+  std::vector<DetectedBox> detections{{7, 1, {}, 0.1}, {1, 1, {}, 0.2}, {8, 1, {}, 0.3}, {2, 1, {}, 0.4}};
+  const std::vector<std::int64_t> images{2, 1};
+  const std::vector<StrangeDetection> strangers = leave_out_unknown_images(detections, images);
+  ASSERT_EQ(strangers.size(), 2u);
+  EXPECT_EQ(strangers[0].image_id, 7);
+  EXPECT_EQ(strangers[1].place, 2u);
+  EXPECT_EQ(detections, (std::vector<DetectedBox>{{1, 1, {}, 0.2}, {2, 1, {}, 0.4}}));
+  EXPECT_TRUE(leave_out_unknown_images(detections, images).empty());
+}
+
 }  // namespace
 }  // namespace ssd

@@ -8,7 +8,6 @@
 #include "base/budgets.h"
 #include "base/error.h"
 #include "base/json_pieces.h"
-#include "eval/detections_json.h"
 
 namespace ssd {
 namespace {
@@ -46,9 +45,10 @@ std::optional<std::vector<DetectedBox>> read_pieces(const std::string& path, Thr
 
 }  // namespace
 
-std::vector<DetectedBox> read_detections(const std::string& path, ThreadPool& pool, std::size_t piece_bytes) {
+std::vector<DetectedBox> read_detections(const std::string& path, ThreadPool& pool, DetectionFaults* faults,
+                                         std::size_t piece_bytes) {
   if (auto detections = read_pieces(path, pool, piece_bytes)) return *std::move(detections);
-  return read_detections(path);  // which says what is wrong, and where
+  return read_detections(path, faults);  // which says what is wrong, and where
 }
 
 }  // namespace ssd

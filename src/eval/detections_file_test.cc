@@ -47,10 +47,10 @@ TEST_F(DetectionsFile, GivesInPiecesWhatTheWholeGives) {
     const std::string expected = message_of([&] { read_detections(path); });
     for (const std::size_t bytes : {1u, 50u, 100u, 333u, 5000u, 1000000u}) {
       if (!expected.empty()) {
-        EXPECT_EQ(message_of([&] { read_detections(path, pool_, bytes); }), expected);
+        EXPECT_EQ(message_of([&] { read_detections(path, pool_, nullptr, bytes); }), expected);
         continue;
       }
-      EXPECT_EQ(read_detections(path, pool_, bytes), read_detections(path))
+      EXPECT_EQ(read_detections(path, pool_, nullptr, bytes), read_detections(path))
           << bytes << ": " << text.substr(0, 200);
     }
   }
@@ -66,7 +66,7 @@ TEST_F(DetectionsFile, TellsFaultsAsTheWholeDoes) {
     const std::string path = file(text);
     const std::string expected = message_of([&] { read_detections(path); });
     EXPECT_NE(expected, "");
-    EXPECT_EQ(message_of([&] { read_detections(path, pool_, 400); }), expected);
+    EXPECT_EQ(message_of([&] { read_detections(path, pool_, nullptr, 400); }), expected);
   }
   EXPECT_NE(message_of([&] { read_detections("/dev/null", pool_); }), "");
   EXPECT_NE(message_of([&] { read_detections(path_.string() + ".none", pool_); }), "");

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/encoding.h"
@@ -12,6 +13,7 @@
 #include "base/json_number.h"
 #include "base/json_text.h"
 #include "base/text_file.h"
+#include "base/text_id.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -21,8 +23,14 @@ namespace sj = simdjson::ondemand;
 
 // Reads one text; knows where it is for error messages.
 class Reader {
+  // One entry is broken, not the text.
+  class Entry : public Error {
+    using Error::Error;
+  };
+
  public:
-  Reader(const std::string& text, const std::string& name) : text_(text), name_(name) {}
+  Reader(const std::string& text, const std::string& name, DetectionFaults* faults)
+      : text_(text), name_(name), faults_(faults) {}
 
   std::vector<DetectedBox> read() {
     if (const auto other = other_than_json(text_); !other.empty()) throw Error("{}: {}", name_, other);
@@ -44,6 +52,8 @@ class Reader {
     }
     if (document_.current_location().error() == simdjson::SUCCESS)
       fail("got more text, expected the end of the file");
+    if (faults_ && faults_->count > 0 && detections_.empty())
+      throw Error("{}: {}; so it is with all {} entries", name_, faults_->first.front(), faults_->count);
     return std::move(detections_);
   }
 
@@ -65,15 +75,30 @@ class Reader {
   void read_list(sj::array list) {
     detections_.clear();                     // of two lists the last one counts, as in annotation files
     detections_.reserve(text_.size() / 64);  // hardly any is shorter
+    if (faults_) *faults_ = {};
     in_list_ = true;
+    index_ = 0;
     for (simdjson::simdjson_result<sj::value> entry : list) {
       sj::value element;
       check(std::move(entry).get(element));
-      sj::object object;
-      if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
-      detections_.push_back(read_detection(object));
+      try {
+        sj::object object;
+        if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
+        detections_.push_back(read_detection(object));
+      } catch (const Entry& broken) {
+        // The list goes on behind the entry, wherever in it the reading stopped.
+        if (!faults_) throw;
+        leave_out(broken.what());
+      }
+      ++index_;
     }
     in_list_ = false;
+  }
+
+  void leave_out(std::string reason) {
+    constexpr std::size_t named = 3;
+    if (++faults_->count > named) return;
+    faults_->first.push_back(reason.erase(0, name_.size() + 2));  // the file's name
   }
 
   DetectedBox read_detection(sj::object object) {
@@ -84,7 +109,7 @@ class Reader {
       check(std::move(entry).get(field));
       const sj::raw_json_string key = field.key();
       if (key == "image_id") {
-        detection.image_id = read_id(field.value());
+        detection.image_id = image_id_of(field.value());
         seen |= 1;
       } else if (key == "category_id") {
         detection.category_id = read_id(field.value());
@@ -93,21 +118,23 @@ class Reader {
         detection.box = read_box(field.value());
         seen |= 4;
       } else if (key == "score") {
-        detection.score = score_of(field.value());
+        detection.score = any_number_of(field.value());
         seen |= 8;
       }
     }
     constexpr std::array<const char*, 4> names{"image_id", "category_id", "bbox", "score"};
     for (std::size_t i = 0; i < names.size(); ++i) {
-      if ((seen >> i & 1u) == 0) fail(fmt::format("got no \"{}\"; add it", names[i]));
+      if ((seen >> i & 1u) == 0) fail_entry(fmt::format("got no \"{}\"; add it", names[i]));
     }
     return detection;
   }
 
   // A value that is of another kind than `expected`.
   [[noreturn]] void mistyped(std::string_view token, std::string_view expected) {
-    fail_at(static_cast<std::size_t>(token.data() - text_.data()),
-            fmt::format("got {}, expected {}", json_value_text(token), expected));
+    const std::string what = fmt::format("got {}, expected {}", json_value_text(token), expected);
+    const auto byte = static_cast<std::size_t>(token.data() - text_.data());
+    if (in_list_) throw Entry(message(byte, what));
+    fail_at(byte, what);
   }
 
   sj::array list_of(sj::value value) {
@@ -124,7 +151,7 @@ class Reader {
       number = exact_double(token, number);
     else if (!number_of_text(value, number))
       mistyped(token, expected);
-    if (!std::isfinite(number)) fail("the number is too large");
+    if (!std::isfinite(number)) fail_entry("the number is too large");
     return number;
   }
 
@@ -136,13 +163,22 @@ class Reader {
     return error == std::errc() && end == text.data() + text.size();
   }
 
-  // Python writes what JSON has no words for.
-  double score_of(sj::value value) {
+  // Python writes what JSON has no words for, and takes true for 1.
+  double any_number_of(sj::value value) {
     const std::string_view token = value.raw_json_token();
     if (token.starts_with("NaN")) return NAN;
     if (token.starts_with("Infinity")) return INFINITY;
     if (token.starts_with("-Infinity")) return -INFINITY;
+    if (bool yes = false; value.get_bool().get(yes) == simdjson::SUCCESS) return yes ? 1 : 0;
     return number_of(value);
+  }
+
+  // An integer, or any text.
+  std::int64_t image_id_of(sj::value value) {
+    if (!std::string_view(value.raw_json_token()).starts_with('"')) return read_id(value);
+    std::string_view text;
+    check(value.get_string().get(text));
+    return id_of_text(text);
   }
 
   // An integer, also where it is written as 7.0 or "7".
@@ -151,7 +187,7 @@ class Reader {
     if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
     const double id = number_of(value, "an integer");  // simdjson 3.0's get_number() misreads over 19 digits
     if (id != std::floor(id) || std::abs(id) > 9007199254740992.0) {
-      fail(fmt::format("got the id {}, expected an integer", id));
+      fail_entry(fmt::format("got the id {}, expected an integer", id));
     }
     return static_cast<std::int64_t>(id);
   }
@@ -162,11 +198,11 @@ class Reader {
     for (simdjson::simdjson_result<sj::value> entry : list_of(value)) {
       sj::value element;
       check(std::move(entry).get(element));
-      const double parsed = number_of(element);
+      const double parsed = any_number_of(element);
       if (count < box.size()) box[count] = parsed;
       ++count;
     }
-    if (count != box.size()) fail(fmt::format("got a bbox of {} numbers, expected 4", count));
+    if (count != box.size()) fail_entry(fmt::format("got a bbox of {} numbers, expected 4", count));
     return box;
   }
 
@@ -177,19 +213,22 @@ class Reader {
     fail(simdjson::error_message(error));
   }
 
-  [[noreturn]] void fail(const std::string& what) {
+  // The byte at hand.
+  std::size_t place() {
     const char* location = nullptr;
-    std::size_t byte = started_ ? text_.size() : json_fault(text_);
     if (started_ && document_.current_location().get(location) == simdjson::SUCCESS &&
-        location >= text_.data() && location <= text_.data() + text_.size()) {
-      byte = static_cast<std::size_t>(location - text_.data());
-    }
-    fail_at(byte, what);
+        location >= text_.data() && location <= text_.data() + text_.size())
+      return static_cast<std::size_t>(location - text_.data());
+    return started_ ? text_.size() : json_fault(text_);
   }
 
-  [[noreturn]] void fail_at(std::size_t byte, const std::string& what) {
-    const std::string detection = in_list_ ? fmt::format("detection {}: ", detections_.size()) : "";
-    throw Error("{}: {}: {}{}", name_, position_text(text_, byte), detection, what);
+  [[noreturn]] void fail_entry(const std::string& what) { throw Entry(message(place(), what)); }
+  [[noreturn]] void fail(const std::string& what) { fail_at(place(), what); }
+  [[noreturn]] void fail_at(std::size_t byte, const std::string& what) { throw Error(message(byte, what)); }
+
+  std::string message(std::size_t byte, const std::string& what) const {
+    const std::string detection = in_list_ ? fmt::format("detection {}: ", index_) : "";
+    return fmt::format("{}: {}: {}{}", name_, position_text(text_, byte), detection, what);
   }
 
   const std::string& text_;
@@ -198,6 +237,8 @@ class Reader {
   sj::document document_;
   bool started_ = false;  // a document has a location only then
   bool in_list_ = false;
+  std::size_t index_ = 0;    // in the list
+  DetectionFaults* faults_;  // null: there may be none
   std::vector<DetectedBox> detections_;
 };
 
@@ -210,21 +251,24 @@ void append(std::string& text, double value) {
 
 }  // namespace
 
-std::vector<DetectedBox> read_detections(const std::string& path) {
-  return parse_detections(decode_wide_text(read_text_file(path), path), path);
+std::vector<DetectedBox> read_detections(const std::string& path, DetectionFaults* faults) {
+  return parse_detections(decode_wide_text(read_text_file(path), path), path, faults);
 }
 
-std::vector<DetectedBox> parse_detections(std::string text, const std::string& name) {
+std::vector<DetectedBox> parse_detections(std::string text, const std::string& name,
+                                          DetectionFaults* faults) {
   text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-  return Reader(text, name).read();
+  return Reader(text, name, faults).read();
 }
 
-std::string write_detections(std::span<const DetectedBox> detections) {
+std::string write_detections(std::span<const DetectedBox> detections, const ImageIdTexts& texts) {
   std::string text = "[";
   text.reserve(detections.size() * 160 + 4);
   for (const DetectedBox& detection : detections) {
     text += text.size() == 1 ? "\n" : ",\n";
-    text += R"({"image_id":)" + std::to_string(detection.image_id);
+    const auto id = texts.find(detection.image_id);
+    text += R"({"image_id":)" +
+            (id == texts.end() ? std::to_string(detection.image_id) : nlohmann::json(id->second).dump());
     text += R"(,"category_id":)" + std::to_string(detection.category_id) + R"(,"bbox":[)";
     for (std::size_t i = 0; i < detection.box.size(); ++i) {
       if (i > 0) text += ',';

@@ -1,38 +1,36 @@
 #include "data/dataset/coco.h"
 
+#include <fmt/ranges.h>
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <limits>
 #include <optional>
-#include <system_error>
 #include <type_traits>
 
 #include "base/budgets.h"
 #include "base/encoding.h"
 #include "base/error.h"
-#include "base/json_number.h"
 #include "base/json_text.h"
 #include "base/text_file.h"
 #include "base/utf8.h"
 #include "data/dataset/coco_file.h"
+#include "data/dataset/coco_segmentation.h"
+#include "data/dataset/coco_settle.h"
 #include "data/dataset/coco_text.h"
+#include "data/dataset/coco_values.h"
 
 namespace ssd {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-// Over 12 members: where it stands in the document is four of them.
-// Walks the document once. Where it stands (list, index, field) is kept for messages.
-class CocoReader {
+// Walks the document once.
+class CocoReader : private CocoValues {
  public:
   CocoReader(simdjson::padded_string_view text, std::string_view name, const CocoReadOptions& options)
-      : text_(text),
+      : CocoValues(text, name),
         json_(text_.substr(byte_order_mark(text_)), text.capacity() - byte_order_mark(text_)),
-        name_(name),
         ids_only_(options.fields == CocoReadOptions::Fields::ids),
         leave_out_(options.faults == CocoReadOptions::Faults::leave_out) {}
 
@@ -50,7 +48,8 @@ class CocoReader {
         location = json_.data() + json_.size();
       fail_at(location, error.what());
     }
-    if (!ids_only_) leave_out_root();
+    number_annotations(coco_);
+    if (!ids_only_) leave_out_root(supercategories_, coco_);
     return std::move(coco_);
   }
 
@@ -59,6 +58,8 @@ class CocoReader {
     document_ = parser_.iterate(json_);
     read_list(document_.get_array(), "annotation", coco_.annotations, &CocoReader::read_annotation);
     require_end();
+    if (!coco_.mended.empty())
+      throw Error("{}: one was mended, which is told by its place in the file", name_);
     return std::move(coco_.annotations);
   }
 
@@ -109,20 +110,25 @@ class CocoReader {
     what_ = what;
     index_ = 0;
     field_ = {};
+    forget<Item>();  // of two lists the last one counts
     items.clear();
     if (std::is_same_v<Item, CocoCategory>) supercategories_.clear();
     for (ondemand::value element : list) {
       item_ = element.raw_json_token().data();
+      id_ = {};
       Item& item = items.emplace_back();
+      const std::size_t mended = coco_.mended.size();
       try {
         ondemand::object object;
         if (element.get_object().get(object)) mistyped(element.raw_json_token(), "an object");
         (this->*read_item)(object, item);
       } catch (const Error& error) {
         // The list goes on behind the item, wherever in it the reading stopped.
-        if (!leave_out_ || std::is_same_v<Item, CocoCategory>) throw;
-        leave_out(item, error.what());
+        if (!leave_out_) throw;
+        leave_out<Item>(error.what());
         items.pop_back();
+        coco_.mended.resize(mended);
+        if (std::is_same_v<Item, CocoCategory>) supercategories_.resize(items.size());
       }
       ++index_;
       field_ = {};
@@ -131,32 +137,28 @@ class CocoReader {
   }
 
   template <typename Item>
-  void leave_out(const Item& item, std::string reason) {
-    reason.erase(0, name_.size() + 2);  // the file's name
-    if (item.id != 0) reason += fmt::format(" (its id is {})", item.id);
-    using What = CocoLeftOut::What;
-    coco_.left_out.push_back(
-        {std::is_same_v<Item, CocoImage> ? What::image : What::annotation, std::move(reason)});
+  static constexpr CocoLeftOut::What kind() {
+    return std::is_same_v<Item, CocoImage>      ? CocoLeftOut::What::image
+           : std::is_same_v<Item, CocoCategory> ? CocoLeftOut::What::category
+                                                : CocoLeftOut::What::annotation;
   }
 
-  void leave_out_root() {
-    std::vector<CocoCategory>& categories = coco_.categories;
-    if (categories.size() < 2) return;
-    for (std::size_t root = 0; root < categories.size(); ++root) {
-      const auto is_below = [&](std::size_t i) {
-        return i == root || supercategories_[i] == categories[root].name;
-      };
-      const auto is_used = [&](const CocoAnnotation& one) { return one.category_id == categories[root].id; };
-      bool is_root = true;
-      for (std::size_t i = 0; i < categories.size(); ++i) is_root = is_root && is_below(i);
-      if (!is_root || std::ranges::any_of(coco_.annotations, is_used)) continue;
-      coco_.left_out.push_back({CocoLeftOut::What::root_category,
-                                fmt::format("category {} ({}) is the supercategory of all others and has no "
-                                            "boxes: it is no class",
-                                            categories[root].id, categories[root].name)});
-      categories.erase(categories.begin() + static_cast<std::ptrdiff_t>(root));
-      return;
-    }
+  // What was told of a list of such items.
+  template <typename Item>
+  void forget() {
+    std::erase_if(coco_.left_out, [](const CocoLeftOut& one) { return one.what == kind<Item>(); });
+    std::erase_if(coco_.mended, [](const CocoMended& one) {
+      const bool of_category = one.what == CocoMended::What::category_named;
+      return of_category ? kind<Item>() == CocoLeftOut::What::category
+                         : kind<Item>() == CocoLeftOut::What::annotation;
+    });
+  }
+
+  template <typename Item>
+  void leave_out(std::string reason) {
+    reason.erase(0, name_.size() + 2);  // the file's name
+    if (!id_.empty()) reason += fmt::format(" (its id is {})", json_value_text(id_));
+    coco_.left_out.push_back({kind<Item>(), std::move(reason)});
   }
 
   void read_image(ondemand::object object, CocoImage& image) {
@@ -164,7 +166,7 @@ class CocoReader {
     for (auto member : object) {
       const ondemand::raw_json_string key = member.key();
       if (key == "id") {
-        field_ = "id", seen |= 1u, image.id = integer(member.value());
+        field_ = "id", seen |= 1u, image.id = identifier(keep_id(member.value()), &image.id_text);
       } else if (ids_only_) {
         continue;
       } else if (key == "file_name") {
@@ -173,9 +175,9 @@ class CocoReader {
         ondemand::value url = member.value();
         if (url.type() == ondemand::json_type::string) image.file_name = name_in_address(string(url));
       } else if (key == "width") {
-        field_ = "width", image.width = extent(member.value());
+        field_ = "width", image.width = extent_or_none(member.value());
       } else if (key == "height") {
-        field_ = "height", image.height = extent(member.value());
+        field_ = "height", image.height = extent_or_none(member.value());
       }
     }
     if (!image.file_name.empty()) seen |= 2u;
@@ -187,28 +189,53 @@ class CocoReader {
 
   void read_annotation(ondemand::object object, CocoAnnotation& annotation) {
     unsigned seen = 0;
-    bool has_area = false;
+    bool has_id = false;
+    std::optional<double> own_area;
+    std::string_view no_bbox, segmentation;  // null or an empty list; the text of the field
     for (auto member : object) {
       const ondemand::raw_json_string key = member.key();
       if (key == "id") {
-        field_ = "id", seen |= 1u, annotation.id = integer(member.value());
+        field_ = "id", annotation.id = identifier_or_null(keep_id(member.value()), has_id);
       } else if (key == "image_id") {
-        field_ = "image_id", seen |= 2u, annotation.image_id = integer(member.value());
+        field_ = "image_id", seen |= 1u, annotation.image_id = identifier(member.value());
       } else if (key == "category_id") {
-        field_ = "category_id", seen |= 4u, annotation.category_id = integer(member.value());
+        field_ = "category_id", seen |= 2u, annotation.category_id = integer(member.value());
       } else if (key == "bbox") {
-        field_ = "bbox", seen |= 8u, read_bbox(member.value(), annotation.bbox);
+        field_ = "bbox", seen |= 4u, no_bbox = read_bbox(member.value(), annotation.bbox);
+      } else if (key == "segmentation") {
+        segmentation = text_of(member.value());
       } else if (key == "area") {
-        field_ = "area", annotation.area = real_or_null(member.value(), has_area);
+        field_ = "area", own_area = area_or_none(member.value());
       } else if (key == "iscrowd") {
         field_ = "iscrowd", annotation.iscrowd = flag(member.value());
       } else if (key == "ignore") {
         field_ = "ignore", annotation.ignore = flag(member.value());
       }
     }
-    require(seen, {"id", "image_id", "category_id", "bbox"});
-    if (!has_area) annotation.area = annotation.bbox[2] * annotation.bbox[3];
-    if (!std::isfinite(annotation.area)) fail_at(item_, "the area of the bbox is too large a number");
+    if (!(seen & 4u) || !no_bbox.empty()) seen |= settle_bbox(annotation, no_bbox, segmentation) ? 4u : 0u;
+    require(seen, {"image_id", "category_id", "bbox"});
+    if (!has_id) {
+      annotation.id = unnumbered;
+      note(CocoMended::What::annotation_numbered, "has no id: it gets one");
+    }
+    annotation.area = own_area.value_or(annotation.bbox[2] * annotation.bbox[3]);
+    if (!own_area && !std::isfinite(annotation.area))
+      fail_at(item_, "the area of the bbox is too large a number");
+  }
+
+  // The bbox of an annotation that has none, or one that is empty; false where there is nothing to take it
+  // of.
+  bool settle_bbox(CocoAnnotation& annotation, std::string_view no_bbox, std::string_view segmentation) {
+    if (const auto box = box_of_segmentation(segmentation)) {
+      annotation.bbox = *box;
+      note(CocoMended::What::box_of_segmentation,
+           fmt::format("has no bbox: [{}] of its segmentation is taken", fmt::join(*box, ", ")));
+      return true;
+    }
+    if (no_bbox.empty()) return false;
+    field_ = "bbox";
+    if (!no_bbox.starts_with('[')) mistyped(no_bbox, "a list");
+    fail_at(item_, "got 0 numbers, expected 4 (left, top, width, height)");
   }
 
   void read_category(ondemand::object object, CocoCategory& category) {
@@ -217,105 +244,82 @@ class CocoReader {
     for (auto member : object) {
       const ondemand::raw_json_string key = member.key();
       if (key == "id") {
-        field_ = "id", seen |= 1u, category.id = integer(member.value());
+        field_ = "id", seen |= 1u, category.id = integer(keep_id(member.value()));
       } else if (key == "supercategory") {
         ondemand::value name = member.value();
         if (name.type() == ondemand::json_type::string) supercategory = string(name);
       } else if (key == "name") {
         ondemand::value name = member.value();
-        if (ids_only_ && name.type() != ondemand::json_type::string) continue;
-        field_ = "name", seen |= 2u;
-        category.name = name.type() == ondemand::json_type::number ? json_value_text(name.raw_json_token())
-                                                                   : string(name);
+        if (name.type() == ondemand::json_type::number)
+          seen |= 2u, category.name = json_value_text(name.raw_json_token());
+        else if (name.type() == ondemand::json_type::string)
+          seen |= 2u, category.name = string(name);
       }
     }
-    if (ids_only_ && seen == 1u) {
-      category.name = fmt::to_string(category.id);
-      seen |= 2u;
-    }
-    require(seen, {"id", "name"});
+    require(seen, {"id"});
+    if ((seen & 2u) && (ids_only_ || !category.name.empty())) return;
+    category.name = fmt::to_string(category.id);
+    if (!ids_only_)
+      note(CocoMended::What::category_named, fmt::format("has no name: it is called \"{}\"", category.name));
   }
 
-  void read_bbox(ondemand::value value, std::array<double, 4>& bbox) {
+  // Empty, or the text of a value that stands for no box: null, [].
+  std::string_view read_bbox(ondemand::value value, std::array<double, 4>& bbox) {
+    const std::string_view token = value.raw_json_token();
+    if (value.is_null()) return token;
     std::size_t count = 0;
     for (ondemand::value element : array(value)) {
       const double number = real(element);
       if (count < 4) bbox[count] = number;
       ++count;
     }
+    if (count == 0) return token;
     if (count != 4)
       fail_at(item_, fmt::format("got {} numbers, expected 4 (left, top, width, height)", count));
+    return {};
   }
 
-  // A value that is of another kind than `expected`.
-  [[noreturn]] void mistyped(std::string_view token, std::string_view expected) const {
-    fail_at(token.data(), fmt::format("got {}, expected {}", json_value_text(token), expected));
+  ondemand::value keep_id(ondemand::value value) {
+    id_ = value.raw_json_token();
+    return value;
   }
 
-  ondemand::array array(ondemand::value value) const {
+  // 0 where it makes no sense: the image's file says it as well.
+  int extent_or_none(ondemand::value value) const {
+    try {
+      return extent(value);
+    } catch (const Error&) {
+      if (!leave_out_) throw;
+      return 0;
+    }
+  }
+
+  // An area that makes no sense costs no box: the bbox has one.
+  std::optional<double> area_or_none(ondemand::value value) {
+    try {
+      return area(value);
+    } catch (const Error& error) {
+      if (!leave_out_) throw;
+      coco_.mended.push_back(
+          {CocoMended::What::area_of_box, std::string(error.what()).substr(name_.size() + 2)});
+      return std::nullopt;
+    }
+  }
+
+  // Of a list or an object, which is passed over; empty for another value.
+  static std::string_view text_of(ondemand::value value) {
     const std::string_view token = value.raw_json_token();
-    ondemand::array list;
-    if (value.get_array().get(list)) mistyped(token, "a list");
-    return list;
+    if (token.starts_with('[')) return ondemand::array(value.get_array()).raw_json();
+    if (token.starts_with('{')) return ondemand::object(value.get_object()).raw_json();
+    return {};
   }
 
-  std::string string(ondemand::value value) const {
-    const std::string_view token = value.raw_json_token();
-    std::string_view text;
-    if (value.get_string().get(text)) mistyped(token, "a text");
-    return std::string(text);
-  }
-
-  double real(ondemand::value value, std::string_view expected = "a number") const {
-    const std::string_view token = value.raw_json_token();
-    double number = 0;
-    if (value.get_double().get(number) == simdjson::SUCCESS)
-      number = exact_double(token, number);
-    else if (!number_of_text(value, number))
-      mistyped(token, expected);
-    if (!std::isfinite(number)) fail_at(token.data(), "the number is too large");
-    return number;
-  }
-
-  // "2.5", as some writers have it.
-  static bool number_of_text(ondemand::value value, double& number) {
-    std::string_view text;
-    if (value.get_string().get(text)) return false;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size() && !text.empty();
-  }
-
-  std::int64_t integer(ondemand::value value) const {
-    std::int64_t whole = 0;
-    if (value.get_int64().get(whole) == simdjson::SUCCESS) return whole;
-    // simdjson 3.0's get_number() reads 0 of more than 19 digits.
-    const double real = this->real(value, "a whole number");
-    constexpr double limit = 9007199254740992.0;  // 2^53: beyond it a double is no longer exact
-    if (real != std::trunc(real) || std::abs(real) > limit)
-      fail_at(item_, fmt::format("got {}, expected a whole number", real));
-    return static_cast<std::int64_t>(real);
-  }
-
-  int extent(ondemand::value value) const {
-    if (value.is_null()) return 0;
-    const std::int64_t pixels = integer(value);
-    if (pixels < 0 || pixels > std::numeric_limits<int>::max())
-      fail_at(item_, fmt::format("got {} pixels, expected 1 or more", pixels));
-    return static_cast<int>(pixels);
-  }
-
-  double real_or_null(ondemand::value value, bool& present) const {
-    present = !value.is_null();
-    return present ? real(value) : 0.0;
-  }
-
-  bool flag(ondemand::value value) const {
-    if (value.is_null()) return false;
-    if (value.type() == ondemand::json_type::boolean) return value.get_bool();
-    const double number = real(value);
-    // pycocotools takes 0.5 half as a crowd: passed over, but not for the overlap.
-    if (number != std::trunc(number)) fail_at(item_, fmt::format("got {}, expected 0 or 1", number));
-    return number != 0.0;
+  // Something of the item being read is mended.
+  void note(CocoMended::What what, std::string_view text) {
+    coco_.mended.push_back(
+        {what,
+         fmt::format("{}: {} {} {}", position_text(text_, static_cast<std::size_t>(item_ - text_.data())),
+                     what_, index_, text)});
   }
 
   void require(unsigned seen, std::initializer_list<const char*> fields) {
@@ -329,30 +333,14 @@ class CocoReader {
     }
   }
 
-  // `location` points into the text.
-  [[noreturn]] void fail_at(const char* location, std::string_view problem) const {
-    std::string where(name_);
-    const char* begin = text_.data();
-    if (location >= begin && location <= begin + text_.size())
-      where += ": " + position_text(text_, static_cast<std::size_t>(location - begin));
-    if (what_) where += fmt::format(": {} {}", what_, index_);
-    if (!field_.empty()) where += fmt::format(": {}", field_);
-    throw Error("{}{} {}", where, what_ && field_.empty() ? "" : ":", problem);
-  }
-
-  std::string_view text_;              // the whole file, which messages count from
-  simdjson::padded_string_view json_;  // the same without a byte order mark
-  std::string_view name_;
+  simdjson::padded_string_view json_;  // the text without a byte order mark
   bool ids_only_;
   bool leave_out_;
   std::vector<std::string> supercategories_;  // of the categories
+  std::string_view id_;                       // of the item being read, as it is written
   ondemand::parser parser_;
   ondemand::document document_;
   CocoFile coco_;
-  const char* what_ = nullptr;  // the kind of item being read
-  std::size_t index_ = 0;       // its place in its list
-  std::string_view field_;      // the field being read
-  const char* item_ = nullptr;  // where the item begins
 };
 
 }  // namespace

@@ -98,7 +98,7 @@ bool read_frame(const Frame& frame, const std::filesystem::path& path, const Coc
                 CocoFile& whole) {
   try {
     whole = parse_coco(frame.text, path.string(), options);
-    return whole.annotations.empty() && whole.left_out.empty();
+    return whole.annotations.empty() && whole.left_out.empty() && whole.mended.empty();
   } catch (const Error&) {
     return false;
   }

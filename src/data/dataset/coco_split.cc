@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "data/dataset/coco_settle.h"
 #include "image/format.h"
 #include "storage/file_bytes.h"
 
@@ -46,6 +47,7 @@ void measure_images(CocoSplit& split, const fs::path& folder) {
 
 CocoSplit read_coco_split(const CocoPaths& paths, const CocoReadOptions& options) {
   CocoSplit split{.coco = read_coco(paths.annotations, options), .located = {}, .measured = {}};
+  settle_ids(split.coco);
   split.located = locate_images(split.coco, paths.images);
   measure_images(split, paths.images);
   return split;

@@ -11,7 +11,8 @@
 
 namespace ssd {
 
-// The annotations, with what they leave open or say wrongly of their image files put right.
+// The annotations, with what they leave open or say wrongly of their image files put right, and one image and
+// one category of each id (settle_ids()).
 struct CocoSplit {
   CocoFile coco;  // every image has a size; names lead from the image folder to the file that is meant
   LocatedImages located;              // names that did not

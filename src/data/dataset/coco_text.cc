@@ -2,7 +2,13 @@
 
 #include <cstddef>
 
+#include "data/dataset/coco.h"
+
 namespace ssd {
+
+bool has_text_id(const CocoImage& image) {
+  return image.id_text.find_first_not_of("-.0123456789") != std::string::npos;
+}
 
 std::string name_in_address(std::string_view address) {
   const std::size_t file = address.rfind('/');

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iterator>
 #include <string>
+#include <unordered_map>
 
 #include "base/encoding.h"
 #include "base/utf8.h"
@@ -24,9 +26,34 @@ std::string json_string(std::string_view text) {
   return out += '"';
 }
 
+// As Python writes and reads them where JSON has no words.
+std::string json_number(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  return fmt::to_string(number);
+}
+
+// Ids of images as their file writes them.
+class ImageIds {
+ public:
+  explicit ImageIds(const CocoFile& coco) {
+    for (const CocoImage& image : coco.images)
+      if (!image.id_text.empty()) texts_.emplace(image.id, json_string(image.id_text));
+  }
+
+  std::string json_of(std::int64_t id) const {
+    const auto text = texts_.find(id);
+    return text == texts_.end() ? fmt::to_string(id) : text->second;
+  }
+
+ private:
+  std::unordered_map<std::int64_t, std::string> texts_;
+};
+
 }  // namespace
 
 std::string write_coco(const CocoFile& coco) {
+  const ImageIds ids(coco);
   std::string out = "{\"images\":[";
   const auto separate = [&out](std::size_t index) {
     if (index) out += ',';
@@ -35,7 +62,7 @@ std::string write_coco(const CocoFile& coco) {
     const CocoImage& image = coco.images[i];
     separate(i);
     fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"file_name\":{},\"width\":{},\"height\":{}}}",
-                   image.id, json_string(image.file_name), image.width, image.height);
+                   ids.json_of(image.id), json_string(image.file_name), image.width, image.height);
   }
   out += "],\"annotations\":[";
   for (std::size_t i = 0; i < coco.annotations.size(); ++i) {
@@ -45,8 +72,8 @@ std::string write_coco(const CocoFile& coco) {
         std::back_inserter(out),
         "{{\"id\":{},\"image_id\":{},\"category_id\":{},\"bbox\":[{},{},{},{}],\"area\":{},\"iscrowd\":{},"
         "\"ignore\":{}}}",
-        a.id, a.image_id, a.category_id, a.bbox[0], a.bbox[1], a.bbox[2], a.bbox[3], a.area,
-        static_cast<int>(a.iscrowd), static_cast<int>(a.ignore));
+        a.id, ids.json_of(a.image_id), a.category_id, a.bbox[0], a.bbox[1], a.bbox[2], a.bbox[3],
+        json_number(a.area), static_cast<int>(a.iscrowd), static_cast<int>(a.ignore));
   }
   out += "],\"categories\":[";
   for (std::size_t i = 0; i < coco.categories.size(); ++i) {

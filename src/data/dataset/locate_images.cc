@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "image/format.h"
 #include "storage/comparable_name.h"
 #include "storage/folder_walk.h"
 #include "storage/name_in_url.h"
@@ -44,7 +45,7 @@ std::optional<fs::path> ImageIndex::find(std::string_view name) {
   if (auto found = find_spelled(name)) return found;
   for (const std::string& other : names_in_url(name))
     if (auto found = find_spelled(other)) return found;
-  return std::nullopt;
+  return find_without_ending(name);
 }
 
 std::optional<fs::path> ImageIndex::find_spelled(std::string_view name) {
@@ -67,6 +68,20 @@ std::optional<fs::path> ImageIndex::find_spelled(std::string_view name) {
     best = &one->second, best_fit = how;
   }
   return best && !tie ? std::optional(*best) : std::nullopt;
+}
+
+// "a" for a.jpg, where no other image is called a.
+std::optional<fs::path> ImageIndex::find_without_ending(std::string_view name) const {
+  const std::vector<std::string_view> wanted = components(name);
+  if (wanted.empty()) return std::nullopt;
+  const std::string stem = comparable_name(wanted.front()) + '.';
+  std::optional<fs::path> found;
+  for (auto one = files_.lower_bound(stem); one != files_.end() && one->first.starts_with(stem); ++one) {
+    if (!is_image_name(one->second) || one->first.find('.', stem.size()) != std::string::npos) continue;
+    if (found) return std::nullopt;
+    found = one->second;
+  }
+  return found;
 }
 
 LocatedImages locate_images(CocoFile& coco, const fs::path& folder) {

@@ -20,11 +20,13 @@ class ImageIndex {
   // The file of a name whose folders, slashes ('/' or '\'), capitals or Unicode normal form are another
   // system's: the one file with its last component, in this spelling or else in a comparable one; of several
   // the one that shares most of the folders before it. Nothing where there is none, or several as good. A
-  // name that leads nowhere may come from a web server (names_in_url()).
+  // name that leads nowhere may come from a web server (names_in_url()), or lack its ending, where one image
+  // alone has another.
   std::optional<std::filesystem::path> find(std::string_view name);
 
  private:
   std::optional<std::filesystem::path> find_spelled(std::string_view name);
+  std::optional<std::filesystem::path> find_without_ending(std::string_view name) const;
 
   std::filesystem::path folder_;
   bool made_ = false;

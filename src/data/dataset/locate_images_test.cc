@@ -52,6 +52,15 @@ TEST_F(LocateImages, FoldersOfAnotherMachineAreCutOff) {
   EXPECT_EQ(located("c.jpg"), "-");
 }
 
+TEST_F(LocateImages, ANameWithoutItsEndingIsTheOneImageThatHasIt) {
+  touch("a.jpg"), touch("a.txt"), touch("b.c.jpg"), touch("d.png"), touch("d.jpg"), touch("E.JPG");
+  EXPECT_EQ(located("a"), "a.jpg");
+  EXPECT_EQ(located("x\\e"), "E.JPG");
+  EXPECT_EQ(located("b.c"), "b.c.jpg");
+  EXPECT_EQ(located("b"), "-");
+  EXPECT_EQ(located("d"), "-");
+}
+
 TEST_F(LocateImages, AddressesAreFilesOfTheirNames) {
   touch("my dog.jpg"), touch("b.jpg"), touch("c%20d.jpg");
   EXPECT_EQ(located("my%20dog.jpg"), "my dog.jpg");

@@ -47,6 +47,14 @@ const char* name_of(ForeignNote note) {
       return "path_unreadable";
     case ForeignNote::split_empty:
       return "split_empty";
+    case ForeignNote::split_missing:
+      return "split_missing";
+    case ForeignNote::object_repeated:
+      return "object_repeated";
+    case ForeignNote::id_repeated:
+      return "id_repeated";
+    case ForeignNote::classes_alike:
+      return "classes_alike";
   }
   return "";
 }
@@ -95,6 +103,14 @@ std::string describe(ForeignNote note) {
       return "folders or links left out: they cannot be followed";
     case ForeignNote::split_empty:
       return "splits without any image, so that there is nothing to train on";
+    case ForeignNote::split_missing:
+      return "folders or lists of the data file that are not there";
+    case ForeignNote::object_repeated:
+      return "lines of labels that are the same as another of their file (taken once)";
+    case ForeignNote::id_repeated:
+      return "images or categories left out: their ids occur twice";
+    case ForeignNote::classes_alike:
+      return "classes that differ from another in capitals alone (they stay apart)";
   }
   return "";
 }
@@ -109,6 +125,8 @@ bool is_fault(ForeignNote note) {
     case ForeignNote::object_unreadable:
     case ForeignNote::box_without_size:
     case ForeignNote::path_unreadable:
+    case ForeignNote::split_missing:
+    case ForeignNote::id_repeated:
       return true;
     case ForeignNote::image_without_annotation:
     case ForeignNote::image_in_no_split:
@@ -122,6 +140,8 @@ bool is_fault(ForeignNote note) {
     case ForeignNote::polygon_boxed:
     case ForeignNote::box_tracked:
     case ForeignNote::split_empty:
+    case ForeignNote::object_repeated:
+    case ForeignNote::classes_alike:
       return false;
   }
   return false;

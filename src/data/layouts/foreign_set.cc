@@ -1,9 +1,11 @@
 #include "data/layouts/foreign_set.h"
 
 #include <unordered_map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "data/dataset/class_names.h"
 
 namespace ssd {
 namespace {
@@ -43,6 +45,11 @@ void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options,
     if (is_fault(what))
       throw Error("{}: --strict stops at {} {}: {}{}", source.string(), places.size(), describe(what),
                   places.front(), places.size() > 1 ? ", ..." : "");
+}
+
+void note_classes_alike(ForeignSet& set) {
+  for (std::string& pair : names_alike(Categories(set.classes).list))
+    set.notes.add(ForeignNote::classes_alike, std::move(pair));
 }
 
 void note_boxes_over_edge(const ForeignImage& image, const std::string& place, ForeignNotes& notes) {

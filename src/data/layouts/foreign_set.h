@@ -49,6 +49,10 @@ enum class ForeignNote {
   box_tracked,                  // kept: a confidence and the number of a track stand behind the box
   path_unreadable,              // left out: a folder or link that cannot be followed
   split_empty,                  // no image is left to train on
+  split_missing,                // a folder or list that the data file names and that is not there
+  object_repeated,              // taken once: a line of labels that is the same as another of its file
+  id_repeated,                  // an image or a category left out: another one has its id
+  classes_alike,                // kept apart: classes whose names differ in capitals alone
 };
 // "image_unreadable": the names in JSON.
 const char* name_of(ForeignNote note);
@@ -103,6 +107,9 @@ struct ForeignSet {
 // Throws Error with the first fault where the options refuse them.
 void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options,
                    const std::filesystem::path& source);
+
+// Notes classes whose names people may take for the same.
+void note_classes_alike(ForeignSet& set);
 
 // Notes the image's boxes that reach over its edge by more than a pixel, at `place`.
 void note_boxes_over_edge(const ForeignImage& image, const std::string& place, ForeignNotes& notes);

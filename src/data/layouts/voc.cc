@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "data/layouts/foreign_splits.h"
 #include "data/layouts/source_files.h"
+#include "data/layouts/voc_edges.h"
 #include "data/layouts/xml_file.h"
 
 namespace ssd {
@@ -147,15 +148,18 @@ std::optional<ForeignBox> VocReader::read_box(const XmlFile& xml, pugi::xml_node
                                               const std::string& name) {
   const std::string category(trimmed(object.child_value("name")));
   if (category.empty()) xml.fail(object, "has no <name>");
-  const pugi::xml_node corners = object.child("bndbox");
-  if (!corners) xml.fail(object, "has no <bndbox>");
+  const auto edges = voc_edges(xml, object);
+  if (!edges) xml.fail(object, "has no <bndbox>");
   const double one = options_.pixels == VocOptions::Pixels::one_based ? 1 : 0;
-  const double left = xml.number(corners, "xmin") - one, top = xml.number(corners, "ymin") - one;
-  const double width = xml.number(corners, "xmax") - left, height = xml.number(corners, "ymax") - top;
+  const double left = edges->left - one, top = edges->top - one;
+  const double width = edges->right - left, height = edges->bottom - top;
   if (width <= 0 || height <= 0) {
-    notes_.add(ForeignNote::box_without_size, name);
+    notes_.add(ForeignNote::box_without_size,
+               fmt::format("{}: <{}> at {}, {} to {}, {}", name, category, edges->left, edges->top,
+                           edges->right, edges->bottom));
     return std::nullopt;
   }
+  if (edges->of_shape) notes_.add(ForeignNote::polygon_boxed, name);
   return ForeignBox{category, {left, top, width, height}};
 }
 
@@ -209,8 +213,9 @@ ForeignSet read_voc(const fs::path& source, const VocOptions& options) {
   note_unreadable(files, set.notes);
   set.images = VocReader(files, options, set.notes).read();
   set.splits_from = assign_splits(set.images, files, options.common, set.notes);
-  refuse_faults(set.notes, options.common, source);
   if (set.classes.empty()) set.classes = class_names(set.images);
+  note_classes_alike(set);
+  refuse_faults(set.notes, options.common, source);
   return set;
 }
 

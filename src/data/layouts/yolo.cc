@@ -103,7 +103,12 @@ std::vector<YoloLabels> YoloReader::read_labels(std::vector<bool>& broken) {
 
 void YoloReader::add_boxes(const YoloLabels& labels, const YoloFormat& format, ForeignImage& image) {
   for (const std::string& fault : labels.faults) notes_.add(ForeignNote::object_unreadable, fault);
+  std::set<std::vector<double>> lines;
   for (const YoloLabels::Line& line : labels.lines) {
+    if (!lines.insert(line.values).second) {
+      notes_.add(ForeignNote::object_repeated, fmt::format("{}:{}", labels.file.string(), line.number));
+      continue;
+    }
     try {
       if (auto box = yolo_box(labels, line, format, image, notes_)) image.boxes.push_back(std::move(*box));
     } catch (const Error& error) {
@@ -246,6 +251,7 @@ ForeignSet read_yolo(const fs::path& source, const ForeignOptions& options) {
   const SourceFiles files(folders_of(data), options.except);
   ForeignSet set{.root = files.root(), .images = {}, .classes = data.names, .splits_from = {}, .notes = {}};
   note_unreadable(files, set.notes);
+  for (const std::string& one : data.missing) set.notes.add(ForeignNote::split_missing, one);
   YoloReader reader(files, data, options, set.notes);
   set.images = reader.read();
   if (data.train.empty() && data.val.empty()) {
@@ -258,6 +264,7 @@ ForeignSet read_yolo(const fs::path& source, const ForeignOptions& options) {
   } else {
     set.splits_from = "data file: train for training, val for validation";
   }
+  note_classes_alike(set);
   refuse_faults(set.notes, options, source);
   return set;
 }

@@ -1,11 +1,13 @@
 #include "data/layouts/yolo_data.h"
 
+#include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <iterator>
 #include <string_view>
 
+#include "base/budgets.h"
 #include "base/encoding.h"
 #include "base/error.h"
 #include "base/text_file.h"
@@ -49,6 +51,14 @@ std::vector<std::string> read_names(const fs::path& file, const YAML::Node& node
   return names;
 }
 
+// As Ultralytics calls the classes of a file that says only how many there are.
+std::vector<std::string> numbered_names(int count) {
+  std::vector<std::string> names;
+  for (int i = 0; i < std::min(count, static_cast<int>(budget::classes)); ++i)
+    names.push_back(fmt::format("class_{}", i));
+  return names;
+}
+
 // The path of another machine, from the longest end on that is there: "train/images" of
 // "/home/me/pets/train/images". A last folder tells too little where it names no split.
 std::optional<fs::path> find_end(const fs::path& root, const fs::path& path) {
@@ -61,32 +71,51 @@ std::optional<fs::path> find_end(const fs::path& root, const fs::path& path) {
   return std::nullopt;
 }
 
-// "../train/images" of exporters means the folder beside the data file all the same.
-std::optional<fs::path> find(const fs::path& file, const fs::path& root, const YAML::Node& node) {
-  const fs::path folder = file.parent_path();
-  std::string text = node.as<std::string>();
-  if (!fs::exists(folder / text)) std::ranges::replace(text, '\\', '/');
-  const fs::path path = text;
-  fs::path inside = path.lexically_normal();
-  while (!inside.empty() && *inside.begin() == "..") inside = inside.lexically_relative("..");
-  for (const fs::path& candidate : {root / path, folder / path, folder / inside}) {
-    if (fs::exists(candidate)) return candidate.lexically_normal();
+// Where a place of a data file is looked for.
+struct Places {
+  fs::path file, root;
+
+  // "../train/images" of exporters means the folder beside the data file all the same.
+  std::vector<fs::path> candidates(const YAML::Node& node) const {
+    const fs::path folder = file.parent_path();
+    const fs::path path = path_of(node);
+    fs::path inside = path.lexically_normal();
+    while (!inside.empty() && *inside.begin() == "..") inside = inside.lexically_relative("..");
+    std::vector<fs::path> all;
+    for (const fs::path& candidate : {root / path, folder / path, folder / inside})
+      if (const fs::path normal = candidate.lexically_normal(); std::ranges::find(all, normal) == all.end())
+        all.push_back(normal);
+    return all;
   }
-  return find_end(root, path);
-}
 
-enum class Absent { fail, skip };
+  std::optional<fs::path> find(const YAML::Node& node) const {
+    for (const fs::path& candidate : candidates(node))
+      if (fs::exists(candidate)) return candidate;
+    return find_end(root, path_of(node));
+  }
 
-// A split's places: none, one or a list of them.
-std::vector<fs::path> locate(const fs::path& file, const fs::path& root, const YAML::Node& node,
-                             Absent absent) {
+ private:
+  fs::path path_of(const YAML::Node& node) const {
+    std::string text = node.as<std::string>();
+    if (!fs::exists(file.parent_path() / text)) std::ranges::replace(text, '\\', '/');
+    return text;
+  }
+};
+
+// Those of a split, none, one or a list of them, that are there; the others are told in `missing`.
+std::vector<fs::path> locate(const Places& places, const char* split, const YAML::Node& node,
+                             std::vector<std::string>& missing) {
   std::vector<fs::path> paths;
   const auto add = [&](const YAML::Node& one) {
-    if (const auto path = find(file, root, one))
+    if (const auto path = places.find(one)) {
       paths.push_back(*path);
-    else if (absent == Absent::fail)
-      throw Error("{}: got {}, expected a folder or a list that is there; correct the path",
-                  where(file, one.Mark()), one.as<std::string>());
+      return;
+    }
+    std::vector<std::string> looked_at;
+    for (const fs::path& candidate : places.candidates(one)) looked_at.push_back(candidate.string());
+    missing.push_back(fmt::format(
+        "{}: got {}, expected a folder or a list that is there, for {}; correct the path (looked for: {})",
+        where(places.file, one.Mark()), one.as<std::string>(), split, fmt::join(looked_at, ", ")));
   };
   if (node.IsSequence()) {
     for (const YAML::Node& one : node) add(one);
@@ -122,7 +151,7 @@ std::optional<fs::path> find_yolo_data(const fs::path& folder) {
 
 YoloData read_yolo_data(const fs::path& file) {
   const YAML::Node data = load(file);
-  if (!data.IsMap() || !data["names"]) {
+  if (!data.IsMap() || (!data["names"] && data["nc"].as<int>(0) < 1)) {
     throw Error("{}: got no names, expected the classes as names: [cat, dog]; add them", file.string());
   }
   try {
@@ -130,19 +159,21 @@ YoloData read_yolo_data(const fs::path& file) {
     const fs::path folder = fs::absolute(file).parent_path();
     const fs::path stated = folder / data["path"].as<std::string>("");
     yolo.root = fs::is_directory(stated) ? stated.lexically_normal() : folder;
-    yolo.names = read_names(file, data["names"]);
+    yolo.names = data["names"] ? read_names(file, data["names"]) : numbered_names(data["nc"].as<int>(0));
     const int count = data["nc"].as<int>(static_cast<int>(yolo.names.size()));
     if (count != static_cast<int>(yolo.names.size())) {
       throw Error("{}: got nc: {}, expected {}, the number of names; correct one of them",
                   where(file, data["nc"].Mark()), count, yolo.names.size());
     }
-    const auto places = [&](const char* split, Absent absent) {
-      return data[split] ? locate(fs::absolute(file), yolo.root, data[split], absent)
-                         : std::vector<fs::path>();
+    const Places places{fs::absolute(file), yolo.root};
+    const auto located = [&](const char* split, std::vector<std::string>& missing) {
+      return data[split] ? locate(places, split, data[split], missing) : std::vector<fs::path>();
     };
-    yolo.train = places("train", Absent::fail);
-    yolo.val = places("val", Absent::fail);
-    yolo.test = places("test", Absent::skip);
+    yolo.train = located("train", yolo.missing);
+    if (yolo.train.empty() && !yolo.missing.empty()) throw Error("{}", yolo.missing.front());
+    yolo.val = located("val", yolo.missing);
+    std::vector<std::string> passed_over;
+    yolo.test = located("test", passed_over);
     yolo.key_points = static_cast<bool>(data["kpt_shape"]);
     return yolo;
   } catch (const YAML::Exception& error) {

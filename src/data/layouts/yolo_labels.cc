@@ -14,9 +14,22 @@
 namespace ssd {
 namespace {
 
+// Commas between numbers become blanks, those of decimals ("0 0,5 0,25 1 1") points.
+std::string without_commas(std::string line) {
+  if (line.find(',') == std::string::npos) return line;
+  bool decimal = line.find('.') == std::string::npos && line.find_first_of(" \t") != std::string::npos;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return at < line.size() && line[at] >= '0' && line[at] <= '9'; };
+    if (line[i] == ',') decimal = decimal && i > 0 && digit(i - 1) && digit(i + 1);
+  }
+  std::ranges::replace(line, ',', decimal ? '.' : ' ');
+  return line;
+}
+
 // The numbers of a line; nothing where one of its words is none.
-std::optional<std::vector<double>> numbers_of(std::string_view line) {
+std::optional<std::vector<double>> numbers_of(const std::string& text) {
   constexpr std::string_view blanks = " \t\r";
+  const std::string line = without_commas(text);
   std::vector<double> numbers;
   for (auto at = line.find_first_not_of(blanks); at != line.npos; at = line.find_first_not_of(blanks, at)) {
     const auto end = std::min(line.find_first_of(blanks, at), line.size());
@@ -72,11 +85,14 @@ const std::string& class_of(double number, std::span<const std::string> classes,
 }  // namespace
 
 YoloLabels read_yolo_labels(const std::filesystem::path& file) {
-  std::istringstream stream(decode_text(read_text_file(file, budget::labels), file.string()));
+  std::string text = decode_text(read_text_file(file, budget::labels), file.string());
+  if (text.find('\n') == std::string::npos) std::ranges::replace(text, '\r', '\n');
+  std::istringstream stream(text);
   YoloLabels labels{.file = file, .lines = {}, .faults = {}};
   int number = 0;
   for (std::string line; std::getline(stream, line);) {
     ++number;
+    if (trimmed(line).starts_with('#')) continue;
     auto numbers = numbers_of(line);
     if (!numbers)
       labels.faults.push_back(

@@ -23,7 +23,8 @@ struct YoloLabels {
   std::vector<std::string> faults;
 };
 
-// Throws Error for a file that cannot be read or is no text.
+// Numbers stand apart by blanks or commas; lines that begin with # are passed over. Throws Error for a file
+// that cannot be read or is no text.
 YoloLabels read_yolo_labels(const std::filesystem::path& file);
 
 // Whether most of the file's lines could be labels. Nothing is thrown for a file that cannot be read.

@@ -91,5 +91,77 @@ TEST_F(YoloReaderTest, FaultsAreRefusedWhereAskedFor) {
                        "--strict stops at 1 boxes left out"));
 }
 
+// As where the data file names no val; partly missing, what is there counts.
+TEST_F(YoloReaderTest, AValThatIsNotThereIsNotedAndNoReasonToStop) {
+  for (const char* name : {"train/a", "train/b", "train/c", "more/d"}) add(name, "0 0.5 0.5 1 1\n");
+  write("data.yaml", "train: images/train\nval: ../valid/images\nnames: [cat]\n");
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.splits_from, "data file: a share of 10% for validation (seed 0)");
+  ASSERT_EQ(set.notes.at(ForeignNote::split_missing).size(), 1u);
+  const std::string note = set.notes.at(ForeignNote::split_missing)[0];
+  EXPECT_TRUE(
+      contains(note, "data.yaml:2: got ../valid/images, expected a folder or a list that is there, for val"))
+      << note;
+  EXPECT_TRUE(contains(note, (root_ / "valid/images").string())) << note;
+  EXPECT_TRUE(contains(note, (root_.parent_path() / "valid/images").string())) << note;
+  EXPECT_TRUE(contains(message_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
+                       "--strict stops at 1 folders or lists of the data file that are not there"));
+
+  write("data.yaml",
+        "train: [images/train, images/none]\nval: [images/more, images/nowhere]\nnames: [cat]\n");
+  const ForeignSet some = read_yolo(root_);
+  EXPECT_EQ(some.splits_from, "data file: train for training, val for validation");
+  EXPECT_EQ(some.notes.at(ForeignNote::split_missing).size(), 2u);
+  EXPECT_EQ(some.images.size(), 4u);
+}
+
+TEST_F(YoloReaderTest, ClassesInOtherCapitalsAreNotedAndStayApart) {
+  add("a", "0 0.5 0.5 1 1\n1 0.5 0.5 1 1\n");
+  write("classes.txt", "cat\nCat\n");
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.classes.size(), 2u);
+  EXPECT_EQ(set.notes.at(ForeignNote::classes_alike), (std::vector<std::string>{"cat and Cat"}));
+}
+
+TEST_F(YoloReaderTest, LinesAreReadHoweverTheirNumbersStandApart) {
+  write_classes();
+  const std::array<double, 4> box{10, 7.5, 20, 15};
+  for (const char* line : {"1 0.5 0.5 0.5 0.5", "1,0.5,0.5,0.5,0.5", "1, 0.5, 0.5, 0.5, 0.5",
+                           "1\t0.5  0.5 0.5\t0.5 ", "1.0 0.5 0.5 0.5 0.5\r\n", "1 0,5 0,5 0,5 0,5", "1;0.5",
+                           "# class cx cy w h\n1 .5 .5 .5 .5", "1 0.5 0.5 0.5 0.5\r\r",
+                           "\xef\xbb\xbf"
+                           "1 0.5 0.5 0.5 0.5"}) {
+    add("a", line);
+    const ForeignSet set = read_yolo(root_);
+    const bool broken = std::string_view(line) == "1;0.5";
+    ASSERT_EQ(set.images.at(0).boxes.size(), broken ? 0u : 1u) << line;
+    EXPECT_EQ(set.notes.contains(ForeignNote::object_unreadable), broken) << line;
+    if (broken) continue;
+    EXPECT_EQ(set.images[0].boxes[0].bbox, box) << line;
+    EXPECT_EQ(set.images[0].boxes[0].category, "dog") << line;
+  }
+  // Line ends of old Macs.
+  add("a", "0 0.5 0.5 1 1\r1 0.5 0.5 0.5 0.5\r");
+  EXPECT_EQ(read_yolo(root_).images.at(0).boxes.size(), 2u);
+}
+
+// As Ultralytics does.
+TEST_F(YoloReaderTest, ALineThatStandsTwiceInItsFileIsTakenOnce) {
+  write_classes();
+  add("a", "0 0.5 0.5 1 1\n1 0.5 0.5 1 1\n0 0.5 0.5 1 1\n");
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.images.at(0).boxes.size(), 2u);
+  ASSERT_EQ(set.notes.at(ForeignNote::object_repeated).size(), 1u);
+  EXPECT_TRUE(set.notes.at(ForeignNote::object_repeated)[0].ends_with("labels/a.txt:3"));
+}
+
+TEST_F(YoloReaderTest, ClassesWithoutNamesAreNumbered) {
+  add("a", "1 0.5 0.5 1 1\n");
+  write("data.yaml", "train: images\nnc: 2\n");
+  EXPECT_EQ(read_yolo(root_).classes, (std::vector<std::string>{"class_0", "class_1"}));
+  write("data.yaml", "train: images\nnc: 0\n");
+  EXPECT_NE(message_of([&] { read_yolo(root_); }), "");
+}
+
 }  // namespace
 }  // namespace ssd

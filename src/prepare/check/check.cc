@@ -19,6 +19,7 @@
 #include "image/exif.h"
 #include "image/format.h"
 #include "prepare/check/check_annotations.h"
+#include "prepare/check/check_entries.h"
 #include "prepare/check/check_foreign.h"
 #include "prepare/check/check_images.h"
 #include "prepare/check/check_overlap.h"
@@ -105,26 +106,13 @@ void note_ambiguous_orientation(const CocoFile& coco, const std::vector<CheckedI
   }
 }
 
-// What was helped or left out while the split was read.
-void add_split_findings(const CocoSplit& split, const std::string& file, CheckReport& report) {
-  const auto add = [&](CheckProblem problem, const std::string& detail) {
-    report.findings.push_back({problem, file, detail});
-  };
-  for (const CocoLeftOut& one : split.coco.left_out)
-    add(one.what == CocoLeftOut::What::root_category ? CheckProblem::root_category
-                                                     : CheckProblem::entry_left_out,
-        one.reason);
-  for (const std::string& one : split.located.helped) add(CheckProblem::image_elsewhere, one);
-  for (const std::string& one : split.measured) add(CheckProblem::size_missing, one);
-}
-
 // The images' files.
 std::vector<fs::path> check_split(const CocoSplit& split, const CocoPaths& paths, const std::string& name,
                                   const CheckOptions& options, CheckReport& report) {
   const CocoFile& coco = split.coco;
   CheckSummary& summary = report.summaries.emplace_back();
   summary.name = name;
-  add_split_findings(split, paths.annotations.string(), report);
+  add_split_findings(split, paths.annotations.string(), report.findings);
   find_annotation_problems(coco, paths.annotations.string(), report.findings);
   summarize_annotations(coco, summary);
   check_for_training(coco, paths, name, report);

@@ -33,7 +33,7 @@ enum class CheckProblem {
   boxes_normalized,  // most boxes of a file lie within the first pixel
   boxes_as_corners,  // most are left, top, right, bottom
   path_unreadable,   // a folder or a link that cannot be followed
-  entry_left_out,    // an image or an annotation with a missing or mistyped field
+  entry_left_out,    // an image, an annotation or a category with a missing or mistyped field
   // From here on notes: they need a look, but the data may be right.
   orientation_ambiguous,  // the size does not tell whether boxes follow the EXIF orientation
   image_in_two_splits,    // of training and validation
@@ -47,8 +47,12 @@ enum class CheckProblem {
   polygon_boxed,          // the bounding box counts
   track_passed_over,      // numbers of a tracker behind the box
   box_difficult,          // marked so
+  field_filled,           // an annotation without an id or an area, a category without a name: they get one
+  ids_are_texts,          // of images
+  label_repeated,         // a line of labels that stands twice in its file: taken once
+  classes_alike,          // names of classes that differ in capitals alone
 };
-inline constexpr std::size_t check_problem_count = 30;
+inline constexpr std::size_t check_problem_count = 34;
 inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::orientation_ambiguous; }
 
 // "image_missing": the names in JSON.

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/error.h"
 #include "data/dataset/box_format.h"
+#include "data/dataset/class_names.h"
 #include "data/dataset/dataset.h"
 #include "prepare/check/check_images.h"
 
 namespace ssd {
 namespace {
 
-constexpr double edge_tolerance = 0.5;  // pixels
+constexpr std::int64_t smallest_number = -(std::int64_t{1} << 53);  // below: hashes of texts, mostly
+constexpr double edge_tolerance = 0.5;                              // pixels
 constexpr double small_area = 32.0 * 32.0;
 constexpr double medium_area = 96.0 * 96.0;
 
@@ -52,7 +55,8 @@ class AnnotationChecker {
   void check_images() {
     std::unordered_set<std::string_view> names;
     for (const CocoImage& image : coco_.images) {
-      const std::string place = fmt::format("{}: image {} ({})", file_, image.id, image.file_name);
+      const std::string id = image.id_text.empty() ? fmt::to_string(image.id) : image.id_text;
+      const std::string place = fmt::format("{}: image {} ({})", file_, id, image.file_name);
       if (!images_.emplace(image.id, &image).second) {
         findings_.push_back({CheckProblem::duplicate_image_id, place, "the id occurs before"});
       }
@@ -72,12 +76,16 @@ class AnnotationChecker {
         findings_.push_back({CheckProblem::duplicate_category, place, "the name occurs before"});
       }
     }
+    for (std::string& pair : names_alike(coco_.categories))
+      findings_.push_back({CheckProblem::classes_alike, file_, std::move(pair)});
   }
 
   void check_references(const CocoAnnotation& annotation) {
     if (!images_.contains(annotation.image_id)) {
       add(CheckProblem::unknown_image, annotation,
-          fmt::format("got image {}, which is not listed", annotation.image_id));
+          annotation.image_id < smallest_number
+              ? "got an image that is not listed, a text as its id"
+              : fmt::format("got image {}, which is not listed", annotation.image_id));
     }
     if (!categories_.contains(annotation.category_id)) {
       add(CheckProblem::unknown_category, annotation,

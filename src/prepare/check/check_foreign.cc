@@ -32,13 +32,18 @@ std::optional<CheckProblem> problem_of(ForeignNote note) {
       return CheckProblem::box_difficult;
     case ForeignNote::polygon_boxed:
       return CheckProblem::polygon_boxed;
+    case ForeignNote::object_repeated:
+      return CheckProblem::label_repeated;
     case ForeignNote::box_tracked:
       return CheckProblem::track_passed_over;
     case ForeignNote::path_unreadable:
+    case ForeignNote::split_missing:
       return CheckProblem::path_unreadable;
-    case ForeignNote::image_orientation_ambiguous:  // found by the check of images and boxes
+    case ForeignNote::image_orientation_ambiguous:  // found by the check of images, boxes and classes
+    case ForeignNote::classes_alike:
     case ForeignNote::box_over_edge:
     case ForeignNote::split_empty:
+    case ForeignNote::id_repeated:    // of COCO files alone
     case ForeignNote::name_not_utf8:  // of names in memory, which are the files' own
       return std::nullopt;
   }

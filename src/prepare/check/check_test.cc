@@ -69,13 +69,14 @@ TEST_F(CheckTest, AGoodFolderIsGoodAndCounted) {
 
 TEST_F(CheckTest, FindsEveryKindOfProblemInAnnotations) {
   expect_one(check_with(R"("id": 2, "file)", R"("id": 1, "file)"), CheckProblem::duplicate_image_id,
-             "image 1 (b.jpg)", "occurs before");
+             "instances_val2017.json", "image 1 (a.jpg): its id occurs again further on (b.jpg)");
   expect_one(check_with(R"("b.jpg")", R"("a.jpg")"), CheckProblem::duplicate_file_name, "image 2 (a.jpg)",
              "file name occurs before");
   expect_one(check_with(R"("id": 6)", R"("id": 5)"), CheckProblem::duplicate_annotation_id, "annotation 5",
              "occurs before");
   expect_one(check_with(R"("id": 9, "name": "cow")", R"("id": 4, "name": "cow")"),
-             CheckProblem::duplicate_category, "category 4 (cow)", "the id occurs before");
+             CheckProblem::duplicate_category, "instances_val2017.json",
+             "category 4 (dog): its id occurs again further on (cow)");
   expect_one(check_with(R"("cow")", R"("cat")"), CheckProblem::duplicate_category, "category 9 (cat)",
              "the name occurs before");
   expect_one(check_with(R"("image_id": 1, "category_id": 4)", R"("image_id": 7, "category_id": 4)"),

@@ -164,6 +164,14 @@ const char* name_of(CheckProblem problem) {
       return "track_passed_over";
     case CheckProblem::box_difficult:
       return "box_difficult";
+    case CheckProblem::field_filled:
+      return "field_filled";
+    case CheckProblem::ids_are_texts:
+      return "ids_are_texts";
+    case CheckProblem::label_repeated:
+      return "label_repeated";
+    case CheckProblem::classes_alike:
+      return "classes_alike";
   }
   return "";
 }
@@ -212,7 +220,7 @@ const char* describe(CheckProblem problem) {
     case CheckProblem::split_of_other_name:
       return "annotation files that training leaves aside (note: it has to be given their paths)";
     case CheckProblem::entry_left_out:
-      return "images or annotations that cannot be used and are left out";
+      return "images, annotations or categories that cannot be used and are left out";
     case CheckProblem::image_in_two_splits:
       return "validation images that are training images too (note: their numbers say little of others)";
     case CheckProblem::image_elsewhere:
@@ -228,11 +236,19 @@ const char* describe(CheckProblem problem) {
     case CheckProblem::file_passed_over:
       return "files that no split uses (note)";
     case CheckProblem::polygon_boxed:
-      return "polygons of which the bounding box is taken (note)";
+      return "polygons or masks of which the bounding box is taken (note)";
     case CheckProblem::track_passed_over:
       return "boxes with a confidence and the number of a track behind them (note: these are passed over)";
     case CheckProblem::box_difficult:
       return "boxes marked difficult (note)";
+    case CheckProblem::field_filled:
+      return "annotations without an id or an area, categories without a name (note: they get one)";
+    case CheckProblem::ids_are_texts:
+      return "annotation files whose images have texts as ids (note: they are kept)";
+    case CheckProblem::label_repeated:
+      return "lines of labels that stand twice in their file (note: they are taken once)";
+    case CheckProblem::classes_alike:
+      return "classes whose names differ in capitals alone (note: they stay apart)";
   }
   return "";
 }

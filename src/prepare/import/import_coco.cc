@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/dataset/class_names.h"
 #include "data/layouts/data_folder.h"
 #include "data/layouts/foreign_splits.h"
 #include "prepare/import/import.h"
@@ -17,9 +18,18 @@ namespace fs = std::filesystem;
 
 // What was wrong with a split.
 void note(const DataSplit& read, ForeignNotes& notes) {
-  for (const CocoLeftOut& one : read.split.coco.left_out)
-    if (one.what != CocoLeftOut::What::root_category)
-      notes.add(ForeignNote::object_unreadable, fmt::format("{}: {}", read.name, one.reason));
+  for (const CocoLeftOut& one : read.split.coco.left_out) {
+    using What = CocoLeftOut::What;
+    if (one.what == What::root_category) continue;
+    const bool repeated = one.what == What::image_of_same_id || one.what == What::category_of_same_id;
+    notes.add(repeated ? ForeignNote::id_repeated : ForeignNote::object_unreadable,
+              fmt::format("{}: {}", read.name, one.reason));
+  }
+  for (const CocoMended& one : read.split.coco.mended)
+    if (one.what == CocoMended::What::box_of_segmentation)
+      notes.add(ForeignNote::polygon_boxed, fmt::format("{}: {}", read.name, one.text));
+  for (const std::string& pair : names_alike(read.split.coco.categories))
+    notes.add(ForeignNote::classes_alike, fmt::format("{}: {}", read.name, pair));
   for (const std::string& file : read.split.located.missing)
     notes.add(ForeignNote::annotation_without_image, file);
 }
