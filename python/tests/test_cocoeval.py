@@ -184,6 +184,11 @@ def test_results_in_every_form_are_equal(files):
 def test_what_is_no_evaluation_of_boxes_is_refused(files):
     with pytest.raises(ValueError, match="iouType: got 'segm'"):
         singleshot.COCOeval(None, None, "segm")
+    for name, value in (("iouType", "keypoints"), ("useSegm", 1)):
+        evaluation = singleshot.COCOeval(None, None, "bbox")
+        setattr(evaluation.params, name, value)
+        with contextlib.redirect_stdout(io.StringIO()), pytest.raises(ValueError, match="iouType: got"):
+            evaluation.evaluate()
     with contextlib.redirect_stdout(io.StringIO()):
         truth = singleshot.COCO(files[0])
         with pytest.raises(ValueError, match="image_id 77777"):
