@@ -101,7 +101,7 @@ class COCOeval:
         rows += [(1, None, size, most[2]) for size in ("small", "medium", "large")]
         rows += [(0, None, "all", limit) for limit in most[:3]]
         rows += [(0, None, size, most[2]) for size in ("small", "medium", "large")]
-        self.stats = np.array([self._number(*row) for row in rows])
+        self.stats = np.array([self._number(*row) for row in rows], np.float64)
 
     def _number(self, is_precision, iou, size, limit):
         params = self.params
