@@ -1,6 +1,7 @@
 // singleshot._core.Detector.
 #include <nanobind/stl/string.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -94,32 +95,36 @@ std::optional<model::StrideIn> stride_named(const std::string& name) {
   return model::stride_in_named(name);
 }
 
+struct PythonDetector {
+  std::shared_ptr<SharedDetector> shared;
+};
+
+void construct(PythonDetector* self, const nb::bytes& path, int threads, std::int64_t batch,
+               const std::string& stride_in) {
+  const SharedDetector::Options options{
+      .threads = threads, .batch = batch, .stride_in = stride_named(stride_in)};
+  const std::filesystem::path file(std::string(path.c_str(), path.size()));
+  const nb::gil_scoped_release release;
+  new (self) PythonDetector{made_in_this_process<SharedDetector>(file, options)};
+}
+
 }  // namespace
 
 void bind_detector(nb::module_& module) {
-  nb::class_<SharedDetector>(module, "Detector")
-      .def(
-          "__init__",
-          [](SharedDetector* self, const nb::bytes& path, int threads, std::int64_t batch,
-             const std::string& stride_in) {
-            const SharedDetector::Options options{
-                .threads = threads, .batch = batch, .stride_in = stride_named(stride_in)};
-            const std::filesystem::path file(std::string(path.c_str(), path.size()));
-            const nb::gil_scoped_release release;
-            new (self) SharedDetector(file, options);
-          },
-          nb::arg("path"), nb::arg("threads"), nb::arg("batch"), nb::arg("stride_in"))
+  nb::class_<PythonDetector>(module, "Detector")
+      .def("__init__", &construct, nb::arg("path"), nb::arg("threads"), nb::arg("batch"),
+           nb::arg("stride_in"))
       .def(
           "detect",
-          [](SharedDetector& self, const nb::list& images, const std::string& order, float score, float iou,
+          [](PythonDetector& self, const nb::list& images, const std::string& order, float score, float iou,
              std::size_t most) {
-            return detect(self, images, order, {.score = score, .iou = iou, .total = most});
+            return detect(*self.shared, images, order, {.score = score, .iou = iou, .total = most});
           },
           nb::arg("images"), nb::arg("order"), nb::arg("score"), nb::arg("iou"), nb::arg("most"))
-      .def("categories", [](const SharedDetector& self) {
+      .def("categories", [](const PythonDetector& self) {
         // Names need not be UTF-8.
         nb::list list;
-        for (const auto& [id, name] : self.categories())
+        for (const auto& [id, name] : self.shared->categories())
           list.append(nb::make_tuple(id, nb::bytes(name.data(), name.size())));
         return list;
       });

@@ -112,7 +112,7 @@ class PythonLoader {
   PythonLoader(const DataPlace& place, const LoaderOptions& options)
       : buffers_(options.buffers),
         trains_(options.mode == LoaderOptions::Mode::train),
-        stream_(std::make_shared<Stream>(dataset_of(place, options.mode), options)) {}
+        stream_(made_in_this_process<Stream>(dataset_of(place, options.mode), options)) {}
 
   // images, match, boxes, labels, image ids, samples' indices, position (epoch, sample), next position; None
   // after the last.

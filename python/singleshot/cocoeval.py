@@ -15,12 +15,16 @@ __all__ = ["COCOeval", "Params"]
 _IOUS, _RECALLS, _AREAS, _LIMITS = 10, 101, 4, 3
 
 
+def _require_boxes(kind):
+    if kind != "bbox":
+        raise ValueError(f"iouType: got {kind!r}, expected 'bbox'; use pycocotools for masks and keypoints")
+
+
 class Params:
     """What is evaluated: ids, thresholds, ranges of areas and limits of detections, as COCO has them."""
 
     def __init__(self, iouType="bbox"):
-        if iouType != "bbox":
-            raise ValueError(f"iouType: got {iouType!r}, expected 'bbox'; use pycocotools for masks and keypoints")
+        _require_boxes(iouType)
         self.setDetParams()
         self.iouType = iouType
         self.useSegm = None
@@ -57,6 +61,7 @@ class COCOeval:
         started = time.time()
         print("Running per image evaluation...")
         params = self.params
+        _require_boxes("segm" if params.useSegm else params.iouType)
         print(f"Evaluate annotation type *{params.iouType}*")
         params.imgIds = list(np.unique(params.imgIds))
         if params.useCats:
@@ -96,7 +101,7 @@ class COCOeval:
         rows += [(1, None, size, most[2]) for size in ("small", "medium", "large")]
         rows += [(0, None, "all", limit) for limit in most[:3]]
         rows += [(0, None, size, most[2]) for size in ("small", "medium", "large")]
-        self.stats = np.array([self._number(*row) for row in rows])
+        self.stats = np.array([self._number(*row) for row in rows], np.float64)
 
     def _number(self, is_precision, iou, size, limit):
         params = self.params

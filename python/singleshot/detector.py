@@ -1,11 +1,13 @@
 """A trained network that finds objects in images."""
 
 import os
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import _core
+from ._arguments import number, whole
 
 __all__ = ["Category", "Detections", "Detector"]
 
@@ -45,14 +47,16 @@ class Detector:
     """
 
     def __init__(self, path, *, threads=0, batch=1, stride_in=None):
-        self._core = _core.Detector(os.fsencode(path), threads, batch, stride_in or "")
+        self._core = _core.Detector(os.fsencode(path), whole("threads", threads), whole("batch", batch, 1), stride_in or "")
+        self._process = os.getpid()
         self.categories = [Category(id, name.decode(errors="replace")) for id, name in self._core.categories()]
 
     def detect(self, images, score=0.3, *, iou=0.45, most=200, order=None, bad_images="raise"):
         """The Detections of one image, or a list of them for several.
 
-        An image is a path, the bytes of an image file, or an array uint8 (height, width, 3), (height, width, 4) or
-        (height, width). Several are a list, a tuple or any other iterable of images, or an array of four dimensions.
+        An image is a path, the bytes of an image file or an open one, an array uint8 (height, width, 3), (height,
+        width, 4) or (height, width), or an image of Pillow, taken as it stands: an EXIF orientation turns only files.
+        Several are a list, a tuple or any other iterable of images, or an array of four dimensions.
         `order` names the channels of arrays: rgb, bgr, rgba, bgra, gray; by default RGB, RGBA with alpha or gray, as
         their number says. Alpha is laid over white. Arrays are not copied while a row's pixels lie side by side.
         Detections score above `score`; of boxes of a class that overlap more than `iou` the best is kept; at most
@@ -61,12 +65,17 @@ class Detector:
         """
         if bad_images not in ("raise", "keep"):
             raise ValueError(f"bad_images: got {bad_images!r}, expected 'raise' or 'keep'")
+        if os.getpid() != self._process:
+            raise _core.Error("detector: got a call after a fork, expected the process that made it; make one in each process")
+        options = number("score", score), number("iou", iou), whole("most", most, 1)
+        if order is not None and not isinstance(order, str):
+            raise TypeError(f"order: got {type(order).__name__}, expected a name such as 'bgr'")
         single = _is_one(images)
-        several = [images] if single else list(images)
+        several = [_opened(image) for image in ([images] if single else images)]
         if any(isinstance(image, np.ndarray) for image in several):
-            found = self._detect_arrays(several, order, (score, iou, most))
+            found = self._detect_arrays(several, order, options)
         else:
-            found = self._core.detect([_prepared(image, "rgb") for image in several], "rgb", score, iou, most)
+            found = self._core.detect([_prepared(image, "rgb") for image in several], "rgb", *options)
         results = [Detections(*one) for one in found]
         if bad_images == "raise":
             for place, result in enumerate(results):
@@ -88,10 +97,27 @@ class Detector:
         return results
 
 
+def _is_pillow(image):
+    pillow = sys.modules.get("PIL.Image")  # whoever has such an image has imported it
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
 def _is_one(images):
     if isinstance(images, np.ndarray):
         return images.ndim != 4
-    return isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike))
+    if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(images, "read") or _is_pillow(images):
+        return True
+    if not hasattr(images, "__iter__"):
+        raise TypeError(f"images: got {type(images).__name__}, expected a path, bytes or a numpy array, or several of them")
+    return False
+
+
+def _opened(image):
+    """An open file's bytes, and Pillow's image as an array."""
+    if _is_pillow(image):
+        clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+        return np.asarray(image.convert("RGBA" if clear else "RGB"))
+    return image.read() if hasattr(image, "read") and not isinstance(image, np.ndarray) else image
 
 
 def _order_of(array, order):
@@ -112,7 +138,10 @@ def _prepared(image, order):
     if isinstance(image, (bytearray, memoryview)):
         return bytes(image)
     if isinstance(image, (str, os.PathLike)):
-        return (os.fsencode(image),)
+        path = os.fsencode(image)
+        if not path or b"\0" in path:
+            raise _core.Error(f"image: got {image!r}, expected the path of a file")
+        return (path,)
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image: got {type(image).__name__}, expected a path, bytes or a numpy array")
     if image.dtype != np.uint8:

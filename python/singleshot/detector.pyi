@@ -1,12 +1,21 @@
 import os
 from collections.abc import Iterable
-from typing import Literal, TypeAlias, overload
+from typing import Any, Literal, Protocol, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
-Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Pixels
+
+class _OpenFile(Protocol):
+    def read(self) -> bytes: ...
+
+class _PillowImage(Protocol):
+    @property
+    def mode(self) -> str: ...
+    def convert(self, mode: str, /) -> Any: ...
+
+Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Pixels | _OpenFile | _PillowImage
 Order: TypeAlias = Literal["rgb", "bgr", "rgba", "bgra", "gray"]
 
 class Category:

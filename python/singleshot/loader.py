@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _core
+from ._arguments import whole
 from .detector import Category
 
 __all__ = ["Batch", "Loader", "default_boxes"]
@@ -35,7 +36,8 @@ class Loader:
     file and a folder elsewhere. Training batches are augmented as `augment` lists (as `singleshot train --augment`),
     and are a function of the seed, whatever the number of threads (0: all processors). Images that cannot be read are
     replaced by others, or with bad_images="fail" raise singleshot.Error. `rank` of `world` loaders takes its part of
-    every batch. One thread at a time may ask for the next batch; the GIL is not held meanwhile.
+    every batch. One thread at a time may ask for the next batch; the GIL is not held meanwhile. Its threads do the work:
+    it is not for a torch DataLoader's workers, and after a fork it works in the parent alone.
 
     Arrays look into the loader's memory, of `buffers` batches: a batch's memory goes back when its last array does.
     Who holds so many batches that the threads would stand still gets copies.
@@ -64,34 +66,38 @@ class Loader:
             raise ValueError("data: got None, expected a folder or a record cache, or both annotations and images")
         if bad_images not in ("replace", "fail"):
             raise ValueError(f"bad_images: got {bad_images!r}, expected 'replace' or 'fail'")
-        if buffers < 3:
-            raise ValueError(f"buffers: got {buffers}, expected 3 or more")
+        begin = tuple(begin) if hasattr(begin, "__iter__") else (begin,)
+        if len(begin) != 2:
+            raise ValueError(f"begin: got {begin}, expected (epoch, sample): next_position of a batch")
         path = lambda value: b"" if value is None else os.fsencode(value)
         self._core = _core.Loader(
             {
                 "data": path(data),
-                "split": split,
+                "split": _text("split", split),
                 "annotations": path(annotations),
                 "images": path(images),
                 "train": bool(train),
-                "batch_size": batch_size,
-                "threads": threads,
-                "buffers": buffers,
-                "seed": seed,
+                "batch_size": whole("batch_size", batch_size, 1),
+                "threads": whole("threads", threads),
+                "buffers": whole("buffers", buffers, 3),
+                "seed": whole("seed", seed, most=2**64 - 1),
                 "shuffle": bool(shuffle),
-                "augment": augment,
-                "begin": tuple(begin),
-                "rank": rank,
-                "world": world,
+                "augment": _text("augment", augment),
+                "begin": (whole("begin", begin[0], most=2**32 - 1), whole("begin", begin[1], most=2**64 - 1)),
+                "rank": whole("rank", rank),
+                "world": whole("world", world, 1),
                 "fail": bad_images == "fail",
             }
         )
+        self._process = os.getpid()
         self.categories = [Category(id, name.decode(errors="replace")) for id, name in self._core.categories()]
 
     def __iter__(self):
         return self
 
     def __next__(self):
+        if os.getpid() != self._process:
+            raise _core.Error("loader: got a call after a fork, expected the process that made it; make one in each process")
         batch = self._core.next()
         if batch is None:
             raise StopIteration
@@ -116,6 +122,12 @@ class Loader:
     def bad_images(self):
         """Different images that could not be read, of the batches so far."""
         return self._core.bad_images
+
+
+def _text(name, value):
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: got {type(value).__name__}, expected a string")
+    return value
 
 
 def default_boxes():

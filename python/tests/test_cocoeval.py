@@ -77,7 +77,7 @@ def assert_equal(ground_truth, detections, change=lambda params: None):
             assert np.array_equal(ours.eval[key], theirs.eval[key]), key
         assert ours.eval["counts"] == theirs.eval["counts"]
         if len(theirs.params.maxDets) == 3:
-            assert np.array_equal(ours.stats, theirs.stats)
+            assert np.array_equal(ours.stats, theirs.stats) and ours.stats.dtype == theirs.stats.dtype
             assert lines == printed
 
 
@@ -99,6 +99,7 @@ def test_arrays_and_printed_lines_are_equal(files):
     [
         lambda p: setattr(p, "imgIds", p.imgIds[5:25]),
         lambda p: setattr(p, "catIds", [5, 1]),
+        lambda p: setattr(p, "catIds", [7]),
         lambda p: setattr(p, "useCats", 0),
         lambda p: (setattr(p, "useCats", 0), setattr(p, "catIds", [9, 2])),
         lambda p: setattr(p, "maxDets", [2, 5, 300]),
@@ -110,7 +111,7 @@ def test_arrays_and_printed_lines_are_equal(files):
         lambda p: (setattr(p, "areaRng", [[0, 1e10], [0, 2000], [10, 20]]), setattr(p, "areaRngLbl", ["all", "small", "x"])),
         lambda p: (setattr(p, "areaRng", [[0, 500 * i] for i in range(1, 7)]), setattr(p, "areaRngLbl", list("abcdef"))),
     ],
-    ids=["images", "categories", "one-class", "one-class-of-two", "limits", "two-limits", "five-limits", "one-iou", "ious",
+    ids=["images", "categories", "unknown-category", "one-class", "one-class-of-two", "limits", "two-limits", "five-limits", "one-iou", "ious",
          "recalls", "areas", "six-areas"],
 )
 def test_changed_parameters_are_equal(files, change):
@@ -184,6 +185,11 @@ def test_results_in_every_form_are_equal(files):
 def test_what_is_no_evaluation_of_boxes_is_refused(files):
     with pytest.raises(ValueError, match="iouType: got 'segm'"):
         singleshot.COCOeval(None, None, "segm")
+    for name, value in (("iouType", "keypoints"), ("useSegm", 1)):
+        evaluation = singleshot.COCOeval(None, None, "bbox")
+        setattr(evaluation.params, name, value)
+        with contextlib.redirect_stdout(io.StringIO()), pytest.raises(ValueError, match="iouType: got"):
+            evaluation.evaluate()
     with contextlib.redirect_stdout(io.StringIO()):
         truth = singleshot.COCO(files[0])
         with pytest.raises(ValueError, match="image_id 77777"):

@@ -1,10 +1,13 @@
 """Detector: images in every form, from threads, bad ones; the program's own detections are the second opinion."""
 
+import io
 import json
 import os
 import pathlib
 import subprocess
+import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -52,6 +55,33 @@ def test_paths_and_bytes_are_the_same_image(detector, photos):
     raw = photos[0].read_bytes()
     for other in (str(photos[0]), raw, bytearray(raw), memoryview(raw)):
         assert same(of_path, detector.detect(other, score=LOW))
+
+
+def test_open_files_are_read(detector, photos):
+    of_path = detector.detect(photos[0], score=LOW)
+    assert same(of_path, detector.detect(io.BytesIO(photos[0].read_bytes()), score=LOW))
+    with open(photos[0], "rb") as one, open(photos[0], "rb") as other:
+        assert same(of_path, detector.detect(one, score=LOW)) and same(of_path, detector.detect([other], score=LOW)[0])
+
+
+class PillowImage:
+    """As much of PIL.Image.Image as Detector asks for: Pillow is not among what the tests take."""
+
+    def __init__(self, mode, info, rgba):
+        self.mode, self.info, self.rgba = mode, info, rgba
+
+    def convert(self, mode):
+        return self.rgba if mode == "RGBA" else self.rgba[:, :, :3]
+
+
+def test_images_of_pillow_are_taken_whatever_their_mode(detector, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.Image", types.SimpleNamespace(Image=PillowImage))
+    rgba = noise(60, 80, 4)
+    clear, opaque = detector.detect(rgba, score=LOW), detector.detect(rgba[:, :, :3], score=LOW)
+    assert not same(clear, opaque)
+    for mode, info, expected in (("P", {}, opaque), ("CMYK", {}, opaque), ("RGBA", {}, clear), ("P", {"transparency": 3}, clear)):
+        assert same(expected, detector.detect(PillowImage(mode, info, rgba), score=LOW))
+    assert same(clear, detector.detect([noise(9, 9), PillowImage("LA", {}, rgba)], score=LOW)[1])
 
 
 def test_arrays_in_every_order_and_stride_are_the_same_image(detector):
@@ -129,6 +159,45 @@ def test_bad_images_are_errors_of_one_line(detector, photos):
         detector.detect(photos[0], score=1.0)
     with pytest.raises(singleshot.Error, match="order: got 'xyz'"):
         detector.detect(noise(4, 4, 3), order="xyz")
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"images": None}, TypeError, "images: got NoneType, expected a path"),
+        ({"images": ""}, singleshot.Error, "image: got '', expected the path of a file"),
+        ({"images": "a\0b"}, singleshot.Error, "image: got 'a\\\\x00b', expected the path"),
+        ({"score": "0.5"}, TypeError, "score: got '0.5', expected a number"),
+        ({"score": None}, TypeError, "score: got NoneType, expected a number"),
+        ({"most": -1}, singleshot.Error, "most: got -1, expected a number from 1"),
+        ({"most": 2.5}, TypeError, "most: got 2.5, expected a whole number"),
+        ({"order": 3}, TypeError, "order: got int, expected a name"),
+    ],
+)
+def test_wrong_arguments_are_told_in_a_line(detector, photos, options, error, message):
+    with pytest.raises(error, match=message) as raised:
+        detector.detect(**{"images": photos[0], **options})
+    assert "\n" not in str(raised.value)
+
+
+def test_a_fork_leaves_the_detector_to_the_parent(checkpoint, photos):
+    script = (
+        "import os, sys, singleshot\n"
+        "detector = singleshot.Detector(sys.argv[1], threads=1)\n"
+        "detector.detect(sys.argv[2])\n"
+        "if (child := os.fork()) == 0:\n"
+        "    try: detector.detect(sys.argv[2])\n"
+        "    except singleshot.Error as error: print(error, flush=True)\n"
+        "    del detector\n"
+        "    sys.exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(detector.detect([sys.argv[2]])))\n"
+    )
+    command = [sys.executable, "-c", script, checkpoint, photos[0]]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert made.stdout.splitlines() == [
+        "detector: got a call after a fork, expected the process that made it; make one in each process",
+        "7 1",
+    ], made.stderr
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

@@ -1,6 +1,9 @@
 """Loader: what its batches hold, who owns their memory, and where a stream goes on."""
 
 import itertools
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -124,7 +127,12 @@ def test_what_makes_no_sense_is_refused():
         ({"data": "/nowhere"}, "/nowhere"),
         ({"split": "holiday"}, "holiday"),
         ({"augment": "blur"}, "blur"),
-        ({"batch_size": 0}, "batch size: got 0"),
+        ({"batch_size": 0}, "batch_size: got 0"),
+        ({"seed": -1}, "seed: got -1"),
+        ({"begin": (1,)}, "begin: got .1,., expected .epoch, sample."),
+        ({"begin": 3}, "begin: got .3,."),
+        ({"begin": (2**40, 0)}, "begin: got 1099511627776"),
+        ({"threads": -2}, "threads: got -2"),
         ({"buffers": 1}, "buffers: got 1"),
         ({"rank": 2, "world": 2}, "shard: got 2"),
         ({"bad_images": "eat"}, "bad_images: got 'eat'"),
@@ -132,3 +140,31 @@ def test_what_makes_no_sense_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             singleshot.Loader(**{"data": DATA, **options})
+    for options, message in (
+        ({"batch_size": "2"}, "batch_size: got '2', expected a whole number"),
+        ({"batch_size": 2.0}, "batch_size: got 2.0"),
+        ({"augment": ["flip"]}, "augment: got list"),
+        ({"split": None}, "split: got NoneType"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            singleshot.Loader(**{"data": DATA, **options})
+
+
+def test_a_fork_leaves_the_loader_to_the_parent():
+    script = (
+        "import os, sys, singleshot\n"
+        "loader = singleshot.Loader(sys.argv[1], batch_size=2, threads=1)\n"
+        "batch = next(loader)\n"
+        "if (child := os.fork()) == 0:\n"
+        "    try: next(loader)\n"
+        "    except singleshot.Error as error: print(error, flush=True)\n"
+        "    del loader, batch\n"
+        "    sys.exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(next(loader)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    made = subprocess.run([sys.executable, "-c", script, DATA], capture_output=True, text=True, timeout=120, env=environment)
+    assert made.stdout.splitlines() == [
+        "loader: got a call after a fork, expected the process that made it; make one in each process",
+        "7 2",
+    ], made.stderr

@@ -13,7 +13,7 @@ void lay_over_white(std::uint8_t* row, int begin, int end);
 // 255 * value / alpha rounded down, 255 at most, as Pillow does it; where alpha is 0 all stay as they are.
 void unpremultiply(std::uint8_t* row, int width);
 
-// Which value of a CMYK sample is full ink: Adobe's JPEG files have 0.
+// Which value of a CMYK sample is full ink: JPEG files have 0, as Adobe's do.
 enum class FullInk { at_0, at_255 };
 
 // `width` pixels of CMYK become RGB in place, without a colour profile, as Pillow's convert("RGB") does it:

@@ -252,9 +252,9 @@ std::span<const std::uint8_t* const> JpegDecoder::read_rows() {
   if (s.hit_end && s.info.arith_code)
     guarded(s, [&s] { s.leave("the end of the data before the end of the image"); });
   if (s.info.out_color_space == JCS_CMYK) {
-    const FullInk full_ink = s.info.saw_Adobe_marker ? FullInk::at_0 : FullInk::at_255;
+    // Adobe's way, with its marker or without: Pillow and browsers know no other.
     for (int i = 0; i < count; ++i)
-      cmyk_to_rgb(s.decoded[i], static_cast<int>(s.info.output_width), full_ink);
+      cmyk_to_rgb(s.decoded[i], static_cast<int>(s.info.output_width), FullInk::at_0);
   }
   for (int i = 0; i < count; ++i) s.handed_out[i] = s.decoded[i] + s.row_offset;
   rows_left_ -= count;

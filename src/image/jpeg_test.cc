@@ -93,6 +93,22 @@ void expect_parts_equal_whole(std::span<const std::byte> bytes, const std::strin
   }
 }
 
+// Pillow takes CMYK for Adobe's, full ink 0, whether the marker says so or not.
+TEST(Jpeg, CmykIsTheSameWithoutAdobesMarker) {
+  const Image image = test_image(40, 30);
+  std::vector<std::byte> bytes = encode_jpeg(image, {.quality = 95, .components = 4});
+  const Image marked = decode_image(bytes);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto at = static_cast<std::ptrdiff_t>(text.find("Adobe"));
+  ASSERT_GT(at, 4);  // FF EE, two bytes of length, Adobe and seven bytes more
+  bytes.erase(bytes.begin() + at - 4, bytes.begin() + at + 12);
+  const Image plain = decode_image(bytes);
+  EXPECT_EQ(plain.rgb, marked.rgb);
+  double sum = 0;
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) sum += std::abs(plain.rgb[i] - image.rgb[i]);
+  EXPECT_LT(sum / static_cast<double>(image.rgb.size()), 5);
+}
+
 TEST(Jpeg, PartsEqualTheWhole) {
   const Image image = test_image(167, 131);
   for (const bool progressive : {false, true}) {

@@ -80,9 +80,11 @@ class DenseOutput {
     for (std::size_t box = 0; box < default_box_count; ++box)
       for (std::size_t part = 0; part < parts_; ++part) {
         const double value = ours[box * parts_ + part];
-        least_ = std::min(least_, value);
-        most_ = std::max(most_, value);
-        const double error = std::abs(theirs[box * box_stride_ + part * part_stride_] - value);
+        if (std::isfinite(value)) {
+          least_ = std::min(least_, value);
+          most_ = std::max(most_, value);
+        }
+        const double error = difference(theirs[box * box_stride_ + part * part_stride_], value);
         if (largest_.exceeded_by(error))
           largest_.add(error, fmt::format("image {}, default box {}", image, box));
       }
@@ -266,6 +268,20 @@ Tensor ExportedOutputs::images() const {
   return result;
 }
 
+std::string rounding_note(float least_logit, float most_logit) {
+  // Runtimes differ by this share of the logits' range (docs/export.md). Two logits that are so far off, one
+  // up and one down, move their softmax by half of that where it is steepest.
+  constexpr double rounding = 5e-6;
+  const double moved = rounding * (static_cast<double>(most_logit) - least_logit) / 2;
+  if (!(moved > least_score_tolerance)) return "";
+  return fmt::format(
+      "the network's logits reach from {:.0f} to {:.0f}, and rounding alone may move scores by {:.1e}, "
+      "change the order of "
+      "equal ones, and with it what NMS keeps; compare raw outputs (export --postprocess none), or train for "
+      "longer",
+      least_logit, most_logit, moved);
+}
+
 VerifyReport verify_exported(const ExportedOutputs& outputs, const Tensor& images, graph::Device& device,
                              const TrainedModel& network, const ExportedOptions& options) {
   const std::int64_t count = images.shape()[0];
@@ -273,6 +289,7 @@ VerifyReport verify_exported(const ExportedOutputs& outputs, const Tensor& image
   Predictor predictor(device, network.model, {.batch = std::min(options.batch, count)});
   predictor.load(network.weights);
   Tensor batch(DType::u8, {predictor.batch(), image_size, image_size, 3});
+  float least = std::numeric_limits<float>::infinity(), most = -least;  // logits
   for (std::int64_t first = 0; first < count; first += predictor.batch()) {
     if (options.progress) options.progress(first, count);
     const std::int64_t valid = std::min(predictor.batch(), count - first);
@@ -281,12 +298,18 @@ VerifyReport verify_exported(const ExportedOutputs& outputs, const Tensor& image
     predictor.start(batch);
     const std::vector<Tensor> found = predictor.finish_outputs();
     const TensorView loc = found[0], conf = found[1];
+    const auto logits = conf.slices(0, valid).as<float>();
+    least = std::min(least, std::ranges::min(logits));
+    most = std::max(most, std::ranges::max(logits));
     for (std::int64_t i = 0; i < valid; ++i)
       comparison->compare(static_cast<std::size_t>(first + i), {loc.slices(i, 1), conf.slices(i, 1)});
   }
-  return {.backbone = network.model.backbone,
-          .arithmetic = std::string(name_of(options.precision)),
-          .rows = comparison->rows(tolerance_of(options.precision))};
+  VerifyReport report{.backbone = network.model.backbone,
+                      .arithmetic = std::string(name_of(options.precision)),
+                      .rows = comparison->rows(tolerance_of(options.precision)),
+                      .note = ""};
+  if (!report.ok() && !outputs.arrays.contains("conf")) report.note = rounding_note(least, most);
+  return report;
 }
 
 VerifyRow compare_images(const Tensor& theirs, const Tensor& ours) {

@@ -44,6 +44,11 @@ struct ExportedOptions {
 VerifyReport verify_exported(const ExportedOutputs& outputs, const Tensor& images, graph::Device& device,
                              const TrainedModel& network, const ExportedOptions& options);
 
+// What to know where boxes, scores or detections differ: how far rounding alone may move the scores of a
+// network whose logits are large, as those of one that was hardly trained are. Empty where that is within
+// their tolerance.
+std::string rounding_note(float least_logit, float most_logit);
+
 // A row for the images that somebody else prepared, beside our own of the same files: the largest difference
 // in levels (0..255), which may be 1. Throws Error where their numbers differ.
 VerifyRow compare_images(const Tensor& theirs, const Tensor& ours);

@@ -11,6 +11,7 @@
 #include "model/formula_weights.h"
 #include "testing/brightness_device.h"
 #include "testing/message_of.h"
+#include "verify/largest.h"
 
 namespace ssd {
 namespace {
@@ -134,6 +135,25 @@ TEST(ExportedOutputs, ADifferenceIsAShareOfTheRange) {
   EXPECT_TRUE(verified(outputs, DType::bf16).ok());
   outputs.arrays.at("conf").as<float>()[1] = NAN;
   EXPECT_FALSE(verified(outputs, DType::bf16).ok());
+}
+
+// At the even score of two classes, logits that are 5e-6 of a range of 57 off, one up and one down, move a
+// score by 1 / (1 + exp(-2 * 5e-6 * 57)) - 1 / 2.
+TEST(ExportedOutputs, LargeLogitsAreToldWithWhatRoundingMayDo) {
+  EXPECT_EQ(rounding_note(-10, 20), "");
+  const std::string note = rounding_note(-20, 37);
+  EXPECT_NE(note.find("from -20 to 37, and rounding alone may move scores by 1.4e-04"), std::string::npos)
+      << note;
+  ExportedOutputs outputs = detections();
+  outputs.arrays.at("scores").as<float>()[0] -= 0.1f;
+  EXPECT_EQ(verified(outputs).note, "") << "logits of 20 explain no such difference";
+}
+
+TEST(ExportedOutputs, WhatOverflowsAlikeIsTheSame) {
+  EXPECT_EQ(difference(INFINITY, INFINITY), 0);
+  EXPECT_EQ(difference(INFINITY, -INFINITY), INFINITY);
+  EXPECT_TRUE(std::isnan(difference(NAN, 1)));
+  EXPECT_EQ(difference(1, 3), 2);
 }
 
 TEST(ExportedOutputs, DetectionsAreMissingWhereLabelScoreOrBoxAreOthers) {

@@ -12,6 +12,9 @@
 
 namespace ssd {
 
+// Where both overflow alike there is none.
+inline double difference(double a, double b) { return a == b ? 0 : std::abs(a - b); }
+
 class Largest {
  public:
   Largest(std::string quantity, double tolerance) { row_ = {std::move(quantity), 0, tolerance, ""}; }

@@ -334,6 +334,7 @@ std::string to_text(const VerifyReport& report) {
   for (const VerifyRow& row : report.rows)
     text += fmt::format("{:<26} {:>12.3e} {:>12.3e}  {:<4} {}\n", row.quantity, row.error, row.tolerance,
                         row.ok() ? "ok" : "FAIL", row.where);
+  if (!report.note.empty()) text += report.note + "\n";
   return text;
 }
 
@@ -345,9 +346,10 @@ std::string to_json(const VerifyReport& report) {
                     {"tolerance", row.tolerance},
                     {"ok", row.ok()},
                     {"where", row.where}});
-  return nlohmann::ordered_json{
-      {"backbone", model::name_of(report.backbone)}, {"ok", report.ok()}, {"rows", std::move(rows)}}
-      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  nlohmann::ordered_json json{
+      {"backbone", model::name_of(report.backbone)}, {"ok", report.ok()}, {"rows", std::move(rows)}};
+  if (!report.note.empty()) json["note"] = report.note;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace ssd

@@ -25,6 +25,7 @@ struct VerifyReport {
   model::Backbone backbone{};
   std::string arithmetic;  // of the golden values: "float64"
   std::vector<VerifyRow> rows;
+  std::string note;  // what else there is to know of rows that fell short; empty: nothing
 
   bool ok() const;
 };
