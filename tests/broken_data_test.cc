@@ -38,7 +38,7 @@ Json detection(const Json& image, int left, double score) {
   return {{"image_id", image}, {"category_id", 1}, {"bbox", {left, 0, 10, 10}}, {"score", score}};
 }
 
-class EvalOfFiles : public testing::Test {
+class EvalOfBrokenFiles : public testing::Test {
  protected:
   Outcome evaluate(const Json& truth, const std::string& detections,
                    std::vector<std::string> more = {}) const {
@@ -56,7 +56,7 @@ class EvalOfFiles : public testing::Test {
 };
 
 // The number is pycocotools 2.0.11's for the entries that remain.
-TEST_F(EvalOfFiles, OneBrokenEntryCostsThatEntry) {
+TEST_F(EvalOfBrokenFiles, OneBrokenEntryCostsThatEntry) {
   const Json truth = truth_with({1, 2, 3});
   std::string found = "[" + detection(1, 0, 0.9).dump() +
                       R"(, {"image_id": 1, "bbox": [1, 2, 3], "category_id": 1},
@@ -82,7 +82,7 @@ TEST_F(EvalOfFiles, OneBrokenEntryCostsThatEntry) {
 }
 
 // pycocotools 2.0.11 on the same files: of equal scores the image whose text comes first counts first.
-TEST_F(EvalOfFiles, IdsOfImagesMayBeTexts) {
+TEST_F(EvalOfBrokenFiles, IdsOfImagesMayBeTexts) {
   for (const bool texts : {false, true}) {
     const auto id = [&](int number) { return texts ? Json(std::to_string(number) + ".jpg") : Json(number); };
     const Json found{detection(id(9), 0, 0.5), detection(id(10), 50, 0.5), detection(id(8), 50, 0.4)};
