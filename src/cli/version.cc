@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn_isa.h"
 #include "backend/pjrt/pjrt.h"
 #include "image/gif.h"
 #include "image/heif.h"

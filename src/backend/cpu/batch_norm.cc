@@ -11,21 +11,42 @@
 namespace ssd::cpu {
 namespace {
 
-// The planes of a blocked activation and the scratch that holds two sums a channel of each.
+// The most channels of a plane in bf16: some cells of it fit the first-level cache.
+constexpr std::int64_t widest_plane = 256;
+
+// The planes of an activation and the scratch that holds two sums a channel of each. Blocked, a plane is a
+// block of B channels; with the channels last, as many of them as make a plane for each thread.
 struct Planes {
   std::int64_t images = 0;
-  std::int64_t blocks = 0;
+  std::int64_t channels = 0;  // blocked: with padding
   std::int64_t cells = 0;
-  std::int64_t block = 0;
+  std::int64_t block = 0;  // channels of a plane; the last may have fewer
+  std::int64_t blocks = 0;
+  bool blocked = true;
 
   explicit Planes(const Layout& x)
       : images(x.type.shape[0]),
-        blocks(x.blocks(x.type.shape[3])),
+        channels(x.type.shape[3]),
         cells(x.type.shape[1] * x.type.shape[2]),
-        block(x.block) {}
+        block(x.block),
+        blocked(x.form == Form::blocked) {
+    if (blocked) {
+      channels = x.blocks(channels) * block;
+    } else {
+      const std::int64_t share = channels / omp_get_max_threads() / vector_padding * vector_padding;
+      block = std::clamp(share, 2 * vector_padding, widest_plane);
+    }
+    blocks = (channels + block - 1) / block;
+  }
 
+  std::int64_t first_channel(std::int64_t b) const { return b * block; }
+  std::int64_t last_channel(std::int64_t b) const { return std::min((b + 1) * block, channels); }
+  PlaneShape shape(std::int64_t b) const {
+    return {
+        .cells = cells, .channels = last_channel(b) - first_channel(b), .stride = blocked ? block : channels};
+  }
   std::int64_t offset(std::int64_t image, std::int64_t b) const {
-    return (image * blocks + b) * cells * block;
+    return blocked ? (image * blocks + b) * cells * block : image * cells * channels + b * block;
   }
   std::size_t sums_bytes() const {
     return static_cast<std::size_t>(2 * blocks * images * block) * sizeof(double);
@@ -39,7 +60,7 @@ struct Planes {
     const PlaneSums all = sums(scratch, 0, b);
     for (std::int64_t image = 1; image < images; ++image) {
       const PlaneSums one = sums(scratch, image, b);
-      for (std::int64_t c = 0; c < block; ++c) {
+      for (std::int64_t c = 0; c < last_channel(b) - first_channel(b); ++c) {
         all.first[c] += one.first[c];
         all.second[c] += one.second[c];
       }
@@ -77,6 +98,9 @@ struct Planes {
     for (std::int64_t i = 0; i < images * blocks; ++i) apply(i % images, i / images);
   }
 };
+
+float to_float(float value) { return value; }
+float to_float(std::uint16_t bits) { return bf16_to_float(bits); }
 
 // Processes of which each adds two numbers a channel.
 class Sharers {
@@ -117,6 +141,7 @@ class Sharers {
   std::vector<double> all_;
 };
 
+template <typename T>
 class BatchNorm final : public Executor {
  public:
   BatchNorm(const Task& task, Communicator& communicator)
@@ -125,18 +150,18 @@ class BatchNorm final : public Executor {
         sharers_(communicator, attributes_.group) {}
 
   std::size_t scratch_bytes() const override {
-    return planes_.sums_bytes() + static_cast<std::size_t>(planes_.blocks * planes_.block) * sizeof(float);
+    return planes_.sums_bytes() + static_cast<std::size_t>(planes_.channels) * sizeof(float);
   }
   bool in_place(std::size_t output, std::size_t input) const override {
     return output == 0 && (input == 0 || input == 3);
   }
 
   void run(const Operands& operands) override {
-    const auto* x = operands.in<float>(0);
+    const auto* x = operands.in<T>(0);
     const auto* scale = operands.in<float>(1);
     const auto* shift = operands.in<float>(2);
-    const float* residual = attributes_.residual ? operands.in<float>(3) : nullptr;
-    auto* y = operands.out<float>(0);
+    const T* residual = attributes_.residual ? operands.in<T>(3) : nullptr;
+    auto* y = operands.out<T>(0);
     auto* mean = operands.out<float>(1);
     auto* variance = operands.out<float>(2);
     std::byte* sums = operands.scratch;
@@ -146,7 +171,7 @@ class BatchNorm final : public Executor {
     // The origin of the sums is the first cell: near enough to the mean, and known before the pass.
     const auto measure = [&](std::int64_t image, std::int64_t b) {
       sum_statistics(
-          {.x = x + p.offset(image, b), .origin = x + p.offset(0, b), .cells = p.cells, .block = p.block},
+          StatisticsPlane<T>{.shape = p.shape(b), .x = x + p.offset(image, b), .origin = x + p.offset(0, b)},
           p.sums(sums, image, b));
     };
     const auto keep = [&](std::int64_t channel, Moments moments) {
@@ -157,24 +182,24 @@ class BatchNorm final : public Executor {
     };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);
-      for (std::int64_t c = 0; c < p.block; ++c) keep(b * p.block + c, moments_of(x, total, b, c));
+      for (std::int64_t c = p.first_channel(b); c < p.last_channel(b); ++c)
+        keep(c, moments_of(x, total, b, c));
     };
     const auto apply = [&](std::int64_t image, std::int64_t b) {
-      const std::int64_t offset = p.offset(image, b), channel = b * p.block;
-      normalize_plane({.x = x + offset,
-                       .residual = residual == nullptr ? nullptr : residual + offset,
-                       .y = y + offset,
-                       .mean = mean + channel,
-                       .factor = factor + channel,
-                       .shift = shift + channel,
-                       .cells = p.cells,
-                       .block = p.block,
-                       .relu = attributes_.relu});
+      const std::int64_t offset = p.offset(image, b), channel = p.first_channel(b);
+      normalize_plane(NormalizePlane<T>{.shape = p.shape(b),
+                                        .x = x + offset,
+                                        .residual = residual == nullptr ? nullptr : residual + offset,
+                                        .y = y + offset,
+                                        .mean = mean + channel,
+                                        .factor = factor + channel,
+                                        .shift = shift + channel,
+                                        .relu = attributes_.relu});
     };
     if (sharers_.alone()) return p.run(measure, combine, apply);
     const auto share = [&] { sharers_.gather(moments_of_all(x, sums)); };
     const auto combine_shared = [&](std::int64_t b) {
-      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c) keep(c, shared_moments(c));
+      for (std::int64_t c = p.first_channel(b); c < p.last_channel(b); ++c) keep(c, shared_moments(c));
     };
     p.run_together(measure, share, combine_shared, apply);
   }
@@ -184,23 +209,22 @@ class BatchNorm final : public Executor {
     double mean = 0, variance = 0;
   };
 
-  Moments moments_of(const float* x, PlaneSums total, std::int64_t b, std::int64_t c) const {
+  Moments moments_of(const T* x, PlaneSums total, std::int64_t b, std::int64_t channel) const {
+    const std::int64_t c = channel - planes_.first_channel(b);
     const double difference = total.first[c] / planes_.count();
     const double spread = std::fmax(total.second[c] / planes_.count() - difference * difference, 0.0);
     // fmax would hide what is not a number.
-    return {static_cast<double>(x[planes_.offset(0, b) + c]) + difference,
+    return {static_cast<double>(to_float(x[planes_.offset(0, b) + c])) + difference,
             std::isnan(difference) ? difference : spread};
   }
-  std::vector<double> moments_of_all(const float* x, std::byte* sums) const {
-    const std::int64_t channels = planes_.blocks * planes_.block;
-    std::vector<double> all(static_cast<std::size_t>(2 * channels));
+  std::vector<double> moments_of_all(const T* x, std::byte* sums) const {
+    std::vector<double> all(static_cast<std::size_t>(2 * planes_.channels));
     for (std::int64_t b = 0; b < planes_.blocks; ++b) {
       const PlaneSums total = planes_.total(sums, b);
-      for (std::int64_t c = 0; c < planes_.block; ++c) {
+      for (std::int64_t c = planes_.first_channel(b); c < planes_.last_channel(b); ++c) {
         const Moments moments = moments_of(x, total, b, c);
-        const auto channel = static_cast<std::size_t>(b * planes_.block + c);
-        all[channel] = moments.mean;
-        all[channel + static_cast<std::size_t>(channels)] = moments.variance;
+        all[static_cast<std::size_t>(c)] = moments.mean;
+        all[static_cast<std::size_t>(c + planes_.channels)] = moments.variance;
       }
     }
     return all;
@@ -221,6 +245,7 @@ class BatchNorm final : public Executor {
   Sharers sharers_;
 };
 
+template <typename T>
 class BatchNormGrad final : public Executor {
  public:
   BatchNormGrad(const Task& task, Communicator& communicator)
@@ -239,13 +264,13 @@ class BatchNormGrad final : public Executor {
   void run(const Operands& operands) override {
     const auto* scale = operands.in<float>(3);
     const auto* variance = operands.in<float>(5);
-    auto* dx = operands.out<float>(0);
+    auto* dx = operands.out<T>(0);
     auto* dscale = operands.out<float>(1);
     auto* dshift = operands.out<float>(2);
     std::byte* sums = operands.scratch;
     auto* factor = reinterpret_cast<float*>(sums + planes_.sums_bytes());
-    auto* g_mean = factor + planes_.blocks * planes_.block;
-    auto* slope = g_mean + planes_.blocks * planes_.block;
+    auto* g_mean = factor + planes_.channels;
+    auto* slope = g_mean + planes_.channels;
     const Planes& p = planes_;
 
     const auto measure = [&](std::int64_t image, std::int64_t b) {
@@ -267,16 +292,15 @@ class BatchNormGrad final : public Executor {
     };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);
-      for (std::int64_t c = 0; c < p.block; ++c) {
-        keep_own(b * p.block + c, total.first[c], total.second[c]);
-        keep(b * p.block + c, total.first[c], total.second[c], p.count());
+      for (std::int64_t c = 0; c < p.last_channel(b) - p.first_channel(b); ++c) {
+        keep_own(p.first_channel(b) + c, total.first[c], total.second[c]);
+        keep(p.first_channel(b) + c, total.first[c], total.second[c], p.count());
       }
     };
     const auto apply = [&](std::int64_t image, std::int64_t b) {
-      GradientPlane from = plane(operands, image, b);
-      if (from.g != nullptr)
-        from = {.dy = from.g, .x = from.x, .mean = from.mean, .cells = p.cells, .block = p.block};
-      const std::int64_t channel = b * p.block;
+      GradientPlane<T> from = plane(operands, image, b);
+      if (from.g != nullptr) from = {.shape = from.shape, .dy = from.g, .x = from.x, .mean = from.mean};
+      const std::int64_t channel = p.first_channel(b);
       input_gradient_plane(from,
                            {.factor = factor + channel, .g_mean = g_mean + channel, .slope = slope + channel},
                            dx + p.offset(image, b));
@@ -284,45 +308,41 @@ class BatchNormGrad final : public Executor {
     if (sharers_.alone()) return p.run(measure, combine, apply);
     const auto share = [&] {
       const std::vector<double> own = totals(sums);
-      const std::int64_t channels = p.blocks * p.block;
-      for (std::int64_t c = 0; c < channels; ++c)
-        keep_own(c, own[static_cast<std::size_t>(c)], own[static_cast<std::size_t>(c + channels)]);
+      for (std::int64_t c = 0; c < p.channels; ++c)
+        keep_own(c, own[static_cast<std::size_t>(c)], own[static_cast<std::size_t>(c + p.channels)]);
       sharers_.gather(own);
     };
     const auto combine_shared = [&](std::int64_t b) {
-      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c)
+      for (std::int64_t c = p.first_channel(b); c < p.last_channel(b); ++c)
         keep(c, sharers_.sum_of_first(c), sharers_.sum_of_second(c), p.count() * sharers_.count());
     };
     p.run_together(measure, share, combine_shared, apply);
   }
 
  private:
-  std::size_t vector_bytes() const {
-    return static_cast<std::size_t>(planes_.blocks * planes_.block) * sizeof(float);
-  }
+  std::size_t vector_bytes() const { return static_cast<std::size_t>(planes_.channels) * sizeof(float); }
 
   std::vector<double> totals(std::byte* sums) const {
-    const std::int64_t channels = planes_.blocks * planes_.block;
-    std::vector<double> all(static_cast<std::size_t>(2 * channels));
+    std::vector<double> all(static_cast<std::size_t>(2 * planes_.channels));
     for (std::int64_t b = 0; b < planes_.blocks; ++b) {
       const PlaneSums total = planes_.total(sums, b);
-      std::copy_n(total.first, planes_.block, all.begin() + b * planes_.block);
-      std::copy_n(total.second, planes_.block, all.begin() + channels + b * planes_.block);
+      const std::int64_t first = planes_.first_channel(b), count = planes_.last_channel(b) - first;
+      std::copy_n(total.first, count, all.begin() + first);
+      std::copy_n(total.second, count, all.begin() + planes_.channels + first);
     }
     return all;
   }
 
   // The residual's gradient is g itself, which the second pass then reads.
-  GradientPlane plane(const Operands& operands, std::int64_t image, std::int64_t b) const {
+  GradientPlane<T> plane(const Operands& operands, std::int64_t image, std::int64_t b) const {
     const std::int64_t offset = planes_.offset(image, b);
-    return {.dy = operands.in<float>(0) + offset,
-            .more_dy = summed_ ? operands.in<float>(6) + offset : nullptr,
-            .x = operands.in<float>(1) + offset,
-            .y = attributes_.relu ? operands.in<float>(2) + offset : nullptr,
-            .g = attributes_.residual ? operands.out<float>(3) + offset : nullptr,
-            .mean = operands.in<float>(4) + b * planes_.block,
-            .cells = planes_.cells,
-            .block = planes_.block};
+    return {.shape = planes_.shape(b),
+            .dy = operands.in<T>(0) + offset,
+            .more_dy = summed_ ? operands.in<T>(6) + offset : nullptr,
+            .x = operands.in<T>(1) + offset,
+            .y = attributes_.relu ? operands.in<T>(2) + offset : nullptr,
+            .g = attributes_.residual ? operands.out<T>(3) + offset : nullptr,
+            .mean = operands.in<float>(4) + planes_.first_channel(b)};
   }
 
   Planes planes_;
@@ -334,10 +354,12 @@ class BatchNormGrad final : public Executor {
 }  // namespace
 
 std::unique_ptr<Executor> make_batch_norm(const Task& task, Communicator& communicator) {
-  return std::make_unique<BatchNorm>(task, communicator);
+  if (task.in(0).bf16) return std::make_unique<BatchNorm<std::uint16_t>>(task, communicator);
+  return std::make_unique<BatchNorm<float>>(task, communicator);
 }
 std::unique_ptr<Executor> make_batch_norm_grad(const Task& task, Communicator& communicator) {
-  return std::make_unique<BatchNormGrad>(task, communicator);
+  if (task.in(0).bf16) return std::make_unique<BatchNormGrad<std::uint16_t>>(task, communicator);
+  return std::make_unique<BatchNormGrad<float>>(task, communicator);
 }
 
 }  // namespace ssd::cpu

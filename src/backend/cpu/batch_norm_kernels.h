@@ -1,5 +1,7 @@
-// Batch norm over planes of the blocked layout: one plane is a block of B channels of one image, [cells][B].
-// Per-channel arrays point at the block's first channel.
+// Batch norm over planes: one plane is some channels of one image, [cells][channels]. Its elements T are
+// float in the blocked layout, where a plane is a block of B channels, 8 or 16, or std::uint16_t: bf16 with
+// the channels last, where a plane is any number of channels and the cells of an image lie `stride` elements
+// apart. Per-channel arrays point at the plane's first channel. All arithmetic is in f32, sums are in f64.
 #pragma once
 
 #include <cstdint>
@@ -7,53 +9,64 @@
 namespace ssd::cpu {
 
 struct PlaneSums {
-  double* first;   // (B)
-  double* second;  // (B)
+  double* first;   // (channels)
+  double* second;  // (channels)
+};
+
+struct PlaneShape {
+  std::int64_t cells = 0;
+  std::int64_t channels = 8;  // of the plane
+  std::int64_t stride = 8;    // elements from a cell to the next
 };
 
 // Sums over the cells of d = x - origin and of d * d. Values near the origin lose nothing to cancellation.
+template <typename T>
 struct StatisticsPlane {
-  const float* x = nullptr;
-  const float* origin = nullptr;  // (B)
-  std::int64_t cells = 0;
-  std::int64_t block = 8;  // B: 8 or 16
+  PlaneShape shape;
+  const T* x = nullptr;
+  const T* origin = nullptr;  // (channels)
 };
-void sum_statistics(const StatisticsPlane& plane, PlaneSums sums);
+void sum_statistics(const StatisticsPlane<float>& plane, PlaneSums sums);
+void sum_statistics(const StatisticsPlane<std::uint16_t>& plane, PlaneSums sums);
 
 // y = (x - mean) * factor + shift [+ residual] [, ReLU]. NaN stays NaN.
+template <typename T>
 struct NormalizePlane {
-  const float* x = nullptr;
-  const float* residual = nullptr;  // or null
-  float* y = nullptr;
-  const float* mean = nullptr;    // (B)
-  const float* factor = nullptr;  // (B): scale / sqrt(variance + epsilon)
-  const float* shift = nullptr;   // (B)
-  std::int64_t cells = 0;
-  std::int64_t block = 8;
+  PlaneShape shape;
+  const T* x = nullptr;
+  const T* residual = nullptr;  // or null
+  T* y = nullptr;
+  const float* mean = nullptr;    // (channels)
+  const float* factor = nullptr;  // (channels): scale / sqrt(variance + epsilon)
+  const float* shift = nullptr;   // (channels)
   bool relu = false;
 };
-void normalize_plane(const NormalizePlane& plane);
+void normalize_plane(const NormalizePlane<float>& plane);
+void normalize_plane(const NormalizePlane<std::uint16_t>& plane);
 
 // g = dy [+ more_dy], where y > 0 (all of it where y is null).
+template <typename T>
 struct GradientPlane {
-  const float* dy = nullptr;
-  const float* more_dy = nullptr;  // or null
-  const float* x = nullptr;
-  const float* y = nullptr;     // or null
-  float* g = nullptr;           // where to keep g, or null
-  const float* mean = nullptr;  // (B)
-  std::int64_t cells = 0;
-  std::int64_t block = 8;
+  PlaneShape shape;
+  const T* dy = nullptr;
+  const T* more_dy = nullptr;  // or null
+  const T* x = nullptr;
+  const T* y = nullptr;         // or null
+  T* g = nullptr;               // where to keep g, or null
+  const float* mean = nullptr;  // (channels)
 };
 // Sums of g and of g * (x - mean).
-void sum_gradients(const GradientPlane& plane, PlaneSums sums);
+void sum_gradients(const GradientPlane<float>& plane, PlaneSums sums);
+void sum_gradients(const GradientPlane<std::uint16_t>& plane, PlaneSums sums);
 
 // dx = factor * (g - g_mean - (x - mean) * slope); `dx` may be any of the planes read.
 struct GradientFactors {
-  const float* factor = nullptr;  // (B): scale / sqrt(variance + epsilon)
-  const float* g_mean = nullptr;  // (B)
-  const float* slope = nullptr;   // (B): mean of g * (x - mean), over variance + epsilon
+  const float* factor = nullptr;  // (channels): scale / sqrt(variance + epsilon)
+  const float* g_mean = nullptr;  // (channels)
+  const float* slope = nullptr;   // (channels): mean of g * (x - mean), over variance + epsilon
 };
-void input_gradient_plane(const GradientPlane& plane, const GradientFactors& factors, float* dx);
+void input_gradient_plane(const GradientPlane<float>& plane, const GradientFactors& factors, float* dx);
+void input_gradient_plane(const GradientPlane<std::uint16_t>& plane, const GradientFactors& factors,
+                          std::uint16_t* dx);
 
 }  // namespace ssd::cpu

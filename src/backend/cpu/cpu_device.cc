@@ -1,6 +1,6 @@
 #include "backend/cpu/cpu_device.h"
 
-#include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn_isa.h"
 #include "backend/cpu/program.h"
 #include "base/error.h"
 #include "base/processors.h"
@@ -20,11 +20,7 @@ class CpuDevice final : public graph::Device {
   }
   int replicas() const override { return 1; }
   int processes() const override { return communicator_ != nullptr ? communicator_->size() : 1; }
-  void require(DType compute) const override {
-    if (compute != DType::f32)
-      throw Error("cpu: got precision {}, expected f32; use --precision f32, or a device that has {}",
-                  name_of(compute), name_of(compute));
-  }
+  void require(DType compute) const override { cpu::require(compute); }
   std::unique_ptr<graph::Program> compile(std::vector<graph::Graph> graphs) override {
     return std::make_unique<CpuProgram>(
         std::move(graphs),

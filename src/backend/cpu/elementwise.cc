@@ -8,18 +8,29 @@ constexpr std::int64_t worth_sharing = 1 << 14;
 
 class Add final : public Executor {
  public:
-  explicit Add(const Task& task) : count_(task.out(0).elements()) {}
+  explicit Add(const Task& task) : count_(task.out(0).elements()), bf16_(task.out(0).bf16) {}
 
   bool in_place(std::size_t, std::size_t) const override { return true; }
   void run(const Operands& operands) override {
-    const auto *a = operands.in<float>(0), *b = operands.in<float>(1);
-    auto* sum = operands.out<float>(0);
-#pragma omp parallel for simd schedule(static) if (count_ > worth_sharing)
-    for (std::int64_t i = 0; i < count_; ++i) sum[i] = a[i] + b[i];
+    if (bf16_)
+      add<std::uint16_t>(operands, [](std::uint16_t a, std::uint16_t b) {
+        return float_to_bf16(bf16_to_float(a) + bf16_to_float(b));
+      });
+    else
+      add<float>(operands, [](float a, float b) { return a + b; });
   }
 
  private:
+  template <typename T, typename Sum>
+  void add(const Operands& operands, const Sum& sum_of) const {
+    const auto *a = operands.in<T>(0), *b = operands.in<T>(1);
+    auto* sum = operands.out<T>(0);
+#pragma omp parallel for simd schedule(static) if (count_ > worth_sharing)
+    for (std::int64_t i = 0; i < count_; ++i) sum[i] = sum_of(a[i], b[i]);
+  }
+
   std::int64_t count_;
+  bool bf16_;
 };
 
 class RunningStatistics final : public Executor {

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "backend/cpu/batch_norm.h"
+#include "backend/cpu/bf16_values.h"
 #include "backend/cpu/elementwise.h"
 #include "backend/cpu/images.h"
 #include "backend/cpu/loss.h"
@@ -17,6 +18,7 @@ namespace ssd::cpu {
 std::unique_ptr<Executor> make_executor(const Task& task, Communicator& communicator) {
   using graph::Kind;
   check_rounding(task);
+  check_bf16(task);
   switch (task.node->kind) {
     case Kind::input:
     case Kind::parameter:

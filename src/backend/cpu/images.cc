@@ -19,13 +19,16 @@ class Normalize final : public Executor {
       for (std::size_t byte = 0; byte < 256; ++byte)
         table_[c][byte] = static_cast<float>((static_cast<double>(byte) / 255 - attributes.mean[c]) /
                                              attributes.standard_deviation[c]);
-    if (!out_.rounding) return;
-    for (std::size_t c = 0; c < 3; ++c) round_to_bytes(out_.rounding, table_[c], rounded_[c].data());
+    for (std::size_t c = 0; c < 3; ++c) {
+      if (out_.rounding) round_to_bytes(out_.rounding, table_[c], rounded_[c].data());
+      if (out_.bf16) std::ranges::transform(table_[c], bf16_[c].begin(), float_to_bf16);
+    }
   }
 
   void run(const Operands& operands) override {
     const auto* pixels = operands.in<std::uint8_t>(0);
-    if (out_.rounding) return look_up_bytes(pixels, operands.out<std::byte>(0));
+    if (out_.rounding) return look_up(rounded_, pixels, operands.out<std::byte>(0));
+    if (out_.bf16) return look_up(bf16_, pixels, operands.out<std::uint16_t>(0));
     auto* y = operands.out<float>(0);
     const Shape& shape = out_.type.shape;
     const std::int64_t rows = shape[0] * shape[1], columns = shape[2], cells = shape[1] * shape[2];
@@ -48,16 +51,22 @@ class Normalize final : public Executor {
   }
 
  private:
-  void look_up_bytes(const std::uint8_t* pixels, std::byte* y) const {
+  template <typename T>
+  using Table = std::array<std::array<T, 256>, 3>;
+
+  // With the channels last.
+  template <typename T>
+  void look_up(const Table<T>& table, const std::uint8_t* pixels, T* y) const {
     const std::int64_t cells = out_.type.shape.elements() / 3;
 #pragma omp parallel for schedule(static)
     for (std::int64_t i = 0; i < cells; ++i)
-      for (std::int64_t c = 0; c < 3; ++c) y[i * 3 + c] = rounded_[c][pixels[i * 3 + c]];
+      for (std::int64_t c = 0; c < 3; ++c) y[i * 3 + c] = table[c][pixels[i * 3 + c]];
   }
 
   Layout out_;
-  std::array<std::array<float, 256>, 3> table_;
-  std::array<std::array<std::byte, 256>, 3> rounded_;  // of the table, where the output is rounded
+  Table<float> table_;
+  Table<std::byte> rounded_;   // of the table, where the output is rounded
+  Table<std::uint16_t> bf16_;  // the same, where it is held in bf16
 };
 
 PoolPlane plane_of(const Layout& x, const Layout& y, const graph::PoolAttributes& attributes) {
@@ -101,30 +110,45 @@ class MaxPool final : public Executor {
   Pooling pooling_;
 };
 
-// The same of bytes without a sign, with the channels last: rounding keeps their order.
-class MaxPoolBytes final : public Executor {
- public:
-  explicit MaxPoolBytes(const Task& task)
-      : plane_(plane_of(task.in(0), task.out(0), task.node->as<graph::PoolAttributes>())),
-        rows_(task.out(0).type.shape[0] * plane_.out_rows) {
-    plane_.block = task.in(0).type.shape[3];
+// The pools of images with the channels last.
+struct PoolingOfRows {
+  PoolPlane plane;  // of an image, all its channels as one block
+  std::int64_t images;
+  std::int64_t in_size, out_size;  // elements of an image
+
+  PoolingOfRows(const Layout& x, const Layout& y, const graph::PoolAttributes& attributes)
+      : plane(plane_of(x, y, attributes)), images(x.type.shape[0]) {
+    plane.block = x.type.shape[3];
+    in_size = plane.rows * plane.columns * plane.block;
+    out_size = plane.out_rows * plane.out_columns * plane.block;
   }
+  // In parallel over the rows of y: pool_row(plane, row, x of the image, y of the image).
+  template <typename T, typename PoolRow>
+  void run(const T* x, T* y, const PoolRow& pool_row) const {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images * plane.out_rows; ++i) {
+      const std::int64_t image = i / plane.out_rows;
+      pool_row(plane, i % plane.out_rows, x + image * in_size, y + image * out_size);
+    }
+  }
+};
+
+// Of bytes without a sign, whose order rounding keeps, and of bf16.
+class MaxPoolOfRows final : public Executor {
+ public:
+  explicit MaxPoolOfRows(const Task& task)
+      : pooling_(task.in(0), task.out(0), task.node->as<graph::PoolAttributes>()), bf16_(task.in(0).bf16) {}
 
   void run(const Operands& operands) override {
-    const auto* x = operands.in<std::uint8_t>(0);
-    auto* y = operands.out<std::uint8_t>(0);
-    const std::int64_t in_size = plane_.rows * plane_.columns * plane_.block;
-    const std::int64_t out_size = plane_.out_rows * plane_.out_columns * plane_.block;
-#pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < rows_; ++i) {
-      const std::int64_t image = i / plane_.out_rows;
-      pool_row_of_bytes(plane_, i % plane_.out_rows, x + image * in_size, y + image * out_size);
-    }
+    if (bf16_)
+      pooling_.run(operands.in<std::uint16_t>(0), operands.out<std::uint16_t>(0), pool_row_of_bf16);
+    else
+      pooling_.run(operands.in<std::uint8_t>(0), operands.out<std::uint8_t>(0), pool_row_of_bytes);
   }
 
  private:
-  PoolPlane plane_;  // of an image, all its channels as one block
-  std::int64_t rows_;
+  PoolingOfRows pooling_;
+  bool bf16_;
 };
 
 class MaxPoolGrad final : public Executor {
@@ -144,6 +168,34 @@ class MaxPoolGrad final : public Executor {
 
  private:
   Pooling pooling_;
+};
+
+class MaxPoolGradBf16 final : public Executor {
+ public:
+  explicit MaxPoolGradBf16(const Task& task)
+      : pooling_(task.in(1), task.in(0), task.node->as<graph::PoolAttributes>()) {}
+
+  void run(const Operands& operands) override {
+    const PoolingOfRows& p = pooling_;
+    const auto *dy = operands.in<std::uint16_t>(0), *x = operands.in<std::uint16_t>(1);
+    const auto* y = operands.in<std::uint16_t>(2);
+    auto* dx = operands.out<std::uint16_t>(0);
+    constexpr std::int64_t share = 32;  // channels: a cache line
+    const std::int64_t parts = (p.plane.block + share - 1) / share;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < p.images * parts; ++i) {
+      const std::int64_t image = i / parts, first = i % parts * share;
+      pool_gradient_of_bf16(p.plane, {.first = first,
+                                      .count = std::min(share, p.plane.block - first),
+                                      .x = x + image * p.in_size,
+                                      .y = y + image * p.out_size,
+                                      .dy = dy + image * p.out_size,
+                                      .dx = dx + image * p.in_size});
+    }
+  }
+
+ private:
+  PoolingOfRows pooling_;
 };
 
 // Where the values of default boxes lie in the maps: part k (4 coordinates, then K logits) of box b of a cell
@@ -225,31 +277,43 @@ class HeadView final : public Executor {
 
 class HeadViewGrad final : public Executor {
  public:
-  explicit HeadViewGrad(const Task& task) : places_(task.node->as<graph::HeadAttributes>(), task.out(0)) {}
+  explicit HeadViewGrad(const Task& task)
+      : places_(task.node->as<graph::HeadAttributes>(), task.out(0)), bf16_(task.out(0).bf16) {}
 
   void run(const Operands& operands) override {
-    const auto *loc = operands.in<float>(0), *conf = operands.in<float>(1);
     for (std::size_t level = 0; level < operands.outputs.size(); ++level) {
-      auto* map = operands.out<float>(level);
-      if (places_.padded(level)) std::fill_n(map, places_.map_elements(level), 0.0f);
-      places_.for_each(
-          level, [=](std::int64_t to, std::int64_t from) { map[to] = loc[from]; },
-          [=](std::int64_t to, std::int64_t from) { map[to] = conf[from]; });
+      if (bf16_)
+        fill(level, operands, operands.out<std::uint16_t>(level), float_to_bf16);
+      else
+        fill(level, operands, operands.out<float>(level), [](float value) { return value; });
     }
   }
 
  private:
+  template <typename T, typename Convert>
+  void fill(std::size_t level, const Operands& operands, T* map, const Convert& converted) const {
+    const auto *loc = operands.in<float>(0), *conf = operands.in<float>(1);
+    if (places_.padded(level)) std::fill_n(map, places_.map_elements(level), T{});
+    places_.for_each(
+        level, [=](std::int64_t to, std::int64_t from) { map[to] = converted(loc[from]); },
+        [=](std::int64_t to, std::int64_t from) { map[to] = converted(conf[from]); });
+  }
+
   HeadPlaces places_;
+  bool bf16_;
 };
 
 }  // namespace
 
 std::unique_ptr<Executor> make_normalize(const Task& task) { return std::make_unique<Normalize>(task); }
 std::unique_ptr<Executor> make_max_pool(const Task& task) {
-  if (task.in(0).form == Form::channels_last) return std::make_unique<MaxPoolBytes>(task);
+  if (task.in(0).form == Form::channels_last) return std::make_unique<MaxPoolOfRows>(task);
   return std::make_unique<MaxPool>(task);
 }
-std::unique_ptr<Executor> make_max_pool_grad(const Task& task) { return std::make_unique<MaxPoolGrad>(task); }
+std::unique_ptr<Executor> make_max_pool_grad(const Task& task) {
+  if (task.in(1).bf16) return std::make_unique<MaxPoolGradBf16>(task);
+  return std::make_unique<MaxPoolGrad>(task);
+}
 std::unique_ptr<Executor> make_head_view(const Task& task) { return std::make_unique<HeadView>(task); }
 std::unique_ptr<Executor> make_head_view_grad(const Task& task) {
   return std::make_unique<HeadViewGrad>(task);

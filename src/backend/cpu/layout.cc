@@ -1,7 +1,9 @@
 #include "backend/cpu/layout.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "backend/cpu/bf16_values.h"
 #include "backend/cpu/rounding.h"
 
 namespace ssd::cpu {
@@ -159,25 +161,32 @@ std::int64_t Layout::elements() const {
 void pack(const Layout& layout, const std::byte* dense, std::byte* laid_out) {
   const std::size_t bytes =
       static_cast<std::size_t>(layout.type.shape.elements()) * size_of(layout.type.dtype);
-  if (layout.form == Form::dense || (layout.form == Form::channels_last && !layout.rounding)) {
+  const auto* values = reinterpret_cast<const float*>(dense);
+  if (layout.rounding) return round_to_bytes(layout.rounding, {values, bytes / sizeof(float)}, laid_out);
+  if (layout.bf16 && layout.type.dtype == DType::f32) {
+    auto* rounded = reinterpret_cast<std::uint16_t*>(laid_out);
+    std::transform(values, values + bytes / sizeof(float), rounded, float_to_bf16);
+    return;
+  }
+  if (layout.form == Form::dense || layout.form == Form::channels_last) {
     std::memcpy(laid_out, dense, bytes);
     std::memset(laid_out + bytes, 0, layout.bytes() - bytes);
     return;
   }
-  if (layout.rounding) {
-    round_to_bytes(layout.rounding, {reinterpret_cast<const float*>(dense), bytes / sizeof(float)}, laid_out);
-    return;
-  }
   if (layout.bytes() != bytes) std::memset(laid_out, 0, layout.bytes());
-  const auto* from = reinterpret_cast<const float*>(dense);
   auto* to = reinterpret_cast<float*>(laid_out);
-  for_each_element(layout, [&](std::int64_t a, std::int64_t b) { to[b] = from[a]; });
+  for_each_element(layout, [&](std::int64_t a, std::int64_t b) { to[b] = values[a]; });
 }
 
 void unpack(const Layout& layout, const std::byte* laid_out, std::byte* dense) {
   const auto count = static_cast<std::size_t>(layout.type.shape.elements());
   if (layout.rounding) {
     values_of_bytes(layout.rounding, laid_out, {reinterpret_cast<float*>(dense), count});
+    return;
+  }
+  if (layout.bf16 && layout.type.dtype == DType::f32) {
+    const auto* held = reinterpret_cast<const std::uint16_t*>(laid_out);
+    std::transform(held, held + count, reinterpret_cast<float*>(dense), bf16_to_float);
     return;
   }
   if (layout.form == Form::dense || layout.form == Form::channels_last) {
@@ -192,6 +201,7 @@ void unpack(const Layout& layout, const std::byte* laid_out, std::byte* dense) {
 std::vector<std::vector<Layout>> layouts_of(const Graph& graph, std::int64_t block) {
   const WeightRoles roles(graph);
   const std::vector<Rounded> rounded = rounded_values(graph);
+  const Bf16Values bf16(graph);
   std::vector<std::vector<Layout>> layouts;
   for (int id = 0; id < static_cast<int>(graph.nodes().size()); ++id) {
     const Node& node = graph.nodes()[id];
@@ -199,17 +209,18 @@ std::vector<std::vector<Layout>> layouts_of(const Graph& graph, std::int64_t blo
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
       const graph::TensorType& type = node.outputs[i];
       Form form = Form::dense;
-      if (type.shape.rank() == 4 && type.dtype == DType::f32) {
+      bool narrow = false;
+      if (type.shape.rank() == 4 && (type.dtype == DType::f32 || type.dtype == DType::bf16)) {
         if (roles.is_weight({id, i}))
           form = type.shape[1] <= thin ? Form::thin_weight : Form::weight;
-        else if (rounded[id].channels_last)
-          form = Form::channels_last;
+        else if (rounded[id].channels_last || bf16.channels_last({id, i}))
+          form = Form::channels_last, narrow = bf16.held({id, i});
         else if (node.kind == Kind::normalize && feeds_convolutions_only(graph, {id, i}))
           form = Form::planar;
         else
           form = Form::blocked;
       }
-      layouts.back().push_back({form, type, block, rounded[id].rounding});
+      layouts.back().push_back({form, type, block, rounded[id].rounding, narrow});
     }
   }
   return layouts;

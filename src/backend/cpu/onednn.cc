@@ -26,17 +26,18 @@ dnnl::stream& stream() {
 }
 
 memory::data_type type_of(const graph::Rounding& rounding) {
-  if (!rounding) return memory::data_type::f32;
   return rounding.has_sign ? memory::data_type::s8 : memory::data_type::u8;
+}
+memory::data_type type_of(const Layout& layout) {
+  if (layout.rounding) return type_of(layout.rounding);
+  return layout.bf16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
 memory::desc desc_of(const Layout& layout) {
   using Tag = memory::format_tag;
   const Shape& s = layout.type.shape;
   const bool wide = layout.block == 16;
-  const auto make = [&](memory::dims dims, Tag tag) {
-    return memory::desc(dims, type_of(layout.rounding), tag);
-  };
+  const auto make = [&](memory::dims dims, Tag tag) { return memory::desc(dims, type_of(layout), tag); };
   switch (layout.form) {
     case Form::dense:
       return make({s.elements()}, Tag::a);
@@ -57,10 +58,16 @@ memory::desc desc_of(const Layout& layout) {
 memory::desc any_layout(const memory::desc& desc) {
   return memory::desc(desc.get_dims(), desc.get_data_type(), memory::format_tag::any);
 }
+// Of a weight, in the type that the convolution computes in.
+memory::desc operand_of(const memory::desc& weight, const ConvolutionAttributes& a) {
+  const auto type = a.compute == DType::bf16 ? memory::data_type::bf16 : weight.get_data_type();
+  return memory::desc(weight.get_dims(), type, memory::format_tag::any);
+}
 
 // Geometry as oneDNN wants it. x, weight and y are the forward convolution's, whichever way it is computed.
 struct Geometry {
   memory::desc x, weight, y;
+  memory::desc operand;  // the weight as oneDNN may want it
   std::optional<memory::desc> bias;
   memory::dims strides, dilation, padding;
 
@@ -69,6 +76,7 @@ struct Geometry {
       : x(desc_of(x_layout)),
         weight(desc_of(w_layout)),
         y(desc_of(y_layout)),
+        operand(operand_of(weight, a)),
         strides{a.stride, a.stride},
         dilation{0, 0},
         padding{a.padding, a.padding} {}
@@ -90,17 +98,24 @@ dnnl::convolution_forward::primitive_desc forward_desc(
     dnnl::prop_kind kind = dnnl::prop_kind::forward_training) {
   const auto direct = dnnl::algorithm::convolution_direct;
   if (g.bias)
-    return {engine(),   kind,      direct,    g.x, any_layout(g.weight), *g.bias, g.y, g.strides,
-            g.dilation, g.padding, g.padding, attr};
-  return {engine(),   kind,      direct,    g.x, any_layout(g.weight), g.y, g.strides,
-          g.dilation, g.padding, g.padding, attr};
+    return {engine(), kind,      direct,     g.x,       g.operand, *g.bias,
+            g.y,      g.strides, g.dilation, g.padding, g.padding, attr};
+  return {engine(), kind, direct, g.x, g.operand, g.y, g.strides, g.dilation, g.padding, g.padding, attr};
 }
 
-// A convolution primitive and its weight, reordered where the primitive wants another layout than ours.
+// A convolution primitive and its weight, reordered where the primitive wants another layout or type than
+// ours: once after it was loaded where it is constant, else in every step.
 class OnednnConvolution : public Executor {
  public:
-  std::size_t scratch_bytes() const override { return primitive_scratch_ + weight_scratch_; }
-  std::string_view method() const override { return "direct"; }
+  explicit OnednnConvolution(const Task& task)
+      : constant_(task.constant_weight),
+        bf16_(task.node->as<ConvolutionAttributes>().compute == DType::bf16) {}
+
+  std::size_t scratch_bytes() const override {
+    return primitive_scratch_ + (constant_ ? 0 : reordered_bytes_);
+  }
+  std::string_view method() const override { return bf16_ ? "bf16" : "direct"; }
+  void reload() override { reordered_ = {}; }
 
  protected:
   // The primitive's scratchpad comes first, then the weight in the primitive's layout.
@@ -113,7 +128,7 @@ class OnednnConvolution : public Executor {
     weight_argument_ = argument;
     bind(argument, theirs);
     if (theirs == ours) return;
-    weight_scratch_ = rounded(theirs.get_size());
+    reordered_bytes_ = rounded(theirs.get_size());
     ours_ = memory(ours, engine(), nullptr);
     theirs_ = memory(theirs, engine(), nullptr);
     const bool gradient = argument == DNNL_ARG_DIFF_WEIGHTS;
@@ -126,6 +141,7 @@ class OnednnConvolution : public Executor {
   void bind(int argument, const memory::desc& desc) {
     arguments_[argument] = memory(desc, engine(), nullptr);
   }
+  bool constant_weight() const { return constant_; }
   void point(int argument, const void* data) {
     arguments_.at(argument).set_data_handle(const_cast<void*>(data));
   }
@@ -133,38 +149,44 @@ class OnednnConvolution : public Executor {
   // Reads the weight, or writes it when it is the gradient.
   void execute(const Operands& operands, const void* weight) {
     point(DNNL_ARG_SCRATCHPAD, operands.scratch);
-    std::byte* reordered = operands.scratch + primitive_scratch_;
-    point(weight_argument_, weight_scratch_ ? reordered : weight);
-    if (weight_scratch_ && weight_argument_ == DNNL_ARG_WEIGHTS) reorder(weight, reordered, true);
+    const bool gradient = weight_argument_ == DNNL_ARG_DIFF_WEIGHTS;
+    if (reordered_bytes_ == 0) {
+      point(weight_argument_, weight);
+      primitive_.execute(stream(), arguments_);
+      return;
+    }
+    const bool stale = !constant_ || reordered_.elements() == 0;
+    if (constant_ && stale) reordered_ = Tensor(DType::u8, {static_cast<std::int64_t>(reordered_bytes_)});
+    std::byte* theirs = constant_ ? reordered_.data() : operands.scratch + primitive_scratch_;
+    ours_.set_data_handle(const_cast<void*>(weight));
+    theirs_.set_data_handle(theirs);
+    point(weight_argument_, theirs);
+    if (!gradient && stale) reorder_.execute(stream(), ours_, theirs_);
     primitive_.execute(stream(), arguments_);
-    if (weight_scratch_ && weight_argument_ == DNNL_ARG_DIFF_WEIGHTS) reorder(weight, reordered, false);
+    if (gradient) reorder_.execute(stream(), theirs_, ours_);
   }
 
  private:
   static std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-  void reorder(const void* ours, void* theirs, bool to_theirs) {
-    ours_.set_data_handle(const_cast<void*>(ours));
-    theirs_.set_data_handle(theirs);
-    if (to_theirs)
-      reorder_.execute(stream(), ours_, theirs_);
-    else
-      reorder_.execute(stream(), theirs_, ours_);
-  }
 
   dnnl::primitive primitive_;
   std::unordered_map<int, memory> arguments_;
   dnnl::reorder reorder_;
   memory ours_, theirs_;
   int weight_argument_ = 0;
-  std::size_t primitive_scratch_ = 0, weight_scratch_ = 0;
+  std::size_t primitive_scratch_ = 0, reordered_bytes_ = 0;
+  bool constant_, bf16_;
+  Tensor reordered_;  // the constant weight as the primitive wants it
 };
 
 // convolution and fused_convolution. The residual is summed into the destination, which holds it beforehand.
 class Forward final : public OnednnConvolution {
  public:
   explicit Forward(const Task& task)
-      : bias_(task.inputs.size() > 2), residual_(task.inputs.size() > 3), bytes_(task.out(0).bytes()) {
+      : OnednnConvolution(task),
+        bias_(task.inputs.size() > 2),
+        residual_(task.inputs.size() > 3),
+        bytes_(task.out(0).bytes()) {
     const auto& a = task.node->as<ConvolutionAttributes>();
     Geometry g(a, task.in(0), task.in(1), task.out(0));
     if (bias_) g.bias = vector_desc(task.in(2).type.shape[0]);
@@ -201,9 +223,9 @@ class Forward final : public OnednnConvolution {
 class QuantisedConvolution final : public OnednnConvolution {
  public:
   explicit QuantisedConvolution(const Task& task)
-      : weight_(task.in(1)),
+      : OnednnConvolution(task),
+        weight_(task.in(1)),
         residual_(task.inputs.size() > 3),
-        constant_(task.constant_weight),
         bytes_(task.out(0).bytes()),
         x_scale_(static_cast<float>(task.in(0).rounding.scale)),
         y_scale_(static_cast<float>(task.out(0).rounding.scale)),
@@ -213,7 +235,7 @@ class QuantisedConvolution final : public OnednnConvolution {
     Geometry g(a, task.in(0), task.in(1), task.out(0));
     g.bias = vector_desc(s[0]);
     given_ = memory::desc({s[0], s[1], s[2], s[3]}, memory::data_type::s8, memory::format_tag::oihw);
-    g.weight = given_;
+    g.operand = any_layout(given_);
     const auto desc = forward_desc(g, attributes_of(task, a), dnnl::prop_kind::forward_inference);
     kept_ = desc.weights_desc();
     adopt(dnnl::convolution_forward(desc), desc.scratchpad_desc());
@@ -232,7 +254,7 @@ class QuantisedConvolution final : public OnednnConvolution {
   void run(const Operands& operands) override {
     if (residual_ && operands.inputs[3] != operands.outputs[0])
       std::memcpy(operands.outputs[0], operands.inputs[3], bytes_);
-    if (!constant_ || bytes_of_weight_.elements() == 0) take_weight(operands.inputs[1]);
+    if (!constant_weight() || bytes_of_weight_.elements() == 0) take_weight(operands.inputs[1]);
     point(DNNL_ARG_SRC, operands.inputs[0]);
     point(DNNL_ARG_DST, operands.outputs[0]);
     point(DNNL_ARG_BIAS, operands.inputs[2]);
@@ -268,7 +290,7 @@ class QuantisedConvolution final : public OnednnConvolution {
   }
 
   Layout weight_;
-  bool residual_, constant_;
+  bool residual_;
   std::size_t bytes_;  // of the result
   float x_scale_, y_scale_;
   std::vector<float> weight_scales_;
@@ -278,12 +300,12 @@ class QuantisedConvolution final : public OnednnConvolution {
 
 class GradInput final : public OnednnConvolution {
  public:
-  explicit GradInput(const Task& task) {
+  explicit GradInput(const Task& task) : OnednnConvolution(task) {
     const auto& a = task.node->as<ConvolutionAttributes>();
     const Geometry g(a, task.out(0), task.in(1), task.in(0));
     const dnnl::convolution_backward_data::primitive_desc desc(
-        engine(), dnnl::algorithm::convolution_direct, g.x, any_layout(g.weight), g.y, g.strides, g.dilation,
-        g.padding, g.padding, forward_desc(g, attributes()), attributes());
+        engine(), dnnl::algorithm::convolution_direct, g.x, g.operand, g.y, g.strides, g.dilation, g.padding,
+        g.padding, forward_desc(g, attributes()), attributes());
     adopt(dnnl::convolution_backward_data(desc), desc.scratchpad_desc());
     adopt_weight(DNNL_ARG_WEIGHTS, g.weight, desc.weights_desc());
     bind(DNNL_ARG_DIFF_SRC, g.x);
@@ -299,7 +321,7 @@ class GradInput final : public OnednnConvolution {
 
 class GradWeight final : public OnednnConvolution {
  public:
-  explicit GradWeight(const Task& task) {
+  explicit GradWeight(const Task& task) : OnednnConvolution(task) {
     const auto& a = task.node->as<ConvolutionAttributes>();
     bias_ = a.bias;
     Geometry g(a, task.in(0), task.out(0), task.in(1));
@@ -329,51 +351,7 @@ class GradWeight final : public OnednnConvolution {
   bool bias_ = false;
 };
 
-const char* name_of(dnnl::cpu_isa isa) {
-  switch (isa) {
-    case dnnl::cpu_isa::sse41:
-      return "SSE4.1";
-    case dnnl::cpu_isa::avx:
-      return "AVX";
-    case dnnl::cpu_isa::avx2:
-    case dnnl::cpu_isa::avx2_vnni:
-    case dnnl::cpu_isa::avx2_vnni_2:
-      return "AVX2";
-    default:  // those after it: all AVX-512, and the list grows with the library
-      return isa == dnnl::cpu_isa::isa_default ? "baseline" : "AVX-512";
-  }
-}
-
-bool has_avx512() {
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  return std::string(name_of(isa)) == "AVX-512";
-}
-
 }  // namespace
-
-std::int64_t preferred_block() { return has_avx512() ? 16 : 8; }
-
-bool has_byte_products() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::isa_default:
-    case dnnl::cpu_isa::sse41:
-    case dnnl::cpu_isa::avx:
-    case dnnl::cpu_isa::avx2:
-    case dnnl::cpu_isa::avx512_core:
-      return false;
-    default:  // those after them have it, and the list grows with the library
-      return true;
-  }
-}
-
-std::string onednn_version() {
-  const dnnl_version_t* version = dnnl::version();
-  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
-}
-
-std::string onednn_description() {
-  return fmt::format("oneDNN {}, {}", onednn_version(), name_of(dnnl::get_effective_cpu_isa()));
-}
 
 std::unique_ptr<Executor> make_onednn_convolution(const Task& task) try {
   switch (task.node->kind) {

@@ -19,4 +19,14 @@ void pool_row_of_bytes(const PoolPlane& plane, std::int64_t i, const std::uint8_
 // dx = dy at the first maximum of each window (row-major), summed where windows overlap.
 void pool_gradient_plane(const PoolPlane& plane, const float* x, const float* y, const float* dy, float* dx);
 
+// The same of bf16 with the channels last, where a block is all the channels: row `i` of y, and of dx the
+// `count` channels from `first` on.
+void pool_row_of_bf16(const PoolPlane& plane, std::int64_t i, const std::uint16_t* x, std::uint16_t* y);
+struct PoolGradientBf16 {
+  std::int64_t first = 0, count = 0;
+  const std::uint16_t *x = nullptr, *y = nullptr, *dy = nullptr;
+  std::uint16_t* dx = nullptr;
+};
+void pool_gradient_of_bf16(const PoolPlane& plane, const PoolGradientBf16& part);
+
 }  // namespace ssd::cpu

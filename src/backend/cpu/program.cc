@@ -9,7 +9,7 @@
 
 #include "backend/cpu/barrier_waits.h"
 #include "backend/cpu/denormals.h"
-#include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn_isa.h"
 #include "base/error.h"
 
 namespace ssd::cpu {
@@ -25,10 +25,8 @@ void check(const Graph& graph, int processes) {
     throw Error("cpu: got a graph of {} replicas, expected {}; run one process a replica", graph.replicas,
                 processes);
   for (const Node& node : graph.nodes()) {
-    for (const graph::TensorType& type : node.outputs)
-      if (type.dtype == DType::bf16)
-        throw Error("cpu: '{}' is {}, expected f32; use --precision f32", node.name, to_string(type));
     const auto* convolution = std::get_if<graph::ConvolutionAttributes>(&node.attributes);
+    if (convolution != nullptr) require(convolution->compute);
     if (convolution != nullptr && convolution->x_rounding && !has_byte_products())
       throw Error(
           "cpu: got a quantised network, expected a processor with AVX-512 VNNI or AVX-VNNI ({}); take "
@@ -63,6 +61,17 @@ graph::NodeTime time_of(const Graph& graph, const Task& task, const Executor& ex
 Tensor memory_of(std::size_t bytes) { return Tensor(DType::u8, {static_cast<std::int64_t>(bytes)}); }
 
 }  // namespace
+
+void require(DType compute) {
+  if (compute == DType::f32 || (compute == DType::bf16 && has_bf16_products())) return;
+  if (compute == DType::bf16)
+    throw Error(
+        "cpu: got precision bf16, expected a processor with AVX512_BF16 or AMX ({}); use --precision f32, "
+        "which is "
+        "faster here",
+        onednn_description());
+  throw Error("cpu: got precision {}, expected f32 or bf16; use --precision f32", name_of(compute));
+}
 
 CpuProgram::CpuProgram(std::vector<Graph> graphs, const Options& options) : threads_(options.threads) {
   omp_set_num_threads(threads_);  // primitives are made for so many threads

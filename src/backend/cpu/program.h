@@ -14,6 +14,9 @@
 
 namespace ssd::cpu {
 
+// Throws Error where this processor cannot compute in `compute` at a gain.
+void require(DType compute);
+
 class CpuProgram final : public graph::Program {
  public:
   struct Options {

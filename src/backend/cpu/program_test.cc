@@ -6,9 +6,11 @@
 #include <cstring>
 
 #include "backend/cpu/cpu_device.h"
+#include "backend/cpu/onednn_isa.h"
 #include "base/error.h"
 #include "graph/gradient.h"
 #include "testing/cpu_programs.h"
+#include "testing/message_of.h"
 #include "testing/update_rules.h"
 
 namespace ssd::cpu {
@@ -212,8 +214,9 @@ TEST(Program, RefusesWhatItCannotDo) {
   graph.replicas = 2;
   const auto device = make_device();
   EXPECT_THROW(device->compile({graph}), Error);
-  EXPECT_THROW(device->require(DType::bf16), Error);
+  EXPECT_THROW(device->require(DType::f16), Error);
   EXPECT_NO_THROW(device->require(DType::f32));
+  EXPECT_EQ(message_of([&] { device->require(DType::bf16); }).empty(), has_bf16_products());
   EXPECT_THROW(make_device({.threads = -1}), Error);
 
   const auto program = device->compile({step.trial.graph});

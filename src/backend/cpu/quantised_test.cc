@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn_isa.h"
 #include "testing/cpu_programs.h"
 #include "testing/message_of.h"
 

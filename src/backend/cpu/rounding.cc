@@ -77,7 +77,7 @@ void check_rounding(const Task& task) {
   for (std::size_t i = 0; i < task.input_layouts.size(); ++i) {
     const Layout& in = task.in(i);
     if (quantised && i == 3) fits = fits && in.rounding && convolution->y_rounding;
-    if (in.form != Form::channels_last) continue;
+    if (in.form != Form::channels_last || in.bf16) continue;
     if (pools) fits = fits && in.rounding && !in.rounding.has_sign;
     if (node.kind == Kind::head_view) fits = fits && !in.rounding;
     if (!quantised && !pools && node.kind != Kind::head_view) fits = false;
