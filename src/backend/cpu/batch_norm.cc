@@ -11,74 +11,69 @@
 namespace ssd::cpu {
 namespace {
 
-// The most channels of a plane in bf16: some cells of it fit the first-level cache.
-constexpr std::int64_t widest_plane = 256;
+// Parts of the cells, with the channels last: enough for many threads, and of a length that hides their
+// start.
+constexpr std::int64_t fewest_parts = 16, longest_part = 1024;
 
 // The planes of an activation and the scratch that holds two sums a channel of each. Blocked, a plane is a
-// block of B channels; with the channels last, as many of them as make a plane for each thread.
+// block of B channels of an image; with the channels last, a part of the cells of all images.
 struct Planes {
-  std::int64_t images = 0;
+  std::int64_t cells = 0;     // of all images
   std::int64_t channels = 0;  // blocked: with padding
-  std::int64_t cells = 0;
-  std::int64_t block = 0;  // channels of a plane; the last may have fewer
-  std::int64_t blocks = 0;
-  bool blocked = true;
+  std::int64_t block = 0;     // channels of a plane
+  std::int64_t blocks = 0;    // planes beside each other
+  std::int64_t part = 0;      // cells of a plane; the last part may have fewer
+  std::int64_t parts = 0;
 
   explicit Planes(const Layout& x)
-      : images(x.type.shape[0]),
-        channels(x.type.shape[3]),
-        cells(x.type.shape[1] * x.type.shape[2]),
-        block(x.block),
-        blocked(x.form == Form::blocked) {
-    if (blocked) {
+      : cells(x.type.shape[0] * x.type.shape[1] * x.type.shape[2]), channels(x.type.shape[3]) {
+    if (x.form == Form::blocked) {
+      block = x.block;
       channels = x.blocks(channels) * block;
+      part = x.type.shape[1] * x.type.shape[2];
     } else {
-      const std::int64_t share = channels / omp_get_max_threads() / vector_padding * vector_padding;
-      block = std::clamp(share, 2 * vector_padding, widest_plane);
+      block = channels;
+      part = std::clamp<std::int64_t>(cells / fewest_parts, 1, longest_part);
     }
-    blocks = (channels + block - 1) / block;
+    blocks = channels / block;
+    parts = (cells + part - 1) / part;
   }
 
-  std::int64_t first_channel(std::int64_t b) const { return b * block; }
-  std::int64_t last_channel(std::int64_t b) const { return std::min((b + 1) * block, channels); }
-  PlaneShape shape(std::int64_t b) const {
-    return {
-        .cells = cells, .channels = last_channel(b) - first_channel(b), .stride = blocked ? block : channels};
+  std::size_t bytes_of_sums() const {
+    return static_cast<std::size_t>(2 * block) * (sizeof(double) + sizeof(float));
   }
-  std::int64_t offset(std::int64_t image, std::int64_t b) const {
-    return blocked ? (image * blocks + b) * cells * block : image * cells * channels + b * block;
+  PlaneShape shape(std::int64_t i) const { return {std::min(part, cells - i * part), block}; }
+  std::int64_t offset(std::int64_t i, std::int64_t b) const { return (i * blocks + b) * part * block; }
+  std::size_t sums_bytes() const { return static_cast<std::size_t>(parts * blocks) * bytes_of_sums(); }
+  PlaneSums sums(std::byte* scratch, std::int64_t i, std::int64_t b) const {
+    std::byte* at = scratch + static_cast<std::size_t>(b * parts + i) * bytes_of_sums();
+    auto* sums = reinterpret_cast<double*>(at);
+    return {sums, sums + block, reinterpret_cast<float*>(sums + 2 * block)};
   }
-  std::size_t sums_bytes() const {
-    return static_cast<std::size_t>(2 * blocks * images * block) * sizeof(double);
-  }
-  PlaneSums sums(std::byte* scratch, std::int64_t image, std::int64_t b) const {
-    auto* at = reinterpret_cast<double*>(scratch) + (b * images + image) * 2 * block;
-    return {at, at + block};
-  }
-  // The sums over all images, in their order: the same bits for any number of threads.
+  // The sums over all parts, in their order: the same bits for any number of threads.
   PlaneSums total(std::byte* scratch, std::int64_t b) const {
     const PlaneSums all = sums(scratch, 0, b);
-    for (std::int64_t image = 1; image < images; ++image) {
-      const PlaneSums one = sums(scratch, image, b);
-      for (std::int64_t c = 0; c < last_channel(b) - first_channel(b); ++c) {
+    for (std::int64_t i = 1; i < parts; ++i) {
+      const PlaneSums one = sums(scratch, i, b);
+      for (std::int64_t c = 0; c < block; ++c) {
         all.first[c] += one.first[c];
         all.second[c] += one.second[c];
       }
     }
     return all;
   }
-  double count() const { return static_cast<double>(images * cells); }
+  double count() const { return static_cast<double>(cells); }
 
-  // Runs measure(image, b) for all planes, then combine(b) for all blocks, then apply(image, b) for all
-  // planes. Where there are blocks enough, a thread does all three for one block while it is in the cache.
+  // Runs measure(i, b) for all planes, then combine(b) for all blocks, then apply(i, b) for all planes. Where
+  // there are blocks enough, a thread does all three for one block while it is in the cache.
   template <typename Measure, typename Combine, typename Apply>
   void run(const Measure& measure, const Combine& combine, const Apply& apply) const {
     if (blocks >= omp_get_max_threads()) {
 #pragma omp parallel for schedule(static)
       for (std::int64_t b = 0; b < blocks; ++b) {
-        for (std::int64_t image = 0; image < images; ++image) measure(image, b);
+        for (std::int64_t i = 0; i < parts; ++i) measure(i, b);
         combine(b);
-        for (std::int64_t image = 0; image < images; ++image) apply(image, b);
+        for (std::int64_t i = 0; i < parts; ++i) apply(i, b);
       }
       return;
     }
@@ -91,11 +86,11 @@ struct Planes {
   void run_together(const Measure& measure, const Share& share, const Combine& combine,
                     const Apply& apply) const {
 #pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < images * blocks; ++i) measure(i % images, i / images);
+    for (std::int64_t i = 0; i < parts * blocks; ++i) measure(i % parts, i / parts);
     share();
     for (std::int64_t b = 0; b < blocks; ++b) combine(b);
 #pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < images * blocks; ++i) apply(i % images, i / images);
+    for (std::int64_t i = 0; i < parts * blocks; ++i) apply(i % parts, i / parts);
   }
 };
 
@@ -169,10 +164,10 @@ class BatchNorm final : public Executor {
     const Planes& p = planes_;
 
     // The origin of the sums is the first cell: near enough to the mean, and known before the pass.
-    const auto measure = [&](std::int64_t image, std::int64_t b) {
+    const auto measure = [&](std::int64_t i, std::int64_t b) {
       sum_statistics(
-          StatisticsPlane<T>{.shape = p.shape(b), .x = x + p.offset(image, b), .origin = x + p.offset(0, b)},
-          p.sums(sums, image, b));
+          StatisticsPlane<T>{.shape = p.shape(i), .x = x + p.offset(i, b), .origin = x + p.offset(0, b)},
+          p.sums(sums, i, b));
     };
     const auto keep = [&](std::int64_t channel, Moments moments) {
       mean[channel] = static_cast<float>(moments.mean);
@@ -182,12 +177,11 @@ class BatchNorm final : public Executor {
     };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);
-      for (std::int64_t c = p.first_channel(b); c < p.last_channel(b); ++c)
-        keep(c, moments_of(x, total, b, c));
+      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c) keep(c, moments_of(x, total, b, c));
     };
-    const auto apply = [&](std::int64_t image, std::int64_t b) {
-      const std::int64_t offset = p.offset(image, b), channel = p.first_channel(b);
-      normalize_plane(NormalizePlane<T>{.shape = p.shape(b),
+    const auto apply = [&](std::int64_t i, std::int64_t b) {
+      const std::int64_t offset = p.offset(i, b), channel = b * p.block;
+      normalize_plane(NormalizePlane<T>{.shape = p.shape(i),
                                         .x = x + offset,
                                         .residual = residual == nullptr ? nullptr : residual + offset,
                                         .y = y + offset,
@@ -199,7 +193,7 @@ class BatchNorm final : public Executor {
     if (sharers_.alone()) return p.run(measure, combine, apply);
     const auto share = [&] { sharers_.gather(moments_of_all(x, sums)); };
     const auto combine_shared = [&](std::int64_t b) {
-      for (std::int64_t c = p.first_channel(b); c < p.last_channel(b); ++c) keep(c, shared_moments(c));
+      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c) keep(c, shared_moments(c));
     };
     p.run_together(measure, share, combine_shared, apply);
   }
@@ -210,7 +204,7 @@ class BatchNorm final : public Executor {
   };
 
   Moments moments_of(const T* x, PlaneSums total, std::int64_t b, std::int64_t channel) const {
-    const std::int64_t c = channel - planes_.first_channel(b);
+    const std::int64_t c = channel - b * planes_.block;
     const double difference = total.first[c] / planes_.count();
     const double spread = std::fmax(total.second[c] / planes_.count() - difference * difference, 0.0);
     // fmax would hide what is not a number.
@@ -221,7 +215,7 @@ class BatchNorm final : public Executor {
     std::vector<double> all(static_cast<std::size_t>(2 * planes_.channels));
     for (std::int64_t b = 0; b < planes_.blocks; ++b) {
       const PlaneSums total = planes_.total(sums, b);
-      for (std::int64_t c = planes_.first_channel(b); c < planes_.last_channel(b); ++c) {
+      for (std::int64_t c = b * planes_.block; c < (b + 1) * planes_.block; ++c) {
         const Moments moments = moments_of(x, total, b, c);
         all[static_cast<std::size_t>(c)] = moments.mean;
         all[static_cast<std::size_t>(c + planes_.channels)] = moments.variance;
@@ -273,8 +267,8 @@ class BatchNormGrad final : public Executor {
     auto* slope = g_mean + planes_.channels;
     const Planes& p = planes_;
 
-    const auto measure = [&](std::int64_t image, std::int64_t b) {
-      sum_gradients(plane(operands, image, b), p.sums(sums, image, b));
+    const auto measure = [&](std::int64_t i, std::int64_t b) {
+      sum_gradients(plane(operands, i, b), p.sums(sums, i, b));
     };
     const auto inverse_of = [&](std::int64_t channel) {
       return 1 / std::sqrt(static_cast<double>(variance[channel]) + attributes_.epsilon);
@@ -292,18 +286,18 @@ class BatchNormGrad final : public Executor {
     };
     const auto combine = [&](std::int64_t b) {
       const PlaneSums total = p.total(sums, b);
-      for (std::int64_t c = 0; c < p.last_channel(b) - p.first_channel(b); ++c) {
-        keep_own(p.first_channel(b) + c, total.first[c], total.second[c]);
-        keep(p.first_channel(b) + c, total.first[c], total.second[c], p.count());
+      for (std::int64_t c = 0; c < p.block; ++c) {
+        keep_own(b * p.block + c, total.first[c], total.second[c]);
+        keep(b * p.block + c, total.first[c], total.second[c], p.count());
       }
     };
-    const auto apply = [&](std::int64_t image, std::int64_t b) {
-      GradientPlane<T> from = plane(operands, image, b);
+    const auto apply = [&](std::int64_t i, std::int64_t b) {
+      GradientPlane<T> from = plane(operands, i, b);
       if (from.g != nullptr) from = {.shape = from.shape, .dy = from.g, .x = from.x, .mean = from.mean};
-      const std::int64_t channel = p.first_channel(b);
+      const std::int64_t channel = b * p.block;
       input_gradient_plane(from,
                            {.factor = factor + channel, .g_mean = g_mean + channel, .slope = slope + channel},
-                           dx + p.offset(image, b));
+                           dx + p.offset(i, b));
     };
     if (sharers_.alone()) return p.run(measure, combine, apply);
     const auto share = [&] {
@@ -313,7 +307,7 @@ class BatchNormGrad final : public Executor {
       sharers_.gather(own);
     };
     const auto combine_shared = [&](std::int64_t b) {
-      for (std::int64_t c = p.first_channel(b); c < p.last_channel(b); ++c)
+      for (std::int64_t c = b * p.block; c < (b + 1) * p.block; ++c)
         keep(c, sharers_.sum_of_first(c), sharers_.sum_of_second(c), p.count() * sharers_.count());
     };
     p.run_together(measure, share, combine_shared, apply);
@@ -326,7 +320,7 @@ class BatchNormGrad final : public Executor {
     std::vector<double> all(static_cast<std::size_t>(2 * planes_.channels));
     for (std::int64_t b = 0; b < planes_.blocks; ++b) {
       const PlaneSums total = planes_.total(sums, b);
-      const std::int64_t first = planes_.first_channel(b), count = planes_.last_channel(b) - first;
+      const std::int64_t first = b * planes_.block, count = planes_.block;
       std::copy_n(total.first, count, all.begin() + first);
       std::copy_n(total.second, count, all.begin() + planes_.channels + first);
     }
@@ -334,15 +328,15 @@ class BatchNormGrad final : public Executor {
   }
 
   // The residual's gradient is g itself, which the second pass then reads.
-  GradientPlane<T> plane(const Operands& operands, std::int64_t image, std::int64_t b) const {
-    const std::int64_t offset = planes_.offset(image, b);
-    return {.shape = planes_.shape(b),
+  GradientPlane<T> plane(const Operands& operands, std::int64_t i, std::int64_t b) const {
+    const std::int64_t offset = planes_.offset(i, b);
+    return {.shape = planes_.shape(i),
             .dy = operands.in<T>(0) + offset,
             .more_dy = summed_ ? operands.in<T>(6) + offset : nullptr,
             .x = operands.in<T>(1) + offset,
             .y = attributes_.relu ? operands.in<T>(2) + offset : nullptr,
             .g = attributes_.residual ? operands.out<T>(3) + offset : nullptr,
-            .mean = operands.in<float>(4) + planes_.first_channel(b)};
+            .mean = operands.in<float>(4) + b * planes_.block};
   }
 
   Planes planes_;

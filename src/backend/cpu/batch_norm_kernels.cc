@@ -19,27 +19,36 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Partial sums in f32 grow over so many cells before they go into the double sums.
 constexpr std::int64_t chunk_cells = 64;
 
+// With the channels last a few rows at a time are read from end to end: that is the order of the memory.
+constexpr std::int64_t rows_together = 4;
+
 // Cells first .. last - 1 of a plane for one vector of channels, which begin at channel `lane`.
 struct Run {
-  std::int64_t first, last, stride, lane;
+  std::int64_t first, last, channels, lane;
 
-  std::int64_t at(std::int64_t cell) const { return cell * stride + lane; }
+  std::int64_t at(std::int64_t cell) const { return cell * channels + lane; }
 };
 
-// Calls body(d, run) for a plane's cells, chunk by chunk, and within a chunk for all its channels, a vector
-// at a time. B: the channels of a block, known when this is compiled; 0: any number of them.
+// Calls body(d, run) for cells first .. last - 1 of a plane and all its channels, a vector of them at a time.
+// B: the channels of a block, known when this is compiled; 0: any number of them.
 template <int B, class Body>
-HWY_INLINE void for_chunks(const PlaneShape& shape, const Body& body) {
+HWY_INLINE void for_channels(const PlaneShape& shape, std::int64_t first, std::int64_t last,
+                             const Body& body) {
   const hn::CappedTag<float, B == 0 ? 16 : B> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const std::int64_t channels = B == 0 ? shape.channels : B, stride = B == 0 ? shape.stride : B;
-  for (std::int64_t first = 0; first < shape.cells; first += chunk_cells) {
-    const std::int64_t last = std::min(first + chunk_cells, shape.cells);
-    std::int64_t lane = 0;
-    for (; lane + lanes <= channels; lane += lanes) body(d, Run{first, last, stride, lane});
-    if constexpr (B == 0)
-      for (; lane < channels; ++lane) body(hn::CappedTag<float, 1>(), Run{first, last, stride, lane});
-  }
+  const std::int64_t channels = B == 0 ? shape.channels : B;
+  std::int64_t lane = 0;
+  for (; lane + lanes <= channels; lane += lanes) body(d, Run{first, last, channels, lane});
+  if constexpr (B == 0)
+    for (; lane < channels; ++lane) body(hn::CappedTag<float, 1>(), Run{first, last, channels, lane});
+}
+
+// The same for all cells.
+template <int B, class Body>
+HWY_INLINE void for_cells(const PlaneShape& shape, const Body& body) {
+  const std::int64_t together = B == 0 ? rows_together : shape.cells;
+  for (std::int64_t first = 0; first < shape.cells; first += together)
+    for_channels<B>(shape, first, std::min(first + together, shape.cells), body);
 }
 
 // Adds what the lanes of `v` hold to sums[0 .. lanes - 1].
@@ -49,11 +58,15 @@ HWY_INLINE void add_to(D d, V v, double* sums) {
   hn::Store(v, d, lanes);
   for (std::size_t i = 0; i < hn::Lanes(d); ++i) sums[i] += lanes[i];
 }
+template <class D, class V>
+HWY_INLINE void add_to(D d, V v, float* sums) {
+  hn::StoreU(hn::Add(hn::LoadU(d, sums), v), d, sums);
+}
 
-// Sums over the cells of two quantities, term(index of the cell's element, first, second). Four running sums
-// each hide the latency of the additions.
-template <class D, class Term>
-HWY_INLINE void sum_cells(D d, const Run& run, const PlaneSums& sums, const Term& term) {
+// Adds two quantities of a run's cells to the sums, term(index of the cell's element, first, second). Four
+// running sums each hide the latency of the additions.
+template <class D, typename Sum, class Term>
+HWY_INLINE void sum_run(D d, const Run& run, Sum* first, Sum* second, const Term& term) {
   using V = hn::Vec<D>;
   V a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   std::int64_t cell = run.first;
@@ -64,33 +77,50 @@ HWY_INLINE void sum_cells(D d, const Run& run, const PlaneSums& sums, const Term
     term(run.at(cell + 3), a3, b3);
   }
   for (; cell < run.last; ++cell) term(run.at(cell), a0, b0);
-  add_to(d, hn::Add(hn::Add(a0, a1), hn::Add(a2, a3)), sums.first + run.lane);
-  add_to(d, hn::Add(hn::Add(b0, b1), hn::Add(b2, b3)), sums.second + run.lane);
+  add_to(d, hn::Add(hn::Add(a0, a1), hn::Add(a2, a3)), first + run.lane);
+  add_to(d, hn::Add(hn::Add(b0, b1), hn::Add(b2, b3)), second + run.lane);
 }
 
-template <int B>
-void clear(const PlaneShape& shape, PlaneSums sums) {
+// Sums over all cells of a plane; term_of(d, run) gives the term of a run.
+template <int B, class TermOf>
+HWY_INLINE void sum_cells(const PlaneShape& shape, PlaneSums sums, const TermOf& term_of) {
   const std::int64_t channels = B == 0 ? shape.channels : B;
   std::fill_n(sums.first, channels, 0.0);
   std::fill_n(sums.second, channels, 0.0);
+  for (std::int64_t first = 0; first < shape.cells; first += chunk_cells) {
+    const std::int64_t last = std::min(first + chunk_cells, shape.cells);
+    if constexpr (B != 0) {
+      for_channels<B>(shape, first, last, [&](auto d, const Run& run) HWY_ATTR {
+        sum_run(d, run, sums.first, sums.second, term_of(d, run));
+      });
+    } else {
+      std::fill_n(sums.parts, 2 * channels, 0.0f);
+      for (std::int64_t cell = first; cell < last; cell += rows_together)
+        for_channels<B>(shape, cell, std::min(cell + rows_together, last),
+                        [&](auto d, const Run& run) HWY_ATTR {
+                          sum_run(d, run, sums.parts, sums.parts + channels, term_of(d, run));
+                        });
+      for (std::int64_t c = 0; c < channels; ++c) sums.first[c] += sums.parts[c];
+      for (std::int64_t c = 0; c < channels; ++c) sums.second[c] += sums.parts[channels + c];
+    }
+  }
 }
 
 template <int B, typename T>
 void sum_statistics_of(const StatisticsPlane<T>& p, PlaneSums sums) {
-  clear<B>(p.shape, sums);
-  for_chunks<B>(p.shape, [&](auto d, const Run& run) HWY_ATTR {
-    const auto origin = load(d, p.origin + run.lane);
-    sum_cells(d, run, sums, [&](std::int64_t i, auto& first, auto& second) HWY_ATTR {
-      const auto difference = hn::Sub(load(d, p.x + i), origin);
-      first = hn::Add(first, difference);
-      second = hn::MulAdd(difference, difference, second);
-    });
+  sum_cells<B>(p.shape, sums, [&p](auto d, const Run& run) HWY_ATTR {
+    return [&p, d, origin = load(d, p.origin + run.lane)](std::int64_t i, auto& first, auto& second)
+               HWY_ATTR {
+                 const auto difference = hn::Sub(load(d, p.x + i), origin);
+                 first = hn::Add(first, difference);
+                 second = hn::MulAdd(difference, difference, second);
+               };
   });
 }
 
 template <int B, bool with_residual, typename T>
 void normalize_plane_of(const NormalizePlane<T>& p) {
-  for_chunks<B>(p.shape, [&](auto d, const Run& run) HWY_ATTR {
+  for_cells<B>(p.shape, [&](auto d, const Run& run) HWY_ATTR {
     const auto mean = hn::LoadU(d, p.mean + run.lane), factor = hn::LoadU(d, p.factor + run.lane);
     const auto shift = hn::LoadU(d, p.shift + run.lane);
     const auto least = hn::Set(d, p.relu ? 0.0f : -std::numeric_limits<float>::infinity());
@@ -113,21 +143,20 @@ HWY_INLINE hn::Vec<D> load_gradient(D d, const GradientPlane<T>& p, std::int64_t
 
 template <int B, bool summed, bool masked, typename T>
 void sum_gradients_of(const GradientPlane<T>& p, PlaneSums sums) {
-  clear<B>(p.shape, sums);
-  for_chunks<B>(p.shape, [&](auto d, const Run& run) HWY_ATTR {
-    const auto mean = hn::LoadU(d, p.mean + run.lane);
-    sum_cells(d, run, sums, [&](std::int64_t i, auto& first, auto& second) HWY_ATTR {
-      const auto g = load_gradient<summed, masked>(d, p, i);
-      if (p.g != nullptr) store(g, d, p.g + i);
-      first = hn::Add(first, g);
-      second = hn::MulAdd(g, hn::Sub(load(d, p.x + i), mean), second);
-    });
+  sum_cells<B>(p.shape, sums, [&p](auto d, const Run& run) HWY_ATTR {
+    return [&p, d, mean = hn::LoadU(d, p.mean + run.lane)](std::int64_t i, auto& first, auto& second)
+               HWY_ATTR {
+                 const auto g = load_gradient<summed, masked>(d, p, i);
+                 if (p.g != nullptr) store(g, d, p.g + i);
+                 first = hn::Add(first, g);
+                 second = hn::MulAdd(g, hn::Sub(load(d, p.x + i), mean), second);
+               };
   });
 }
 
 template <int B, bool summed, bool masked, typename T>
 void input_gradient_of(const GradientPlane<T>& p, const GradientFactors& f, T* dx) {
-  for_chunks<B>(p.shape, [&](auto d, const Run& run) HWY_ATTR {
+  for_cells<B>(p.shape, [&](auto d, const Run& run) HWY_ATTR {
     const auto mean = hn::LoadU(d, p.mean + run.lane), factor = hn::LoadU(d, f.factor + run.lane);
     const auto g_mean = hn::LoadU(d, f.g_mean + run.lane), slope = hn::LoadU(d, f.slope + run.lane);
     for (std::int64_t cell = run.first; cell < run.last; ++cell) {

@@ -9,14 +9,14 @@
 namespace ssd::cpu {
 
 struct PlaneSums {
-  double* first;   // (channels)
-  double* second;  // (channels)
+  double* first;           // (channels)
+  double* second;          // (channels)
+  float* parts = nullptr;  // (2, channels): room for sums over a few cells, of bf16
 };
 
 struct PlaneShape {
   std::int64_t cells = 0;
-  std::int64_t channels = 8;  // of the plane
-  std::int64_t stride = 8;    // elements from a cell to the next
+  std::int64_t channels = 8;
 };
 
 // Sums over the cells of d = x - origin and of d * d. Values near the origin lose nothing to cancellation.

@@ -107,8 +107,7 @@ TEST_P(Bf16Convolutions, GradientOfInput) {
     Trial trial;
     const std::vector<Value> inputs{trial.graph.parameter("dy", {dy, y_shape()}),
                                     trial.f32("weight", weight_shape())};
-    trial.output_all(
-        trial.graph.append(Kind::convolution_grad_input, "c", inputs, attributes(DType::bf16)));
+    trial.output_all(trial.graph.append(Kind::convolution_grad_input, "c", inputs, attributes(DType::bf16)));
     expect_like_interpreter_in_bf16(trial, once);
   }
 }
@@ -144,7 +143,8 @@ TEST(Bf16, BatchNormAndItsGradient) {
       const Shape shape{3, 9, 9, channels}, vector{channels};
       const graph::BatchNormAttributes attributes{.relu = residual, .residual = residual};
       Trial trial;
-      std::vector<Value> inputs{bf16(trial, "x", shape), trial.f32("scale", vector), trial.f32("shift", vector)};
+      std::vector<Value> inputs{bf16(trial, "x", shape), trial.f32("scale", vector),
+                                trial.f32("shift", vector)};
       if (residual) inputs.push_back(bf16(trial, "residual", shape));
       trial.output_all(trial.graph.append(Kind::batch_norm, "bn", inputs, attributes));
       expect_like_interpreter_in_bf16(trial, once);
@@ -171,8 +171,7 @@ TEST(Bf16, MaxPoolAndItsGradient) {
     for (double& value : trial.feeds["x"].values) value = std::round(2 * value);  // windows have ties
     const Value y{trial.graph.append(Kind::max_pool, "pool", {x}, graph::PoolAttributes{})};
     const Value dy = bf16(trial, "dy", trial.graph.type(y).shape);
-    trial.output_all(
-        trial.graph.append(Kind::max_pool_grad, "grad", {dy, x, y}, graph::PoolAttributes{}));
+    trial.output_all(trial.graph.append(Kind::max_pool_grad, "grad", {dy, x, y}, graph::PoolAttributes{}));
     trial.graph.output("y", y, false);
     expect_like_interpreter_in_bf16(trial, in_parts);
   }
@@ -184,8 +183,9 @@ TEST(Bf16, NormalizeAndAdd) {
   trial.feeds["images"] = graph::Array({2, 5, 7, 3});
   for (std::size_t i = 0; i < trial.feeds["images"].values.size(); ++i)
     trial.feeds["images"].values[i] = static_cast<double>(i * 37 % 256);
-  const Value x{trial.graph.append(Kind::normalize, "n", {images},
-                                   graph::NormalizeAttributes{{0.4, 0.5, 0.6}, {0.2, 0.3, 0.4}, DType::bf16})};
+  const Value x{
+      trial.graph.append(Kind::normalize, "n", {images},
+                         graph::NormalizeAttributes{{0.4, 0.5, 0.6}, {0.2, 0.3, 0.4}, DType::bf16})};
   const Value sum{trial.graph.append(Kind::add, "sum", {x, bf16(trial, "more", {2, 5, 7, 3})})};
   trial.graph.output("x", x, false);
   trial.graph.output("sum", sum, false);

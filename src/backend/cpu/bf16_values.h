@@ -25,7 +25,8 @@ class Bf16Values {
   std::vector<std::vector<bool>> held_, channels_last_;  // [node][output]
 };
 
-// Throws Error where a task takes values in bf16 that its kind has no code for, or others where it needs bf16.
+// Throws Error where a task takes values in bf16 that its kind has no code for, or others where it needs
+// bf16.
 void check_bf16(const Task& task);
 
 }  // namespace ssd::cpu

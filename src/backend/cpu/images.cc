@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "backend/cpu/pool_kernels.h"
@@ -206,7 +207,8 @@ class HeadPlaces {
       : levels_(attributes.levels),
         classes_(attributes.classes),
         images_(map.type.shape[0]),
-        block_(map.form == Form::channels_last ? 0 : map.block) {
+        block_(map.form == Form::channels_last ? 0 : map.block),
+        shift_(block_ == 0 ? 0 : std::countr_zero(static_cast<std::uint64_t>(block_))) {
     for (const graph::HeadLevel& level : levels_) {
       firsts_.push_back(defaults_);
       defaults_ += level.height * level.width * level.boxes;
@@ -216,43 +218,52 @@ class HeadPlaces {
   std::int64_t levels() const { return static_cast<std::int64_t>(levels_.size()); }
 
   // Calls body(index in the level's map, index in loc or conf) for one level: parts 0 .. 3 through `loc`, the
-  // others through `conf`. In parallel over images and boxes.
+  // others through `conf`. In parallel over images and cells.
   template <typename Loc, typename Conf>
   void for_each(std::size_t level, const Loc& loc, const Conf& conf) const {
-    const auto [height, width, boxes] = levels_[level];
-    const std::int64_t cells = height * width, per_box = boxes;
-    const std::int64_t block = this->block(level);
-    const std::int64_t map = channel_blocks(level) * cells * block, first = firsts_[level];
-#pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < images_ * per_box; ++i) {
-      const std::int64_t image = i / per_box, b = i % per_box;
-      const auto at = [&](std::int64_t part, std::int64_t cell) {
-        const std::int64_t channel = part * per_box + b;
-        return image * map + ((channel / block) * cells + cell) * block + channel % block;
-      };
-      for (std::int64_t cell = 0; cell < cells; ++cell) {
-        const std::int64_t box = image * defaults_ + first + b * cells + cell;
-        for (std::int64_t k = 0; k < 4; ++k) loc(at(k, cell), box * 4 + k);
-        for (std::int64_t k = 0; k < classes_; ++k) conf(at(4 + k, cell), box * classes_ + k);
-      }
-    }
+    if (block_ == 0)
+      return for_each_of(level, loc, conf, [](std::int64_t channel, std::int64_t) { return channel; });
+    const std::int64_t shift = shift_, within = block_ - 1;
+    // From a block of channels to the next lie all cells of this one.
+    for_each_of(level, loc, conf, [=](std::int64_t channel, std::int64_t cells) {
+      return ((channel >> shift) * cells << shift) + (channel & within);
+    });
   }
   // Elements of a level's map, with padding.
   std::int64_t map_elements(std::size_t level) const {
-    return images_ * channel_blocks(level) * levels_[level].height * levels_[level].width * block(level);
+    return images_ * channel_blocks(level) * cells(level) * block(level);
   }
   bool padded(std::size_t level) const { return channels(level) % block(level) != 0; }
 
  private:
+  std::int64_t cells(std::size_t level) const { return levels_[level].height * levels_[level].width; }
   std::int64_t channels(std::size_t level) const { return levels_[level].boxes * (4 + classes_); }
   std::int64_t block(std::size_t level) const { return block_ > 0 ? block_ : channels(level); }
   std::int64_t channel_blocks(std::size_t level) const {
     return (channels(level) + block(level) - 1) / block(level);
   }
 
+  // place(channel, cells): from the first channel of a cell to this one.
+  template <typename Loc, typename Conf, typename Place>
+  void for_each_of(std::size_t level, const Loc& loc, const Conf& conf, const Place& place) const {
+    const std::int64_t cells = this->cells(level), boxes = levels_[level].boxes, block = this->block(level);
+    const std::int64_t map = channel_blocks(level) * cells * block;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < images_ * cells; ++i) {
+      const std::int64_t image = i / cells, cell = i % cells, origin = image * map + cell * block;
+      for (std::int64_t b = 0; b < boxes; ++b) {
+        const std::int64_t box = image * defaults_ + firsts_[level] + b * cells + cell;
+        for (std::int64_t k = 0; k < 4; ++k) loc(origin + place(k * boxes + b, cells), box * 4 + k);
+        for (std::int64_t k = 0; k < classes_; ++k)
+          conf(origin + place((4 + k) * boxes + b, cells), box * classes_ + k);
+      }
+    }
+  }
+
   std::vector<graph::HeadLevel> levels_;
   std::int64_t classes_, images_;
-  std::int64_t block_;  // 0: all channels are one block
+  std::int64_t block_;  // a power of two; 0: all channels are one block
+  std::int64_t shift_;  // its logarithm
   std::int64_t defaults_ = 0;
   std::vector<std::int64_t> firsts_;  // first default box of a level
 };

@@ -26,9 +26,7 @@ const char* name_of_instructions() {
 
 std::int64_t preferred_block() { return has(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
 
-bool has_byte_products() {
-  return has(dnnl::cpu_isa::avx2_vnni) || has(dnnl::cpu_isa::avx512_core_vnni);
-}
+bool has_byte_products() { return has(dnnl::cpu_isa::avx2_vnni) || has(dnnl::cpu_isa::avx512_core_vnni); }
 
 bool has_bf16_products() { return has(dnnl::cpu_isa::avx512_core_bf16); }
 
