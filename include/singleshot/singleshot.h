@@ -62,14 +62,20 @@ typedef struct singleshot_error {
 typedef struct singleshot_detector singleshot_detector;
 typedef struct singleshot_results singleshot_results;
 
+enum {
+  SINGLESHOT_F32 = 0,
+  SINGLESHOT_BF16 = 1 /* sums in f32; on processors with AMX or AVX512_BF16, others refuse it */
+};
+
 typedef struct singleshot_detector_options {
   size_t size;     /* sizeof(singleshot_detector_options) */
   int32_t threads; /* of the network; 0: all processors this process may run on */
   int32_t batch; /* images that the network takes at once, from 1; each run takes the time of a full batch */
   int32_t stride_in; /* 3: in the 3x3 convolution of a bottleneck, 1: in the 1x1, 0: as the checkpoint says */
+  int64_t precision; /* of the convolutions: SINGLESHOT_F32 or SINGLESHOT_BF16 */
 } singleshot_detector_options;
 #define SINGLESHOT_DETECTOR_OPTIONS_INIT \
-  { sizeof(singleshot_detector_options), 0, 1, 0 }
+  { sizeof(singleshot_detector_options), 0, 1, 0, SINGLESHOT_F32 }
 
 typedef struct singleshot_detect_options {
   size_t size;  /* sizeof(singleshot_detect_options) */

@@ -88,6 +88,7 @@ struct DetectorOptions {
   int threads = 0;    // of the network; 0: all processors
   int batch = 1;      // images that the network takes at once
   int stride_in = 0;  // 3, 1, or 0: as the checkpoint says
+  int precision = SINGLESHOT_F32;  // or SINGLESHOT_BF16
 };
 
 struct DetectOptions {
@@ -102,7 +103,8 @@ class Detector {
  public:
   // Throws Error where the checkpoint cannot be read.
   explicit Detector(const std::string& path, const DetectorOptions& options = {}) {
-    const singleshot_detector_options given{sizeof(given), options.threads, options.batch, options.stride_in};
+    const singleshot_detector_options given{sizeof(given), options.threads, options.batch, options.stride_in,
+                                            options.precision};
     singleshot_detector* detector = nullptr;
     singleshot_error error;
     require(singleshot_detector_open(path.c_str(), &given, &detector, &error), error);

@@ -100,9 +100,11 @@ struct PythonDetector {
 };
 
 void construct(PythonDetector* self, const nb::bytes& path, int threads, std::int64_t batch,
-               const std::string& stride_in) {
-  const SharedDetector::Options options{
-      .threads = threads, .batch = batch, .stride_in = stride_named(stride_in)};
+               const std::string& stride_in, const std::string& precision) {
+  const SharedDetector::Options options{.threads = threads,
+                                        .batch = batch,
+                                        .stride_in = stride_named(stride_in),
+                                        .precision = precision == "bf16" ? DType::bf16 : DType::f32};
   const std::filesystem::path file(std::string(path.c_str(), path.size()));
   const nb::gil_scoped_release release;
   new (self) PythonDetector{made_in_this_process<SharedDetector>(file, options)};
@@ -113,7 +115,7 @@ void construct(PythonDetector* self, const nb::bytes& path, int threads, std::in
 void bind_detector(nb::module_& module) {
   nb::class_<PythonDetector>(module, "Detector")
       .def("__init__", &construct, nb::arg("path"), nb::arg("threads"), nb::arg("batch"),
-           nb::arg("stride_in"))
+           nb::arg("stride_in"), nb::arg("precision"))
       .def(
           "detect",
           [](PythonDetector& self, const nb::list& images, const std::string& order, float score, float iou,

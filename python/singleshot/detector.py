@@ -42,12 +42,17 @@ class Detector:
     """Finds objects in images, from any number of threads at the same time.
 
     `path` is a checkpoint's or a run's folder, or a .safetensors or PyTorch .pt file. The network runs on one thread
-    of the detector's own with `threads` OpenMP threads (0: all processors), `batch` images at once. After a fork a
-    detector works in the parent alone: make it in the process that uses it. Raises singleshot.Error.
+    of the detector's own with `threads` OpenMP threads (0: all processors), `batch` images at once, its convolutions
+    in the `precision` f32 or bf16 (on processors with AMX or AVX512_BF16). After a fork a detector works in the parent
+    alone: make it in the process that uses it. Raises singleshot.Error.
     """
 
-    def __init__(self, path, *, threads=0, batch=1, stride_in=None):
-        self._core = _core.Detector(os.fsencode(path), whole("threads", threads), whole("batch", batch, 1), stride_in or "")
+    def __init__(self, path, *, threads=0, batch=1, stride_in=None, precision="f32"):
+        if precision not in ("f32", "bf16"):
+            raise ValueError(f"precision: got {precision!r}, expected 'f32' or 'bf16'")
+        self._core = _core.Detector(
+            os.fsencode(path), whole("threads", threads), whole("batch", batch, 1), stride_in or "", precision
+        )
         self._process = os.getpid()
         self.categories = [Category(id, name.decode(errors="replace")) for id, name in self._core.categories()]
 

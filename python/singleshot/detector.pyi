@@ -42,6 +42,7 @@ class Detector:
         threads: int = 0,
         batch: int = 1,
         stride_in: Literal["3x3", "1x1"] | None = None,
+        precision: Literal["f32", "bf16"] = "f32",
     ) -> None: ...
     @overload
     def detect(

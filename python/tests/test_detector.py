@@ -31,11 +31,18 @@ def same(a, b):
     return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("boxes", "scores", "labels", "category_ids"))
 
 
-def test_finds_what_the_program_finds(detector, checkpoint, photos, tmp_path):
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_finds_what_the_program_finds(precision, checkpoint, photos, tmp_path):
     if not PROGRAM.exists():
         pytest.skip(f"{PROGRAM}: not built")
+    try:
+        detector = singleshot.Detector(checkpoint, threads=1, precision=precision)
+    except singleshot.Error as error:
+        if "AVX512_BF16" not in str(error):
+            raise
+        pytest.skip(str(error))
     command = [PROGRAM, "detect", "--checkpoint", checkpoint, "--out", tmp_path, "--no-drawings", "--threads", "1"]
-    command += ["--score", str(LOW), *photos]
+    command += ["--precision", precision, "--score", str(LOW), *photos]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_WAIT_POLICY": "passive"})
     expected = json.loads((tmp_path / "detections.json").read_text())
     found = detector.detect(photos, score=LOW)
@@ -210,3 +217,8 @@ def test_the_package_has_types():
     assert (folder / "py.typed").exists()
     for module in folder.glob("*.py"):
         assert module.with_suffix(".pyi").exists(), module.name
+
+
+def test_a_precision_that_is_none_is_refused(checkpoint):
+    with pytest.raises(ValueError, match="precision"):
+        singleshot.Detector(checkpoint, precision="f16")

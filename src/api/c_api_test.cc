@@ -58,8 +58,10 @@ TemporaryFolder* CApi::folder_ = nullptr;
 singleshot::Detector* CApi::detector_ = nullptr;
 
 // Through the room detect, as the program does it.
-std::vector<DetectedObject> objects_of_program(const std::string& folder, const std::string& file) {
-  const TrainedModel model = read_model(folder);
+std::vector<DetectedObject> objects_of_program(const std::string& folder, const std::string& file,
+                                               DType precision = DType::f32) {
+  TrainedModel model = read_model(folder);
+  model.model.compute = precision;
   const auto device = cpu::make_device({.threads = 1});
   Predictor predictor(*device, model.model,
                       {.batch = 1, .detector = {.score = low.score, .iou = low.iou, .total = 200}});
@@ -101,6 +103,18 @@ TEST_F(CApi, FindsWhatTheProgramFindsInFilesAndBytes) {
       expected);
 }
 
+TEST_F(CApi, InBf16ItFindsWhatTheProgramFinds) {
+  try {
+    const singleshot::Detector detector(folder_->path().string(), {.precision = SINGLESHOT_BF16});
+    const auto expected = objects_of_program(folder_->path().string(), photo(), DType::bf16);
+    ASSERT_FALSE(expected.empty());
+    expect_same(detector.detect(singleshot::Image::file(photo()), low).objects, expected);
+  } catch (const singleshot::Error& error) {
+    if (std::string(error.what()).find("AVX512_BF16") == std::string::npos) throw;
+    GTEST_SKIP() << error.what();
+  }
+}
+
 TEST_F(CApi, ManyThreadsGetTheSameAnswer) {
   const auto expected = objects_of_program(folder_->path().string(), photo());
   std::vector<std::thread> threads;
@@ -137,9 +151,14 @@ TEST_F(CApi, ErrorsAreValues) {
   EXPECT_EQ(singleshot_detector_open("a", &options, &detector, &error), SINGLESHOT_BAD_ARGUMENT);
   for (const singleshot_detector_options& bad : {singleshot_detector_options{sizeof(options), -1, 1, 0},
                                                  {sizeof(options), 1, 0, 0},
-                                                 {sizeof(options), 1, 1, 2}})
+                                                 {sizeof(options), 1, 1, 2},
+                                                 {sizeof(options), 1, 1, 0, 7}})
     EXPECT_EQ(singleshot_detector_open("a", &bad, &detector, &error), SINGLESHOT_BAD_ARGUMENT)
         << error.message;
+  // As a program gives them that was built before there was a precision: what lies behind is not looked at.
+  singleshot_detector_options older = {offsetof(singleshot_detector_options, precision), 0, 1, 0, 7};
+  EXPECT_EQ(singleshot_detector_open("/nowhere", &older, &detector, &error), SINGLESHOT_BAD_MODEL)
+      << error.message;
   singleshot_results* results = nullptr;
   EXPECT_EQ(singleshot_detect(nullptr, nullptr, 0, nullptr, &results, &error), SINGLESHOT_BAD_ARGUMENT);
   singleshot_detector_close(nullptr);

@@ -10,7 +10,8 @@
 namespace ssd {
 namespace {
 
-TrainedModel with_stride(TrainedModel model, const SharedDetector::Options& options) {
+TrainedModel with_options(TrainedModel model, const SharedDetector::Options& options) {
+  model.model.compute = options.precision;
   if (options.stride_in) model.model.stride_in = *options.stride_in;
   return model;
 }
@@ -27,7 +28,7 @@ SharedDetector::SharedDetector(const std::filesystem::path& path, const Options&
     : SharedDetector(read_model(path), options) {}
 
 SharedDetector::SharedDetector(TrainedModel model, const Options& options)
-    : model_(with_stride(std::move(model), options)), batch_(options.batch) {
+    : model_(with_options(std::move(model), options)), batch_(options.batch) {
   network_ = std::make_unique<NetworkThread>(model_, network_options(options));
   model_.weights.clear();  // the network has its own
 }

@@ -51,6 +51,7 @@ class SharedDetector {
     int threads = 0;         // of the network; 0: all processors this process may run on
     std::int64_t batch = 1;  // images that the network takes at once; its time is that of a full batch
     std::optional<model::StrideIn> stride_in;                     // of a bottleneck; none: as the file says
+    DType precision = DType::f32;                                 // of the convolutions: f32 or bf16
     std::function<std::unique_ptr<graph::Device>()> make_device;  // none: the CPU with `threads`
   };
 

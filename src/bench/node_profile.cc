@@ -137,7 +137,7 @@ std::string NodeProfile::to_text(std::size_t most) const {
   for (const ProfileRow& row : slowest) table.line(row, row.name, "");
   table.text(
       "\nlimit: what takes longer, a node's arithmetic at the peak or its tensors' way to and from memory.\n"
-      "Winograd needs a quarter of the multiplications, 8 bits a quarter of their time, and caches spare "
+      "Winograd needs a quarter of the multiplications, 8 and 16 bits a part of their time, and caches spare "
       "memory: above 100%.\n");
   return table.text();
 }

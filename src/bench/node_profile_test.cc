@@ -78,7 +78,7 @@ conv1                                20.000  40.0%     50.0   1.00 arithmetic   
 conv2                                10.000  20.0%    200.0   1.00 arithmetic  200%
 
 limit: what takes longer, a node's arithmetic at the peak or its tensors' way to and from memory.
-Winograd needs a quarter of the multiplications, 8 bits a quarter of their time, and caches spare memory: above 100%.
+Winograd needs a quarter of the multiplications, 8 and 16 bits a part of their time, and caches spare memory: above 100%.
 )");
 }
 

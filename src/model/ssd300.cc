@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/error.h"
 #include "boxes/ssd300.h"
 #include "model/resnet.h"
 
@@ -75,6 +76,12 @@ Network append_network(LayerBuilder& layers, Value images, const ModelOptions& m
 }
 
 Graph inference_graph(const ModelOptions& model, std::int64_t batch) {
+  if (model.compute != DType::f32 && !model.activation_scales.empty())
+    throw Error(
+        "got a quantised network and precision {}, but its values have 8 bits already; leave --precision "
+        "out, or "
+        "take the checkpoint that was quantised",
+        name_of(model.compute));
   Graph graph;
   const Value images = graph.input("images", {DType::u8, {batch, image_size, image_size, 3}});
   LayerBuilder layers(

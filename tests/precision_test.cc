@@ -1,5 +1,5 @@
-// `singleshot quantize`: what it makes finds what the checkpoint finds, and what stands in its way is one
-// line.
+// Networks in 8 bits (`singleshot quantize`) and in bf16: they find what the checkpoint finds in f32, and
+// what stands in their way is one line.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ double overlap(const Json& a, const Json& b) {
   return both / (width * height + other_width * other_height - both);
 }
 
-class Quantize : public testing::Test {
+class Precision : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
@@ -51,9 +51,32 @@ class Quantize : public testing::Test {
                              "--images", "8", "--out", out},
                             more));
   }
-  static Outcome evaluate(const std::string& checkpoint, const std::string& detections) {
-    return run_program(
-        {"eval", "--checkpoint", checkpoint, "--data", *folder_ / "data", "--save-detections", detections});
+  static Outcome evaluate(const std::string& checkpoint, const std::string& detections,
+                          const std::vector<std::string>& more = {}) {
+    return run_program(with(
+        {"eval", "--checkpoint", checkpoint, "--data", *folder_ / "data", "--save-detections", detections},
+        more));
+  }
+  // Whether detections hold what those of the checkpoint in f32 are sure of.
+  static void expect_what_f32_finds(const std::string& detections) {
+    ASSERT_EQ(evaluate(*folder_ / "run", *folder_ / "f32.json").exit_status, 0);
+    const Json found = Json::parse(read_file(detections));
+    int wanted = 0, agreed = 0;
+    for (const Json& one : Json::parse(read_file(*folder_ / "f32.json"))) {
+      if (one.at("score") < 0.3) continue;
+      ++wanted;
+      agreed += std::ranges::any_of(found, [&](const Json& other) {
+        return other.at("image_id") == one.at("image_id") &&
+               other.at("category_id") == one.at("category_id") && overlap(one, other) > 0.5 &&
+               std::abs(other.at("score").get<double>() - one.at("score").get<double>()) < 0.1;
+      });
+    }
+    EXPECT_GE(wanted, 10);
+    EXPECT_GE(agreed, 0.9 * wanted) << "of " << wanted;
+  }
+  // Of a processor without products of bf16.
+  static bool refuses_bf16(const Outcome& outcome) {
+    return outcome.exit_status == 1 && outcome.err.find("AVX512_BF16 or AMX") != std::string::npos;
   }
   // Of a processor without VNNI, which oneDNN can be made to take this one for.
   static bool refuses(const Outcome& outcome) {
@@ -64,27 +87,14 @@ class Quantize : public testing::Test {
   static inline TemporaryFolder* folder_ = nullptr;
 };
 
-TEST_F(Quantize, FindsWhatTheCheckpointFinds) {
+TEST_F(Precision, QuantisedItFindsWhatTheCheckpointFinds) {
   const Outcome quantised = evaluate(*folder_ / "q", *folder_ / "q.json");
   if (refuses(quantised)) GTEST_SKIP() << quantised.err;
   ASSERT_EQ(quantised.exit_status, 0) << quantised.err;
-  ASSERT_EQ(evaluate(*folder_ / "run", *folder_ / "f32.json").exit_status, 0);
-  const Json found = Json::parse(read_file(*folder_ / "q.json"));
-  int wanted = 0, agreed = 0;
-  for (const Json& one : Json::parse(read_file(*folder_ / "f32.json"))) {
-    if (one.at("score") < 0.3) continue;
-    ++wanted;
-    agreed += std::ranges::any_of(found, [&](const Json& other) {
-      return other.at("image_id") == one.at("image_id") && other.at("category_id") == one.at("category_id") &&
-             overlap(one, other) > 0.5 &&
-             std::abs(other.at("score").get<double>() - one.at("score").get<double>()) < 0.1;
-    });
-  }
-  EXPECT_GE(wanted, 10);
-  EXPECT_GE(agreed, 0.9 * wanted) << "of " << wanted;
+  expect_what_f32_finds(*folder_ / "q.json");
 }
 
-TEST_F(Quantize, DetectAndBenchTakeIt) {
+TEST_F(Precision, DetectAndBenchTakeAQuantisedCheckpoint) {
   const std::string image = sample_data() + "/val2017/BloodImage_00007.jpg";
   const Outcome detected = run_program(
       {"detect", "--checkpoint", *folder_ / "q", "--out", *folder_ / "out", "--no-drawings", image});
@@ -100,14 +110,14 @@ TEST_F(Quantize, DetectAndBenchTakeIt) {
   EXPECT_EQ(run_program({"bench", "infer", "--stride-in", "1x1"}).exit_status, 2);
 }
 
-TEST_F(Quantize, IsRefusedWhereTheProcessorHasNoVnni) {
+TEST_F(Precision, QuantisedItIsRefusedWhereTheProcessorHasNoVnni) {
   setenv(isa, "AVX2", 1);
   const Outcome outcome = evaluate(*folder_ / "q", *folder_ / "none.json");
   EXPECT_TRUE(refuses(outcome)) << outcome.err;
   EXPECT_EQ(quantize(*folder_ / "again").exit_status, 0) << "it can be made there";
 }
 
-TEST_F(Quantize, AFolderThatIsNoQuantisedCheckpointStays) {
+TEST_F(Precision, AFolderThatIsNoQuantisedCheckpointStays) {
   fs::create_directory(*folder_ / "mine");
   write_file(fs::path(*folder_ / "mine") / "letter.txt", "dear");
   const Outcome outcome = quantize(*folder_ / "mine");
@@ -116,11 +126,53 @@ TEST_F(Quantize, AFolderThatIsNoQuantisedCheckpointStays) {
   EXPECT_EQ(read_file(fs::path(*folder_ / "mine") / "letter.txt"), "dear");
 }
 
-TEST_F(Quantize, WhatNeedsTheF32CheckpointSaysSo) {
+TEST_F(Precision, WhatNeedsTheF32CheckpointSaysSo) {
   const Outcome exported = run_program(
       {"export", "--checkpoint", *folder_ / "q", "--format", "onnx", "--out", *folder_ / "q.onnx"});
   EXPECT_EQ(exported.exit_status, 1);
   EXPECT_NE(exported.err.find("is quantised"), std::string::npos) << exported.err;
+}
+
+TEST_F(Precision, InBf16ItFindsWhatTheCheckpointFinds) {
+  const Outcome outcome = evaluate(*folder_ / "run", *folder_ / "bf16.json", {"--precision", "bf16"});
+  if (refuses_bf16(outcome)) GTEST_SKIP() << outcome.err;
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  expect_what_f32_finds(*folder_ / "bf16.json");
+}
+
+// The same images and weights: the losses differ by rounding alone.
+TEST_F(Precision, TrainingInBf16FollowsTrainingInF32) {
+  std::vector<std::vector<double>> losses;
+  for (const char* precision : {"f32", "bf16"}) {
+    const Outcome outcome = run_program(small_training(
+        *folder_ / "data", *folder_ / precision,
+        {"--batch-size", "4", "--iterations", "4", "--precision", precision, "--batch-norm-images", "0"}));
+    if (refuses_bf16(outcome)) GTEST_SKIP() << outcome.err;
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    losses.push_back(losses_of(*folder_ / precision));
+  }
+  ASSERT_EQ(losses[0].size(), 4u);
+  ASSERT_EQ(losses[1].size(), 4u);
+  for (std::size_t i = 0; i < losses[0].size(); ++i) EXPECT_NEAR(losses[1][i] / losses[0][i], 1, 0.02) << i;
+  EXPECT_NE(losses[0], losses[1]);
+}
+
+TEST_F(Precision, Bf16IsRefusedWhereTheProcessorHasNoneOrTheNetworkIsQuantised) {
+  const Outcome quantised = evaluate(*folder_ / "q", *folder_ / "none.json", {"--precision", "bf16"});
+  EXPECT_EQ(quantised.exit_status, 1);
+  EXPECT_TRUE(refuses_bf16(quantised) || quantised.err.find("leave --precision out") != std::string::npos)
+      << quantised.err;
+  setenv(isa, "AVX2", 1);
+  const Outcome outcome = evaluate(*folder_ / "run", *folder_ / "none.json", {"--precision", "bf16"});
+  EXPECT_TRUE(refuses_bf16(outcome)) << outcome.err;
+}
+
+// PyTorch's float64 values, with the tolerances of bf16.
+TEST(Verify, ResNet18HoldsInBf16) {
+  if (shared_file("golden/resnet18.json").empty()) GTEST_SKIP() << "../shared/golden is missing";
+  const Outcome outcome = run_program({"verify", shared_file("golden") + "/resnet18", "--precision", "bf16"});
+  if (outcome.err.find("AVX512_BF16 or AMX") != std::string::npos) GTEST_SKIP() << outcome.err;
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.out << outcome.err;
 }
 
 }  // namespace
