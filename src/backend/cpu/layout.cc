@@ -208,19 +208,19 @@ std::vector<std::vector<Layout>> layouts_of(const Graph& graph, std::int64_t blo
     layouts.emplace_back();
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
       const graph::TensorType& type = node.outputs[i];
-      Form form = Form::dense;
-      bool narrow = false;
+      Layout layout{Form::dense, type, block, rounded[id].rounding};
       if (type.shape.rank() == 4 && (type.dtype == DType::f32 || type.dtype == DType::bf16)) {
         if (roles.is_weight({id, i}))
-          form = type.shape[1] <= thin ? Form::thin_weight : Form::weight;
+          layout.form = type.shape[1] <= thin ? Form::thin_weight : Form::weight;
         else if (rounded[id].channels_last || bf16.channels_last({id, i}))
-          form = Form::channels_last, narrow = bf16.held({id, i});
+          layout.form = Form::channels_last;
         else if (node.kind == Kind::normalize && feeds_convolutions_only(graph, {id, i}))
-          form = Form::planar;
+          layout.form = Form::planar;
         else
-          form = Form::blocked;
+          layout.form = Form::blocked;
+        layout.bf16 = layout.form == Form::channels_last && bf16.held({id, i});
       }
-      layouts.back().push_back({form, type, block, rounded[id].rounding, narrow});
+      layouts.back().push_back(layout);
     }
   }
   return layouts;
