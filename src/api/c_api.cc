@@ -108,7 +108,7 @@ ssd::SharedDetector::Options detector_options(const singleshot_detector_options*
   else if (options.stride_in != 0)
     throw BadArgument("stride_in: got {}, expected 3, 1, or 0 for the checkpoint's", options.stride_in);
   if (options.precision == SINGLESHOT_BF16)
-    result.precision = DType::bf16;
+    result.precision = ssd::DType::bf16;
   else if (options.precision != SINGLESHOT_F32)
     throw BadArgument("precision: got {}, expected SINGLESHOT_F32 ({}) or SINGLESHOT_BF16 ({})",
                       options.precision, static_cast<int>(SINGLESHOT_F32), static_cast<int>(SINGLESHOT_BF16));
