@@ -88,12 +88,16 @@ std::vector<std::string> first_names(const fs::path& file, const std::string& te
 bool looks_like_annotations(const std::string& text, bool whole) {
   const auto has = [&](const char* key) { return text.find(key) != std::string::npos; };
   const auto first = text.find_first_not_of(" \t\r\n\xef\xbb\xbf\xff\xfe");
-  if (first == std::string::npos || text[first] != '{') return false;
+  // A comment is none of JSON's, but the reader says so.
+  if (first == std::string::npos || (text[first] != '{' && text[first] != '/')) return false;
   // Of categories alone Label Studio writes notes.json.
   return has("\"images\"") || (!whole && (has("\"annotations\"") || has("\"categories\"")));
 }
 
-std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder) {
+// Key points have boxes as well, but beside other annotations they are those of the same images.
+enum class KeyPoints { pass_over, take };
+
+std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder, KeyPoints key_points) {
   const std::string text = piece_of(file, 0);
   const std::string stem = file.stem().string();
   // What is named as annotations is taken for them, so that a broken file is refused by name, not passed
@@ -102,7 +106,8 @@ std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder)
   std::error_code unknown;
   const bool whole = fs::file_size(file, unknown) <= beginning;
   if (!is_named && !looks_like_annotations(text, whole)) return std::nullopt;
-  if (has_word(stem, {"captions", "keypoints", "panoptic", "stuff", "info"})) return std::nullopt;
+  if (has_word(stem, {"captions", "panoptic", "stuff", "info"})) return std::nullopt;
+  if (key_points == KeyPoints::pass_over && has_word(stem, {"keypoints"})) return std::nullopt;
   Candidate result{file, split_role(stem), stem, 2, first_names(file, text)};
   if (stem.starts_with("instances_")) {
     result.split = stem.substr(10);
@@ -131,7 +136,7 @@ void add_json_files(const fs::path& folder, int depth, std::vector<fs::path>& fi
 }
 
 // In the folder and those in it; where there are none, in those further down.
-std::vector<Candidate> candidates_in(const fs::path& folder) {
+std::vector<Candidate> candidates_in(const fs::path& folder, KeyPoints key_points) {
   std::vector<Candidate> found;
   for (const int deepest : {1, 2, 3}) {
     std::vector<fs::path> files;
@@ -139,7 +144,7 @@ std::vector<Candidate> candidates_in(const fs::path& folder) {
       add_json_files(folder, depth, files);
     std::ranges::sort(files);
     for (const fs::path& file : files)
-      if (auto one = candidate(file, folder)) found.push_back(std::move(*one));
+      if (auto one = candidate(file, folder, key_points)) found.push_back(std::move(*one));
     if (!found.empty()) break;
   }
   return found;
@@ -197,7 +202,8 @@ std::string below(const fs::path& path, const fs::path& folder) {
 
 CocoLayout find_coco_layout(const fs::path& given) {
   const fs::path folder = given.has_filename() ? given : given.parent_path();  // without a slash at its end
-  std::vector<Candidate> found = candidates_in(folder);
+  std::vector<Candidate> found = candidates_in(folder, KeyPoints::pass_over);
+  if (found.empty()) found = candidates_in(folder, KeyPoints::take);
   const auto best_of = [&](Role role) -> const Candidate* {
     const Candidate* best = nullptr;
     for (const Candidate& one : found)

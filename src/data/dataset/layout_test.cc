@@ -57,6 +57,15 @@ TEST_F(Layout, CocoAsPublished) {
   EXPECT_EQ(text(found().find("test2017")), "-");
 }
 
+TEST_F(Layout, KeyPointsServeWhereThereIsNothingElse) {
+  annotate("annotations/person_keypoints_train2017.json", "a.jpg");
+  write("train2017/a.jpg", "x");
+  EXPECT_EQ(text(found().train), "annotations/person_keypoints_train2017.json train2017");
+  annotate("annotations/instances_train2017.json", "a.jpg");
+  EXPECT_EQ(text(found().train), "annotations/instances_train2017.json train2017");
+  EXPECT_TRUE(found().unused.empty());
+}
+
 TEST_F(Layout, ASplitOfTheTestStandsInForValidation) {
   annotate("annotations/instances_train.json", "a.jpg");
   annotate("annotations/instances_test.json", "b.jpg");
