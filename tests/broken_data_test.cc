@@ -231,6 +231,7 @@ TEST(BrokenData, ACacheIsMadeWithoutWhatIsBrokenOrNotAtAll) {
   EXPECT_TRUE(contains(strict.err, "--strict stops at 1 image was left out")) << strict.err;
   EXPECT_FALSE(fs::exists(folder / "strict.cache"));
 
+  fs::create_directories(folder.path() / "yolo");
   write_jpeg(folder.path() / "yolo/a.jpg", 64, 48);
   write_file(folder.path() / "yolo/a.txt", "0 0.5 0.5 0.5 0.5\n0 0.5\n");
   write_file(folder.path() / "yolo/classes.txt", "cat\n");

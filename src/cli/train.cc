@@ -177,12 +177,14 @@ std::uint64_t checkpoint_bytes(const TrainingStart& start, const TrainerOptions&
   return bytes * (1 + model::optimizer_named(trainer.optimizer.name).slots.size() + (trainer.ema_decay > 0));
 }
 
+constexpr const char* no_better = "evaluation[s] in a row [was|were] no better";
+
 void tell_outcome(const TrainOptions& options, const TrainingResult& result) {
   const std::filesystem::path& run = options.trainer.checkpoints.run;
-  if (result.bad_images > 0) tell("{} bad images were replaced\n", result.bad_images);
+  if (result.bad_images > 0) tell("{}\n", counted(result.bad_images, "bad image[s] [was|were] replaced"));
   if (result.lost_patience)
-    tell("ended after step {}: {} evaluations in a row were no better\n", result.step,
-         options.trainer.evaluation.patience);
+    tell("ended after step {}: {}\n", result.step,
+         counted(static_cast<std::size_t>(options.trainer.evaluation.patience), no_better));
   if (result.best)
     tell("best: AP {:.4f}, AP50 {:.4f} after epoch {}, step {}{}\n", result.best->average_precision,
          result.best->average_precision_50, result.best->epoch, result.best->step,
@@ -196,8 +198,8 @@ void tell_beginning(const TrainOptions& options, const RunState& state, const gr
   if (state.step >= steps)
     tell("nothing left to do: the run is at step {} of {}\n", state.step, steps);
   else if (lost_patience(state, options.trainer.evaluation))
-    tell("nothing left to do: {} evaluations in a row were no better; pass a larger --patience\n",
-         state.best->evaluations_since);
+    tell("nothing left to do: {}; pass a larger --patience\n",
+         counted(static_cast<std::size_t>(state.best->evaluations_since), no_better));
   else
     tell("{} on {}{}, {} a step, steps {} to {}\n", options.backbone,
          device.processes() > 1 ? fmt::format("{} processes, each with ", device.processes()) : "",
@@ -283,7 +285,8 @@ void run(CLI::App& command, TrainOptions& options) {
   const TrainingResult result = train(task, std::move(start), options.trainer);
   tell_outcome(options, result);
   if (options.mode == "benchmark-training")
-    tell("{:.2f} images/s over {} steps after {}\n", console.images_per_s(), options.benchmark.iterations,
+    tell("{:.2f} images/s over {} after {}\n", console.images_per_s(),
+         counted(static_cast<std::size_t>(options.benchmark.iterations), "step[s]"),
          options.benchmark.warmup);
   if (!options.json_summary.empty()) write_summary(options, result, console);
 }

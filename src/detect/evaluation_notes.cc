@@ -56,9 +56,10 @@ void note_limit(const CocoFile& truth, std::size_t most, std::vector<std::string
   }
   if (images.empty()) return;
   notes.push_back(
-      fmt::format("{} more objects of a category (up to {}) than the {} detections that count: "
+      fmt::format("{} more objects of a category (up to {}) than the {}: "
                   "AP and AR cannot reach 1; --max-detections 1,10,{} counts more",
-                  counted(images.size(), "image[s] [has|have]"), largest, most, largest));
+                  counted(images.size(), "image[s] [has|have]"), largest,
+                  counted(most, "detection[s] that [counts|count]"), largest));
 }
 
 // The names of some categories, the first few of them.

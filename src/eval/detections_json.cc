@@ -56,7 +56,8 @@ class Reader {
     if (document_.current_location().error() == simdjson::SUCCESS)
       fail("got more text, expected the end of the file");
     if (faults_ && faults_->count > 0 && detections_.empty())
-      throw Error("{}: {}; so it is with all {} entries", name_, faults_->first.front(), faults_->count);
+      throw Error("{}: {}{}", name_, faults_->first.front(),
+                  faults_->count > 1 ? fmt::format("; so it is with all {} entries", faults_->count) : "");
     return std::move(detections_);
   }
 

@@ -15,6 +15,7 @@
 #include "data/dataset/coco_text.h"
 #include "data/dataset/split_name.h"
 #include "storage/comparable_name.h"
+#include "storage/folder_walk.h"
 
 namespace ssd {
 namespace {
@@ -170,7 +171,20 @@ void add_places(const Candidate& one, const fs::path& folder, std::vector<fs::pa
   if (one.role == Role::test) add_named({"test2017", "test"});
 }
 
-fs::path images_of(const Candidate& one, const fs::path& folder) {
+// The only folder below one in which images of these names lie.
+std::optional<fs::path> only_folder_with(const std::vector<std::string>& names, const fs::path& folder) {
+  std::set<std::string> wanted;  // last components
+  for (const std::string& name : names) wanted.insert(name.substr(name.find_last_of("/\\") + 1));
+  FolderWalk walk;
+  walk.add(folder);
+  std::set<fs::path> folders;
+  for (const fs::path& file : walk.files())
+    if (wanted.contains(file.filename().string())) folders.insert(file.parent_path());
+  return folders.size() == 1 ? std::optional(*folders.begin()) : std::nullopt;
+}
+
+// `alone`: there are no other annotations whose images of the same names could be taken for these.
+fs::path images_of(const Candidate& one, const fs::path& folder, bool alone) {
   const fs::path parent = one.file.parent_path();
   std::vector<fs::path> places, roots{folder};
   for (fs::path up = parent.parent_path(); parent != folder && up != folder; up = up.parent_path())
@@ -190,6 +204,8 @@ fs::path images_of(const Candidate& one, const fs::path& folder) {
     if (found <= most && (is_there || is_any)) continue;
     best = place, most = found, is_there = true;
   }
+  if (alone && most == 0)
+    if (const auto elsewhere = only_folder_with(one.names, folder)) return *elsewhere;
   return best;
 }
 
@@ -222,7 +238,7 @@ CocoLayout find_coco_layout(const fs::path& given) {
     if (as_good == 1) train = unnamed;
   }
   const auto split = [&](const Candidate& one) {
-    return CocoLayout::Split{one.split, {one.file, images_of(one, folder)}};
+    return CocoLayout::Split{one.split, {one.file, images_of(one, folder, found.size() == 1)}};
   };
   if (train) layout.train = split(*train);
   if (val) layout.val = split(*val);

@@ -57,6 +57,18 @@ TEST_F(Layout, CocoAsPublished) {
   EXPECT_EQ(text(found().find("test2017")), "-");
 }
 
+TEST_F(Layout, ImagesOfTheOnlyAnnotationsMayLieAnywhere) {
+  annotate("ann/boxes.json", "a.jpg");
+  write("my photos/deep/a.jpg", "x");
+  EXPECT_EQ(text(found().train), "ann/boxes.json my photos/deep");
+  // Which are meant is not to be guessed.
+  write("my photos/other/a.jpg", "x");
+  EXPECT_NE(text(found().train), "ann/boxes.json my photos/deep");
+  fs::remove_all(folder_ / "my photos/other");
+  annotate("ann/test.json", "b.jpg");
+  EXPECT_NE(text(found().train), "ann/boxes.json my photos/deep");
+}
+
 TEST_F(Layout, KeyPointsServeWhereThereIsNothingElse) {
   annotate("annotations/person_keypoints_train2017.json", "a.jpg");
   write("train2017/a.jpg", "x");

@@ -42,12 +42,16 @@ bool is_label_me(const std::string& text) { return has_all(text, {"\"shapes\"", 
 bool is_via(const std::string& text) {
   return has_any(text, {"\"_via_", "\"shape_attributes\"", "region_shape_attributes", "\"file_attributes\""});
 }
-bool is_create_ml(const std::string& text) { return has_all(text, {"\"coordinates\"", "\"label\"", "\"image"}); }
+bool is_create_ml(const std::string& text) {
+  return has_all(text, {"\"coordinates\"", "\"label\"", "\"image"});
+}
 bool is_label_studio(const std::string& text) {
   return has_any(text, {"\"rectanglelabels\"", "\"completed_by\"", "\"annotation_id\""});
 }
 bool is_supervisely(const std::string& text) { return has_any(text, {"\"classTitle\"", "\"geometryType\""}); }
-bool is_datumaro(const std::string& text) { return has_all(text, {"\"categories\"", "\"label\"", "\"labels\""}); }
+bool is_datumaro(const std::string& text) {
+  return has_all(text, {"\"categories\"", "\"label\"", "\"labels\""});
+}
 bool is_bdd(const std::string& text) { return has_any(text, {"\"box2d\""}); }
 bool is_coco_list(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -95,7 +99,8 @@ bool is_kitti(const std::string& text) {
 bool is_dota(const std::string& text) {
   for (const std::size_t line : {0u, 1u, 2u}) {
     const std::vector<std::string> words = words_of(text, line);
-    if (words.size() == 10 && are_numbers(std::span(words).first(8)) && !are_numbers({&words[8], 1})) return true;
+    if (words.size() == 10 && are_numbers(std::span(words).first(8)) && !are_numbers({&words[8], 1}))
+      return true;
   }
   return false;
 }
@@ -115,14 +120,16 @@ constexpr Format formats[] = {
      "COCO's annotations are an object with the lists images, annotations and categories"},
     {".jsonl", is_hugging_face, "annotations as Hugging Face's image folders have them",
      "write them as COCO's"},
-    {".parquet", nullptr, "a table of Hugging Face", "write its images and annotations to files, as COCO has them"},
+    {".parquet", nullptr, "a table of Hugging Face",
+     "write its images and annotations to files, as COCO has them"},
     {".csv", is_table, "a table of boxes", there},
     {".tfrecord", nullptr, "TensorFlow's records", there},
     {".tfrecords", nullptr, "TensorFlow's records", there},
     {".record", nullptr, "TensorFlow's records", there},
     {".txt", is_keras, "a list of images with their boxes in pixels", there},
     {".txt", is_kitti, "KITTI's labels", by_datumaro},
-    {".txt", is_dota, "DOTA's labels", "convert them to YOLO's (ultralytics.data.converter.convert_dota_to_yolo_obb)"},
+    {".txt", is_dota, "DOTA's labels",
+     "convert them to YOLO's (ultralytics.data.converter.convert_dota_to_yolo_obb)"},
     {".xml", is_dlib, "dlib's annotations", "convert them to Pascal VOC's or COCO's"},
 };
 
