@@ -183,6 +183,11 @@ std::optional<fs::path> only_folder_with(const std::vector<std::string>& names, 
   return folders.size() == 1 ? std::optional(*folders.begin()) : std::nullopt;
 }
 
+// A folder that is named after another split holds that split's images.
+bool may_be_of(Role folder, Role annotations) {
+  return folder == Role::none || annotations == Role::none || folder == annotations;
+}
+
 // `alone`: there are no other annotations whose images of the same names could be taken for these.
 fs::path images_of(const Candidate& one, const fs::path& folder, bool alone) {
   const fs::path parent = one.file.parent_path();
@@ -205,7 +210,9 @@ fs::path images_of(const Candidate& one, const fs::path& folder, bool alone) {
     best = place, most = found, is_there = true;
   }
   if (alone && most == 0)
-    if (const auto elsewhere = only_folder_with(one.names, folder)) return *elsewhere;
+    if (const auto elsewhere = only_folder_with(one.names, folder);
+        elsewhere && may_be_of(split_role(elsewhere->filename().string()), one.role))
+      return *elsewhere;
   return best;
 }
 

@@ -61,6 +61,13 @@ TEST_F(Layout, ImagesOfTheOnlyAnnotationsMayLieAnywhere) {
   annotate("ann/boxes.json", "a.jpg");
   write("my photos/deep/a.jpg", "x");
   EXPECT_EQ(text(found().train), "ann/boxes.json my photos/deep");
+  annotate("ann/boxes_val.json", "a.jpg");
+  fs::remove(folder_ / "ann/boxes.json");
+  EXPECT_EQ(text(found().val), "ann/boxes_val.json my photos/deep");
+  fs::rename(folder_ / "my photos/deep", folder_ / "my photos/train");
+  EXPECT_NE(text(found().val), "ann/boxes_val.json my photos/train");
+  fs::rename(folder_ / "my photos/train", folder_ / "my photos/deep");
+  fs::rename(folder_ / "ann/boxes_val.json", folder_ / "ann/boxes.json");
   // Which are meant is not to be guessed.
   write("my photos/other/a.jpg", "x");
   EXPECT_NE(text(found().train), "ann/boxes.json my photos/deep");

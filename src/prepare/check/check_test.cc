@@ -158,7 +158,10 @@ TEST_F(CheckTest, ChecksOneFileAFolderAndAnyPaths) {
   EXPECT_EQ(folder.summaries.at(0).images, 3u);
   expect_one(folder, CheckProblem::image_broken, "deep/c.JPG", "");
   fs::rename(root_ / "coco/val2017", root_ / "coco/photos");
+  EXPECT_TRUE(check_path(root_ / "coco").good());  // the only folder that has them
+  fs::rename(root_ / "coco/photos", root_ / "photos");
   EXPECT_EQ(check_path(root_ / "coco").count(CheckProblem::image_missing), 2u);
+  fs::rename(root_ / "photos", root_ / "coco/photos");
   EXPECT_TRUE(
       check_coco({root_ / "coco/annotations/instances_val2017.json", root_ / "coco/photos"}, "val").good());
   fs::rename(root_ / "coco/photos", root_ / "coco/images");
