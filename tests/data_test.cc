@@ -322,8 +322,8 @@ TEST(BackgroundImages, AreLearntFromOnRequest) {
   const Outcome skipped = train("skip", "a"), used = train("use", "b");
   ASSERT_EQ(skipped.exit_status, 0) << skipped.err;
   ASSERT_EQ(used.exit_status, 0) << used.err;
-  EXPECT_NE(skipped.err.find("1 training images"), std::string::npos) << skipped.err;
-  EXPECT_NE(used.err.find("1 of the images are background"), std::string::npos) << used.err;
+  EXPECT_NE(skipped.err.find("1 training image,"), std::string::npos) << skipped.err;
+  EXPECT_NE(used.err.find("1 of the images is background"), std::string::npos) << used.err;
   json["annotations"] = nlohmann::json::array();
   write_file(file, json.dump());
   const Outcome nothing = train("use", "c");

@@ -56,7 +56,7 @@ TEST(Eval, IdsThatAreMisreadAreNamed) {
     const char* note;
   };
   for (const Case& one : {Case{"gt-good", 1.0, ""},
-                          {"gt-from0", 0.8548, "1 objects have the id 0"},
+                          {"gt-from0", 0.8548, "1 object has the id 0"},
                           {"gt-per-image", 0.1585, "52 annotation ids occur before"}}) {
     const Outcome outcome = run_program({"eval", "--ground-truth", folder + "/" + one.truth + ".json",
                                          "--detections", folder + "/dt.json", "--json", "-"});
@@ -229,7 +229,7 @@ TEST_F(Trained, EvaluationCountsImagesThatCannotBeReadAndFailsWhereAllCannot) {
   const Outcome some = evaluate("some.json");
   EXPECT_EQ(some.exit_status, 0) << some.err;
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "some.json")).at("bad_images"), 1);
-  EXPECT_NE(some.out.find("1 images could not be read"), std::string::npos) << some.out;
+  EXPECT_NE(some.out.find("1 image could not be read"), std::string::npos) << some.out;
   std::filesystem::create_directories(folder_ / "empty");
   const Outcome none = evaluate("none.json", {"--val-images", folder_ / "empty"});
   EXPECT_EQ(none.exit_status, 1);
@@ -323,7 +323,7 @@ TEST_F(Trained, DetectGoesOnAfterAnImageThatCannotBeDrawn) {
                                        folder_ / "wide.jpg", folder_ / "z.jpg"});
   EXPECT_EQ(outcome.exit_status, 1) << outcome.err;
   EXPECT_NE(outcome.err.find("wide.jpg: image to draw on: got 33000 x 16"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.out.find("1 images could not be drawn"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("1 image could not be drawn"), std::string::npos) << outcome.out;
   EXPECT_TRUE(std::filesystem::exists(folder_ / "found/z.jpg"));
   EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "found/detections.json")).size(), 2u);
 }

@@ -126,8 +126,8 @@ void bind_detector(nb::module_& module) {
       .def("categories", [](const PythonDetector& self) {
         // Names need not be UTF-8.
         nb::list list;
-        for (const auto& [id, name] : self.shared->categories())
-          list.append(nb::make_tuple(id, nb::bytes(name.data(), name.size())));
+        for (const CocoCategory& one : self.shared->categories())
+          list.append(nb::make_tuple(one.id, nb::bytes(one.name.data(), one.name.size())));
         return list;
       });
 }

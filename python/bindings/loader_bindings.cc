@@ -200,8 +200,8 @@ void bind_loader(nb::module_& module) {
       .def_prop_ro("bad_images", &PythonLoader::bad_images)
       .def("categories", [](const PythonLoader& self) {
         nb::list list;
-        for (const auto& [id, name] : self.categories())
-          list.append(nb::make_tuple(id, nb::bytes(name.data(), name.size())));
+        for (const CocoCategory& one : self.categories())
+          list.append(nb::make_tuple(one.id, nb::bytes(one.name.data(), one.name.size())));
         return list;
       });
   // (8732, 4): cx, cy, width, height, normalized.

@@ -10,4 +10,7 @@ namespace ssd {
 // gives: a hash of 63 bits, so that two texts of a data set hardly ever share one.
 std::int64_t id_of_text(std::string_view text);
 
+// Whether the id stands for such a text: as numbers ids are hardly ever that low.
+constexpr bool is_id_of_text(std::int64_t id) { return id < -(std::int64_t{1} << 53); }
+
 }  // namespace ssd

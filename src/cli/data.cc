@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/one_line.h"
 #include "base/thread_pool.h"
@@ -77,6 +78,7 @@ void add_check(CLI::App& data, Session& session) {
 
 struct CacheCommand {
   std::string data, split = "train2017", out, encoding = "raw", annotations, images;
+  bool strict = false;
   CacheOptions cache;
 };
 
@@ -88,7 +90,7 @@ DataSplit split_to_cache(const CacheCommand& options) {
     const auto part = folder.kind() == DataKind::coco ? std::nullopt : part_named(options.split);
     if (part && paths.annotations.empty() && folder.has(*part)) {
       tell("{}: {}\n", options.data, folder.to_text());
-      tell_notes(*folder.foreign(), options.data, false);
+      tell_notes(*folder.foreign(), options.data, options.strict);
       return folder.read(*part);
     }
     const auto found = folder.layout().find(options.split);
@@ -104,7 +106,7 @@ DataSplit split_to_cache(const CacheCommand& options) {
   }
   DataSplit split{paths.annotations.string(), paths.images, read_coco_split(paths)};
   tell_classes(split.name, split.split.coco);
-  tell_split(split, "check --images", false);
+  tell_split(split, "check --images", options.strict);
   return split;
 }
 
@@ -129,7 +131,7 @@ void make_cache(const CacheCommand& options) {
                          });
   }
   for (const std::string& message : report.unreadable) tell("left empty: {}\n", message);
-  put("{}: {} images, {:.1f} MiB, {} unreadable\n", options.out, report.images,
+  put("{}: {}, {:.1f} MiB, {} unreadable\n", options.out, counted(report.images, "image[s]"),
       static_cast<double>(report.bytes) / (1 << 20), report.unreadable.size());
 }
 
@@ -146,6 +148,7 @@ void add_cache(CLI::App& data, Session& session) {
   command->add_option("--annotations", options->annotations, "Annotation file, for another layout")
       ->type_name("FILE");
   command->add_option("--images", options->images, "Image folder, for another layout")->type_name("FOLDER");
+  add_strict_option(*command, options->strict);
   begin_group(*command, group::output);
   command->add_option("-o,--out", options->out, "The cache file to write")->type_name("FILE")->required();
   command
@@ -267,9 +270,11 @@ void download(const std::string& folder, CocoDownloadOptions options) {
       return !stop_requested;
     });
   }
-  put("{}: {} files fetched ({:.1f} MiB), {} archives were done before, {} files unpacked\n", folder,
-      summary.download.files_fetched, static_cast<double>(summary.download.bytes_fetched) / (1 << 20),
-      summary.archives_done_before, summary.files_unpacked);
+  put("{}: {} fetched ({:.1f} MiB), {} done before, {} unpacked\n", folder,
+      counted(summary.download.files_fetched, "file[s]"),
+      static_cast<double>(summary.download.bytes_fetched) / (1 << 20),
+      counted(summary.archives_done_before, "archive[s] [was|were]"),
+      counted(summary.files_unpacked, "file[s]"));
 }
 
 void add_download_weights(CLI::App& download, Session& session) {

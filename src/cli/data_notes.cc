@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "cli/output.h"
 #include "data/dataset/box_format.h"
@@ -12,20 +13,25 @@ namespace ssd::cli {
 namespace {
 
 constexpr std::pair<CocoLeftOut::What, const char*> left_out_texts[] = {
-    {CocoLeftOut::What::image, "images were left out"},
-    {CocoLeftOut::What::annotation, "boxes were left out"},
-    {CocoLeftOut::What::category, "categories were left out"},
-    {CocoLeftOut::What::image_of_same_id, "images were left out: their ids occur twice"},
-    {CocoLeftOut::What::category_of_same_id, "categories were left out: their ids occur twice"},
-    {CocoLeftOut::What::root_category, "category was left out"},
+    {CocoLeftOut::What::image, "image[s] [was|were] left out"},
+    {CocoLeftOut::What::annotation, "box[es] [was|were] left out"},
+    {CocoLeftOut::What::category, "categor[y|ies] [was|were] left out"},
+    {CocoLeftOut::What::image_of_same_id,
+     "image[s] [was|were] left out: [its id occurs|their ids occur] twice"},
+    {CocoLeftOut::What::category_of_same_id,
+     "categor[y|ies] [was|were] left out: [its id occurs|their ids occur] twice"},
+    {CocoLeftOut::What::root_category, "categor[y|ies] [was|were] left out"},
 };
 constexpr std::pair<CocoMended::What, const char*> mended_texts[] = {
-    {CocoMended::What::box_of_segmentation, "annotations have no box, that of their segmentation is taken"},
-    {CocoMended::What::annotation_numbered, "annotations have no id and get one"},
-    {CocoMended::What::area_of_box, "annotations have no usable area, that of their box is taken"},
-    {CocoMended::What::category_named, "categories have no name and are called by their ids"},
-    {CocoMended::What::image_repeated, "images are listed twice and taken once"},
-    {CocoMended::What::category_repeated, "categories are listed twice and taken once"},
+    {CocoMended::What::box_of_segmentation,
+     "annotation[s] [has|have] no box, that of [its|their] segmentation is taken"},
+    {CocoMended::What::annotation_numbered, "annotation[s] [has|have] no id and [gets|get] one"},
+    {CocoMended::What::area_of_box,
+     "annotation[s] [has|have] no usable area, that of [its|their] box is taken"},
+    {CocoMended::What::category_named,
+     "categor[y|ies] [has|have] no name and [is|are] called by [its id|their ids]"},
+    {CocoMended::What::image_repeated, "image[s] [is|are] listed twice and taken once"},
+    {CocoMended::What::category_repeated, "categor[y|ies] [is|are] listed twice and taken once"},
 };
 
 template <typename Item>
@@ -33,13 +39,13 @@ std::size_t count_of(const std::vector<Item>& items, const decltype(Item::what)&
   return static_cast<std::size_t>(std::ranges::count(items, what, &Item::what));
 }
 
-void tell_text_ids(const std::string& name, const CocoFile& coco) {
-  const auto is_text = [](const CocoImage& image) { return has_text_id(image); };
-  const auto count = static_cast<std::size_t>(std::ranges::count_if(coco.images, is_text));
+template <typename Item>
+void tell_text_ids(const std::string& name, const std::vector<Item>& items, std::string_view what) {
+  const auto is_text = [](const Item& item) { return has_text_id(item); };
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(items, is_text));
   if (count == 0) return;
-  const CocoImage& first = *std::ranges::find_if(coco.images, is_text);
-  tell("{}: {} images have texts as ids, which are kept: \"{}\"{}\n", name, count, first.id_text,
-       count > 1 ? ", ..." : "");
+  tell_left_out(name, count, what, fmt::format("\"{}\"", std::ranges::find_if(items, is_text)->id_text),
+                false);
 }
 
 }  // namespace
@@ -47,8 +53,9 @@ void tell_text_ids(const std::string& name, const CocoFile& coco) {
 void tell_left_out(const std::string& name, std::size_t count, std::string_view what,
                    const std::string& first, bool strict) {
   if (strict)
-    throw Error("{}: --strict stops at {} {}: {}{}", name, count, what, first, count > 1 ? ", ..." : "");
-  tell("{}: {} {}: {}{}\n", name, count, what, first, count > 1 ? ", ..." : "");
+    throw Error("{}: --strict stops at {}: {}{}", name, counted(count, what), first,
+                count > 1 ? ", ..." : "");
+  tell("{}: {}: {}{}\n", name, counted(count, what), first, count > 1 ? ", ..." : "");
 }
 
 void tell_entries(const std::string& name, const CocoFile& coco, bool strict) {
@@ -61,15 +68,21 @@ void tell_entries(const std::string& name, const CocoFile& coco, bool strict) {
     if (const std::size_t count = count_of(coco.mended, one.first); count > 0)
       tell_left_out(name, count, one.second,
                     std::ranges::find(coco.mended, one.first, &CocoMended::what)->text, false);
-  tell_text_ids(name, coco);
+  tell_text_ids(name, coco.images,
+                "image[s] [has a text as its id, which is|have texts as ids, which are] kept");
+  tell_text_ids(name, coco.categories,
+                "categor[y|ies] [has a text as its id, which is|have texts as ids, which are] kept");
 }
 
 void tell_classes(const std::string& name, const CocoFile& coco) {
   if (const auto shared = names_shared(coco.categories); !shared.empty())
-    tell_left_out(name, shared.size(), "categories have the name of another and stay classes of their own",
+    tell_left_out(name, shared.size(),
+                  "categor[y has|ies have] the name of another and [stays a class of its own|stay classes of "
+                  "their own]",
                   shared.front(), false);
   if (const auto alike = names_alike(coco.categories); !alike.empty())
-    tell_left_out(name, alike.size(), "classes differ from another in capitals alone and stay apart",
+    tell_left_out(name, alike.size(),
+                  "class[es] [differs|differ] from another in capitals alone and [stays|stay] apart",
                   alike.front(), false);
 }
 
@@ -83,16 +96,19 @@ void tell_split(const DataSplit& read, std::string_view advice, bool strict) {
   const std::size_t images = split.coco.images.size();
   const auto& [helped, missing] = split.located;
   if (images > 0 && missing.size() == images)
-    throw Error("{}: none of its {} images is there, the first is {}; {}", read.name, images, missing.front(),
-                advice);
+    throw Error("{}: none of its {} is there, the first is {}; {}", read.name, counted(images, "image[s]"),
+                missing.front(), advice);
   if (!helped.empty())
-    tell_left_out(read.name, helped.size(), "images were found by the last part of their names",
-                  helped.front(), false);
+    tell_left_out(read.name, helped.size(),
+                  "image[s] [was|were] found by the last part of [its name|their names]", helped.front(),
+                  false);
   if (!missing.empty())
-    tell_left_out(read.name, missing.size(), fmt::format("of {} images are not there", images),
-                  missing.front(), strict);
+    tell_left_out(read.name, missing.size(),
+                  fmt::format("of {} [is|are] not there", counted(images, "image[s]")), missing.front(),
+                  strict);
   if (!split.measured.empty())
-    tell_left_out(read.name, split.measured.size(), "images have no size here, it was taken from their files",
+    tell_left_out(read.name, split.measured.size(),
+                  "image[s] [has|have] no size here, it was taken from [its file|their files]",
                   split.measured.front(), false);
   if (const BoxFormat format = guess_box_format(split.coco); !format.text.empty())
     tell("{}: {}\n", read.name, format.text);

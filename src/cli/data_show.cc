@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/one_line.h"
 #include "cli/augment_options.h"
@@ -70,7 +71,8 @@ void show(const ShowOptions& options) {
     folder.draw(folder.name(files[batch->sample_indices[0]]),
                 {image_size, image_size, batch->images.as<std::uint8_t>()}, drawn);
   }
-  put("{}: {} images with {} boxes\n", options.out, options.count, boxes);
+  put("{}: {} with {}\n", options.out, counted(static_cast<std::size_t>(options.count), "image[s]"),
+      counted(boxes, "box[es]"));
 }
 
 }  // namespace

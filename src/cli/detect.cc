@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
@@ -138,11 +139,13 @@ void run(const Options& options, Session& session) {
   if (!options.no_drawings) tell_names_not_drawn(model.categories);
   const Outcome outcome = detect(predictor, model, list.files, options);
   write_json_text((fs::path(options.out) / "detections.json").string(), to_json(outcome.images));
-  put("{} objects in {} images; see {}\n", outcome.objects, outcome.images.size(), options.out);
+  put("{} in {}; see {}\n", counted(outcome.objects, "object[s]"), counted(outcome.images.size(), "image[s]"),
+      options.out);
   if (const std::string other = list.passed_over(); !other.empty()) put("{}\n", other);
-  if (outcome.unread > 0) put("{} images could not be read\n", outcome.unread);
+  if (outcome.unread > 0) put("{} could not be read\n", counted(outcome.unread, "image[s]"));
   if (outcome.undrawn > 0)
-    put("{} images could not be drawn; their detections are in detections.json\n", outcome.undrawn);
+    put("{} could not be drawn; the detections are in detections.json\n",
+        counted(outcome.undrawn, "image[s]"));
   session.exit_code = outcome.unread + outcome.undrawn == 0 ? 0 : 1;
 }
 

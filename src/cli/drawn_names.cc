@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/counted.h"
 #include "base/one_line.h"
 #include "cli/output.h"
 #include "report/draw.h"
@@ -23,9 +24,10 @@ void tell_names_not_drawn(std::span<const CocoCategory> categories) {
   }
   if (count == 0) return;
   tell(
-      "drawings show numbers for {} class names that no font here has: {}{}; install one that has them "
+      "drawings show numbers for {} that no font here has: {}{}; install one that has them "
       "(fonts-noto-cjk, fonts-noto-core), and Pango for Arabic and the like\n",
-      count, fmt::format("{}", fmt::join(first, ", ")), count > named ? ", ..." : "");
+      counted(count, "class name[s]"), fmt::format("{}", fmt::join(first, ", ")),
+      count > named ? ", ..." : "");
 }
 
 }  // namespace ssd::cli

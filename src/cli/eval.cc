@@ -12,10 +12,12 @@
 #include <memory>
 #include <span>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 
 #include "backend/cpu/cpu_device.h"
 #include "base/error.h"
+#include "base/text_id.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/data_notes.h"
@@ -56,10 +58,11 @@ void write_arrays(const std::string& path, const CocoEvalResult& result) {
 
 // What stands to be told of the numbers: they are COCO's, but may not be what somebody expects.
 void tell_about(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
-                const CocoLimits& limits) {
+                const CocoLimits& limits, const IdTexts& texts) {
   const std::string name =
       options.ground_truth.empty() ? validation_name(options.data) : options.ground_truth;
-  for (const std::string& line : evaluation_notes(truth, detections, limits)) tell("{}: {}\n", name, line);
+  for (const std::string& line : evaluation_notes(truth, detections, limits, texts))
+    tell("{}: {}\n", name, line);
 }
 
 CocoLimits limits_of(const EvalOptions& options) {
@@ -74,9 +77,9 @@ CocoLimits limits_of(const EvalOptions& options) {
 }
 
 void report(const EvalOptions& options, const CocoFile& truth, const std::vector<DetectedBox>& detections,
-            std::size_t bad_images, ThreadPool& pool) {
+            std::size_t bad_images, ThreadPool& pool, const IdTexts& texts = {}) {
   const CocoLimits limits = limits_of(options);
-  tell_about(options, truth, detections, limits);
+  tell_about(options, truth, detections, limits, texts);
   CocoEvalResult arrays;
   EvaluationReport report = evaluate_detections(
       truth, detections,
@@ -105,12 +108,27 @@ void expect_agreement(const EvalOptions& options, const Dataset& dataset, const 
   expect_same_weights(processes(), weights);
 }
 
-// Ids of images as their file writes them.
-ImageIdTexts texts_of(const CocoFile& truth) {
-  ImageIdTexts texts;
+// Ids as their file writes them.
+IdTexts texts_of(const CocoFile& truth) {
+  IdTexts texts;
   for (const CocoImage& image : truth.images)
-    if (!image.id_text.empty()) texts.emplace(image.id, image.id_text);
+    if (!image.id_text.empty()) texts.images.emplace(image.id, image.id_text);
+  for (const CocoCategory& category : truth.categories)
+    if (!category.id_text.empty()) texts.categories.emplace(category.id, category.id_text);
   return texts;
+}
+
+// Texts for ids that the ground truth lacks, which are to be told: they are looked for only then.
+IdTexts unlisted_texts(const EvalOptions& options, const CocoFile& truth,
+                       const std::vector<DetectedBox>& detections) {
+  std::unordered_set<std::int64_t> images, categories;
+  for (const CocoImage& image : truth.images) images.insert(image.id);
+  for (const CocoCategory& category : truth.categories) categories.insert(category.id);
+  const bool any = std::ranges::any_of(detections, [&](const DetectedBox& one) {
+    return (is_id_of_text(one.image_id) && !images.contains(one.image_id)) ||
+           (is_id_of_text(one.category_id) && !categories.contains(one.category_id));
+  });
+  return any ? id_texts_of(options.detections) : IdTexts();
 }
 
 void evaluate_checkpoint(const EvalOptions& options) {
@@ -148,33 +166,34 @@ void evaluate_checkpoint(const EvalOptions& options) {
 }
 
 // The first few of them, in words.
-std::string text_of(std::span<const StrangeDetection> strangers) {
+std::string text_of(std::span<const StrangeDetection> strangers, const IdTexts& texts) {
   constexpr std::size_t named = 3;
-  constexpr std::int64_t smallest_number = -(std::int64_t{1} << 53);  // below: texts (id_of_text())
   std::vector<std::string> first;
   for (const StrangeDetection& one : strangers.first(std::min(strangers.size(), named)))
-    first.push_back(one.image_id < smallest_number
-                        ? fmt::format("detection {} is of an image whose id is a text", one.place)
-                        : fmt::format("detection {} is of image {}", one.place, one.image_id));
+    first.push_back(
+        fmt::format("detection {} is of image {}", one.place, id_words(one.image_id, texts.images)));
   return fmt::format("{}", fmt::join(first, "; "));
 }
 
 // Leaves out detections of images that the ground truth does not list, and tells it and what could not be
 // read. Where nothing else remains, they belong to another set.
 void leave_out_strangers(const EvalOptions& options, const CocoFile& truth, const DetectionFaults& faults,
-                         std::vector<DetectedBox>& detections) {
+                         const IdTexts& texts, std::vector<DetectedBox>& detections) {
   if (faults.count > 0)
-    tell_left_out(options.detections, faults.count, "detections were left out",
+    tell_left_out(options.detections, faults.count, "detection[s] [was|were] left out",
                   fmt::format("{}", fmt::join(faults.first, "; ")), options.data.strict);
   std::vector<std::int64_t> images;
   for (const CocoImage& image : truth.images) images.push_back(image.id);
   const std::vector<StrangeDetection> strangers = leave_out_unknown_images(detections, images);
   if (strangers.empty()) return;
-  const DetectedBox first{.image_id = strangers.front().image_id};
-  if (detections.empty()) require_known_images({&first, 1}, images, options.detections);
+  if (detections.empty())
+    throw Error(
+        "{}: detection {}: got image_id {}, expected an image of the ground truth; evaluate against the "
+        "annotations that the detections were made for",
+        options.detections, strangers.front().place, id_words(strangers.front().image_id, texts.images));
   tell_left_out(options.detections, strangers.size(),
-                "detections were left out, of images that the ground truth lacks", text_of(strangers),
-                options.data.strict);
+                "detection[s] [was|were] left out, of images that the ground truth lacks",
+                text_of(strangers, texts), options.data.strict);
 }
 
 void evaluate_files(const EvalOptions& options) {
@@ -194,8 +213,9 @@ void evaluate_files(const EvalOptions& options) {
   const CocoFile truth = truth_to_come.get();  // of two files that cannot be read, this one is told
   if (unread) std::rethrow_exception(unread);
   tell_entries(options.ground_truth, truth, options.data.strict);
-  leave_out_strangers(options, truth, faults, detections);
-  report(options, truth, detections, 0, pool);
+  const IdTexts texts = unlisted_texts(options, truth, detections);
+  leave_out_strangers(options, truth, faults, texts, detections);
+  report(options, truth, detections, 0, pool, texts);
 }
 
 bool same_file(const std::string& a, const std::string& b) {

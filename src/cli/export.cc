@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/given.h"
@@ -131,8 +132,8 @@ void run(const Options& options, const ExportFormat& format) {
   }
   for (const std::string& note : format.write(source, chosen, options.out))
     tell("{}: {}\n", options.out, note);
-  put("{}: {} with {} classes as {}\n", options.out, model::name_of(network.backbone),
-      source.network.categories.size(), format.name);
+  put("{}: {} with {} as {}\n", options.out, model::name_of(network.backbone),
+      counted(source.network.categories.size(), "class[es]"), format.name);
 }
 
 CLI::Validator batch_or_any() {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/counted.h"
+
 namespace ssd::cli {
 namespace {
 
@@ -49,13 +51,14 @@ std::vector<PresetSetting> small_steps(const PresetCase& of, int epochs, const s
 }
 
 std::vector<PresetSetting> quick(const PresetCase& of) {
-  return small_steps(of, quick_epochs(of.images, of.pretrained),
-                     fmt::format("for {} images{}", of.images, of.pretrained ? " and trained weights" : ""));
+  return small_steps(
+      of, quick_epochs(of.images, of.pretrained),
+      fmt::format("for {}{}", counted(of.images, "image[s]"), of.pretrained ? " and trained weights" : ""));
 }
 
 std::vector<PresetSetting> best(const PresetCase& of) {
   return small_steps(of, of.images >= large_set ? 120 : 4 * quick_epochs(of.images, false),
-                     fmt::format("for {} images", of.images));
+                     "for " + counted(of.images, "image[s]"));
 }
 
 }  // namespace
@@ -65,8 +68,10 @@ Preset preset_for(const std::string& name, const PresetCase& of) {
   if (name == "best") return {name, "", best(of)};
   if (name == "quick") return {name, "", quick(of)};
   if (of.images >= large_set)
-    return {"reference", fmt::format("chosen for {} images, {} or more", of.images, large_set), reference()};
-  return {"quick", fmt::format("chosen for {} images, fewer than {}", of.images, large_set), quick(of)};
+    return {"reference", fmt::format("chosen for {}, {} or more", counted(of.images, "image[s]"), large_set),
+            reference()};
+  return {"quick", fmt::format("chosen for {}, fewer than {}", counted(of.images, "image[s]"), large_set),
+          quick(of)};
 }
 
 }  // namespace ssd::cli

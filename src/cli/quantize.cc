@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "backend/cpu/cpu_device.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
@@ -73,8 +74,9 @@ void run(const Options& options) {
   take_names(options, dataset, trained);
   const Quantization quantization = measure(options, trained, dataset);
   write_quantised_model(options.out, trained, quantization);
-  put("{}: {} with {} classes, its activations measured on {} images\n", options.out,
-      model::name_of(trained.model.backbone), trained.categories.size(), quantization.images);
+  put("{}: {} with {}, its activations measured on {}\n", options.out, model::name_of(trained.model.backbone),
+      counted(trained.categories.size(), "class[es]"),
+      counted(static_cast<std::size_t>(quantization.images), "image[s]"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend/cpu/cpu_device.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "cli/bench.h"
 #include "cli/commands.h"
@@ -72,17 +73,21 @@ void print_data(const Dataset& dataset) {
   const LeftOut& out = dataset.left_out;
   const auto background =
       std::ranges::count_if(dataset.samples, [](const Sample& sample) { return sample.boxes.empty(); });
-  tell("{} training images, {} classes; left out: {} images without boxes, {} boxes without area\n",
-       dataset.samples.size(), dataset.categories.size(), out.images_without_boxes, out.boxes_without_area);
-  if (background > 0) tell("{} of the images are background, without an object\n", background);
+  tell("{}, {}; left out: {} without boxes, {} without area\n",
+       counted(dataset.samples.size(), "training image[s]"), counted(dataset.categories.size(), "class[es]"),
+       counted(out.images_without_boxes, "image[s]"), counted(out.boxes_without_area, "box[es]"));
+  if (background > 0)
+    tell("{} background, without an object\n",
+         counted(static_cast<std::size_t>(background), "of the images [is|are]"));
   if (dataset.max_boxes == 0)
     throw Error("--background-images use: got {} images and no object in any, expected some to learn from",
                 dataset.samples.size());
   if (out.boxes_without_category + out.boxes_without_image > 0)
-    tell("also left out: {} boxes of unknown categories, {} of unknown images; see singleshot data check\n",
-         out.boxes_without_category, out.boxes_without_image);
+    tell("also left out: {} of unknown categories, {} of unknown images; see singleshot data check\n",
+         counted(out.boxes_without_category, "box[es]"), out.boxes_without_image);
   if (out.boxes_clipped > 0)
-    tell("{} boxes reached over their image's edge and were clipped\n", out.boxes_clipped);
+    tell("{}\n",
+         counted(out.boxes_clipped, "box[es] reached over [its|their] image's edge and [was|were] clipped"));
 }
 
 // What a run that had nothing left to do did not measure is null.
@@ -172,12 +177,14 @@ std::uint64_t checkpoint_bytes(const TrainingStart& start, const TrainerOptions&
   return bytes * (1 + model::optimizer_named(trainer.optimizer.name).slots.size() + (trainer.ema_decay > 0));
 }
 
+constexpr const char* no_better = "evaluation[s] in a row [was|were] no better";
+
 void tell_outcome(const TrainOptions& options, const TrainingResult& result) {
   const std::filesystem::path& run = options.trainer.checkpoints.run;
-  if (result.bad_images > 0) tell("{} bad images were replaced\n", result.bad_images);
+  if (result.bad_images > 0) tell("{}\n", counted(result.bad_images, "bad image[s] [was|were] replaced"));
   if (result.lost_patience)
-    tell("ended after step {}: {} evaluations in a row were no better\n", result.step,
-         options.trainer.evaluation.patience);
+    tell("ended after step {}: {}\n", result.step,
+         counted(static_cast<std::size_t>(options.trainer.evaluation.patience), no_better));
   if (result.best)
     tell("best: AP {:.4f}, AP50 {:.4f} after epoch {}, step {}{}\n", result.best->average_precision,
          result.best->average_precision_50, result.best->epoch, result.best->step,
@@ -191,12 +198,14 @@ void tell_beginning(const TrainOptions& options, const RunState& state, const gr
   if (state.step >= steps)
     tell("nothing left to do: the run is at step {} of {}\n", state.step, steps);
   else if (lost_patience(state, options.trainer.evaluation))
-    tell("nothing left to do: {} evaluations in a row were no better; pass a larger --patience\n",
-         state.best->evaluations_since);
+    tell("nothing left to do: {}; pass a larger --patience\n",
+         counted(static_cast<std::size_t>(state.best->evaluations_since), no_better));
   else
-    tell("{} on {}{}, {} images a step, steps {} to {}\n", options.backbone,
+    tell("{} on {}{}, {} a step, steps {} to {}\n", options.backbone,
          device.processes() > 1 ? fmt::format("{} processes, each with ", device.processes()) : "",
-         device.description(), options.trainer.step.images(device.replicas_in_all()), state.step + 1, steps);
+         device.description(),
+         counted(static_cast<std::size_t>(options.trainer.step.images(device.replicas_in_all())), "image[s]"),
+         state.step + 1, steps);
 }
 
 // What rank 0 does for all before the first step. The run's folder, if there is one, is locked and has the
@@ -276,7 +285,8 @@ void run(CLI::App& command, TrainOptions& options) {
   const TrainingResult result = train(task, std::move(start), options.trainer);
   tell_outcome(options, result);
   if (options.mode == "benchmark-training")
-    tell("{:.2f} images/s over {} steps after {}\n", console.images_per_s(), options.benchmark.iterations,
+    tell("{:.2f} images/s over {} after {}\n", console.images_per_s(),
+         counted(static_cast<std::size_t>(options.benchmark.iterations), "step[s]"),
          options.benchmark.warmup);
   if (!options.json_summary.empty()) write_summary(options, result, console);
 }

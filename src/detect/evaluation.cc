@@ -9,9 +9,10 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "detect/batches_in_flight.h"
-#include "detect/image_ranks.h"
+#include "detect/id_ranks.h"
 #include "eval/detections_json.h"
 
 namespace ssd {
@@ -26,15 +27,17 @@ nlohmann::ordered_json numbers_json(const CocoNumbers& numbers, const CocoLimits
 
 // The categories' names in the order of `ids`, each with its id where that alone tells two apart.
 std::vector<std::string> category_names(const CocoFile& coco, const std::vector<std::int64_t>& ids) {
-  std::map<std::int64_t, std::string> name_of;
-  for (const CocoCategory& category : coco.categories) name_of[category.id] = category.name;
+  std::map<std::int64_t, const CocoCategory*> category_of;
+  for (const CocoCategory& category : coco.categories) category_of[category.id] = &category;
   std::map<std::string, int> uses;
-  for (const auto& [id, name] : name_of) ++uses[name];
+  for (const auto& [id, category] : category_of) ++uses[category->name];
   std::vector<std::string> names;
   for (const std::int64_t id : ids) {
-    std::string name = name_of.at(id);
+    const CocoCategory& category = *category_of.at(id);
+    std::string name = category.name;
     // Again, should the longer name be another category's.
-    for (const bool shared = uses[name] > 1; shared && uses.contains(name);) name += fmt::format(" ({})", id);
+    for (const bool shared = uses[name] > 1; shared && uses.contains(name);)
+      name += fmt::format(" ({})", written_id(category));
     names.push_back(std::move(name));
   }
   return names;
@@ -148,17 +151,11 @@ std::vector<DetectedBox> detect_set(Predictor& predictor, const Dataset& dataset
   return options.communicator ? gathered(found, *options.communicator) : found.boxes;
 }
 
-EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
-                                     const EvaluateOptions& options) {
-  const ImageRanks ranks(ground_truth.images);
-  if (ranks.needed()) {
-    CocoFile ranked = ground_truth;
-    std::vector<DetectedBox> ranked_detections = detections;
-    for (CocoImage& image : ranked.images) image = {.id = ranks.of(image.id)};
-    for (CocoAnnotation& one : ranked.annotations) one.image_id = ranks.of(one.image_id);
-    for (DetectedBox& one : ranked_detections) one.image_id = ranks.of(one.image_id);
-    return evaluate_detections(ranked, ranked_detections, options);
-  }
+namespace {
+
+// Ids sort as they are to be taken.
+EvaluationReport evaluate_sorted(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
+                                 const EvaluateOptions& options) {
   CocoEvalResult* const arrays = options.arrays;
   std::vector<std::int64_t> images, categories;
   std::vector<GroundTruthBox> boxes;
@@ -191,15 +188,35 @@ EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::ve
   return report;
 }
 
+}  // namespace
+
+EvaluationReport evaluate_detections(const CocoFile& ground_truth, const std::vector<DetectedBox>& detections,
+                                     const EvaluateOptions& options) {
+  const IdRanks images(ground_truth.images), categories(ground_truth.categories);
+  if (!images.needed() && !categories.needed()) return evaluate_sorted(ground_truth, detections, options);
+  CocoFile ranked = ground_truth;
+  std::vector<DetectedBox> ranked_detections = detections;
+  const auto rank = [&](auto& one) {
+    one.image_id = images.of(one.image_id);
+    one.category_id = categories.of(one.category_id);
+  };
+  for (CocoImage& image : ranked.images) image = {.id = images.of(image.id)};
+  for (CocoCategory& category : ranked.categories) category.id = categories.of(category.id);
+  std::ranges::for_each(ranked.annotations, rank);
+  std::ranges::for_each(ranked_detections, rank);
+  return evaluate_sorted(ranked, ranked_detections, options);
+}
+
 std::string to_text(const EvaluationReport& report) {
-  std::string text = fmt::format("{:<6} {:>10} {:>18}\n", "", fmt::format("{} images", report.images),
+  std::string text = fmt::format("{:<6} {:>10} {:>18}\n", "", counted(report.images, "image[s]"),
                                  fmt::format("{} with boxes", report.images_with_boxes));
   const auto names = coco_number_names_of(report.limits);
   for (std::size_t i = 0; i < coco_number_count; ++i)
     text +=
         fmt::format("{:<6} {:>10.4f} {:>18.4f}\n", names[i], report.numbers[i], report.numbers_with_boxes[i]);
   if (report.bad_images > 0)
-    text += fmt::format("{} images could not be read and count as without detections\n", report.bad_images);
+    text +=
+        counted(report.bad_images, "image[s] could not be read and [counts|count] as without detections\n");
   return text;
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/counted.h"
 #include "eval/id_index.h"
 
 namespace ssd {
@@ -28,15 +29,15 @@ void note_ids(const CocoFile& truth, std::vector<std::string>& notes) {
   const auto zeros = std::ranges::count(ids, 0);
   const auto repeated = ids.end() - std::unique(ids.begin(), ids.end());  // clang 14 reads no ranges::unique
   if (zeros > 0)
-    notes.push_back(
-        fmt::format("{} objects have the id 0, and COCO's evaluation never counts them as found: give the "
-                    "annotations ids from 1 on",
-                    zeros));
+    notes.push_back(counted(
+        static_cast<std::size_t>(zeros),
+        "object[s] [has|have] the id 0, and COCO's evaluation never counts [it|them] as found: give the "
+        "annotations ids from 1 on"));
   if (repeated > 0)
-    notes.push_back(
-        fmt::format("{} annotation ids occur before, and COCO's evaluation takes objects of one id for the "
-                    "same, so that the numbers below are wrong: give each an id of its own",
-                    repeated));
+    notes.push_back(counted(
+        static_cast<std::size_t>(repeated),
+        "annotation id[s] [occurs|occur] before, and COCO's evaluation takes objects of one id for the "
+        "same, so that the numbers below are wrong: give each an id of its own"));
 }
 
 void note_limit(const CocoFile& truth, std::size_t most, std::vector<std::string>& notes) {
@@ -55,9 +56,10 @@ void note_limit(const CocoFile& truth, std::size_t most, std::vector<std::string
   }
   if (images.empty()) return;
   notes.push_back(
-      fmt::format("{} images have more objects of a category (up to {}) than the {} detections that count: "
+      fmt::format("{} more objects of a category (up to {}) than the {}: "
                   "AP and AR cannot reach 1; --max-detections 1,10,{} counts more",
-                  images.size(), largest, most, largest));
+                  counted(images.size(), "image[s] [has|have]"), largest,
+                  counted(most, "detection[s] that [counts|count]"), largest));
 }
 
 // The names of some categories, the first few of them.
@@ -72,7 +74,7 @@ std::string names_of(const CocoFile& truth, const Ids& ids) {
   return count > named ? text + ", ..." : text;
 }
 
-void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& detections,
+void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& detections, const IdTexts& texts,
                      std::vector<std::string>& notes) {
   std::vector<std::int64_t> ids;
   for (const CocoCategory& one : truth.categories) ids.push_back(one.id);
@@ -91,18 +93,17 @@ void note_categories(const CocoFile& truth, const std::vector<DetectedBox>& dete
     if (!first) first = &one;
   }
   if (first)
-    notes.push_back(
-        fmt::format("{} detections are of categories that are not listed, the first of {}: they do "
-                    "not count",
-                    strangers, first->category_id));
+    notes.push_back(fmt::format("{} of categories that are not listed, the first of {}: they do not count",
+                                counted(strangers, "detection[s] [is|are]"),
+                                id_words(first->category_id, texts.categories)));
   if (detections.empty()) return;
   for (const CocoAnnotation& one : truth.annotations) {
     const std::uint32_t category = listed.find(one.category_id);
     if (category != IdIndex::absent && !detected[category]) missed.insert(one.category_id);
   }
   if (!missed.empty())
-    notes.push_back(fmt::format("{} categories have objects and no detection: {}", missed.size(),
-                                names_of(truth, missed)));
+    notes.push_back(fmt::format("{} objects and no detection: {}",
+                                counted(missed.size(), "categor[y has|ies have]"), names_of(truth, missed)));
 }
 
 // The overlap (intersection over union) of two boxes.
@@ -145,16 +146,15 @@ void note_corners(const CocoFile& truth, const std::vector<DetectedBox>& detecti
 }  // namespace
 
 std::vector<std::string> evaluation_notes(const CocoFile& truth, const std::vector<DetectedBox>& detections,
-                                          const CocoLimits& limits) {
+                                          const CocoLimits& limits, const IdTexts& texts) {
   std::vector<std::string> notes;
   if (truth.annotations.empty())
-    notes.push_back(
-        fmt::format("its {} images have no object: there is nothing to find, and all numbers are -1",
-                    truth.images.size()));
+    notes.push_back(fmt::format("its {} no object: there is nothing to find, and all numbers are -1",
+                                counted(truth.images.size(), "image[s] [has|have]")));
   if (detections.empty()) notes.push_back("there are no detections: nothing is found");
   note_ids(truth, notes);
   note_limit(truth, limits.back(), notes);
-  note_categories(truth, detections, notes);
+  note_categories(truth, detections, texts, notes);
   note_corners(truth, detections, notes);
   return notes;
 }

@@ -33,17 +33,16 @@ std::string only_note(const CocoFile& truth, const std::vector<DetectedBox>& det
 
 TEST(EvaluationNotes, NamesWhatMisleads) {
   EXPECT_TRUE(evaluation_notes(truth_with_ids({1, 2}), found).empty());
-  EXPECT_TRUE(only_note(truth_with_ids({0, 1}), found).starts_with("1 objects have the id 0"));
-  EXPECT_TRUE(only_note(truth_with_ids({1, 1}), found).starts_with("1 annotation ids occur before"));
-  EXPECT_TRUE(only_note(truth_with_ids({}), found).starts_with("its 1 images have no object"));
-  EXPECT_TRUE(
-      only_note(truth_with_ids({1, 2, 3}), found, {1, 2, 2}).starts_with("1 images have more objects"));
+  EXPECT_TRUE(only_note(truth_with_ids({0, 1}), found).starts_with("1 object has the id 0"));
+  EXPECT_TRUE(only_note(truth_with_ids({1, 1}), found).starts_with("1 annotation id occurs before"));
+  EXPECT_TRUE(only_note(truth_with_ids({}), found).starts_with("its 1 image has no object"));
+  EXPECT_TRUE(only_note(truth_with_ids({1, 2, 3}), found, {1, 2, 2}).starts_with("1 image has more objects"));
   std::vector<DetectedBox> others = found;
   others[0].category_id = 2;
-  EXPECT_EQ(only_note(truth_with_ids({1}), others), "1 categories have objects and no detection: cat");
+  EXPECT_EQ(only_note(truth_with_ids({1}), others), "1 category has objects and no detection: cat");
   others.push_back(found[0]), others[0].category_id = 7;
   EXPECT_TRUE(
-      only_note(truth_with_ids({1}), others).starts_with("1 detections are of categories that are not"));
+      only_note(truth_with_ids({1}), others).starts_with("1 detection is of categories that are not"));
 }
 
 TEST(EvaluationNotes, DetectionsAsCornersAreNamed) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "detect/file_pipeline.h"
+#include "detect/json_fields.h"
 
 namespace ssd {
 
@@ -39,7 +40,7 @@ std::string to_json(std::span<const DetectedImage> images) {
     nlohmann::ordered_json detections = nlohmann::ordered_json::array();
     for (const DetectedObject& object : image.objects)
       detections.push_back(
-          {{"category_id", object.category.id},
+          {{"category_id", id_json(object.category)},
            {"category", object.category.name},
            {"bbox", {object.left, object.top, object.right - object.left, object.bottom - object.top}},
            {"score", object.score}});

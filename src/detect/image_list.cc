@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/counted.h"
 #include "base/encoding.h"
 #include "base/error.h"
 #include "base/text_file.h"
@@ -46,7 +47,7 @@ std::string files_text(const std::map<std::string, std::size_t>& files) {
     kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", count,
                          ending.empty() ? "without an ending" : ending);
   }
-  return fmt::format("{} {} of other types ({})", sum, sum == 1 ? "file" : "files", kinds);
+  return fmt::format("{} of other types ({})", counted(sum, "file[s]"), kinds);
 }
 
 std::string names_text(const std::vector<std::string>& names) {
@@ -208,8 +209,9 @@ std::string ImageList::passed_over() const {
   };
   if (!other_files.empty()) also(files_text(other_files));
   if (!sub_folders.empty())
-    also(fmt::format("{} sub-folders ({}), without --no-recursive they are followed", sub_folders.size(),
-                     names_text(sub_folders)));
+    also(fmt::format("{} ({}), without --no-recursive {} followed",
+                     counted(sub_folders.size(), "sub-folder[s]"), names_text(sub_folders),
+                     in_number(sub_folders.size(), "[it is|they are]")));
   if (!unreadable.empty())
     also(fmt::format("{} that cannot be read ({})", unreadable.size(), names_text(unreadable)));
   return text;

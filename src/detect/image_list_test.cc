@@ -69,8 +69,8 @@ TEST_F(ListedImages, PatternsMatchFilesAndFolders) {
             (Names{"b.JPG", "sub/c.tif", "sub/deep/e.png"}));
   const ImageList mixed = list_images(std::vector{path("[abmns]*")}, {.sub_folders = SubFolders::leave});
   EXPECT_EQ(names(mixed), (Names{"a.webp", "b.JPG"}));
-  EXPECT_EQ(mixed.passed_over(), "passed over: 2 files of other types (2 .txt); 1 sub-folders (" +
-                                     path("sub") + "), without --no-recursive they are followed");
+  EXPECT_EQ(mixed.passed_over(), "passed over: 2 files of other types (2 .txt); 1 sub-folder (" +
+                                     path("sub") + "), without --no-recursive it is followed");
   // A file of that name is meant before a pattern is.
   write_file_atomically(folder_.path() / "x[1].jpg", "x");
   EXPECT_EQ(names(list_images(std::vector{path("x[1].jpg")})), Names{"x[1].jpg"});

@@ -1,11 +1,14 @@
 #include "detect/json_fields.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/one_line.h"
+#include "base/text_id.h"
 #include "base/utf8.h"
 
 namespace ssd {
@@ -79,6 +82,36 @@ std::string text_field(const nlohmann::json& object, const char* key) {
   const nlohmann::json& found = field(object, key, "text");
   if (!found.is_string()) refuse(key, found, "text");
   return found.get<std::string>();
+}
+
+std::vector<CocoCategory> categories_field(const nlohmann::json& object, const char* key) {
+  constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(),
+                           std::numeric_limits<std::int64_t>::max()};
+  std::vector<CocoCategory> categories;
+  std::set<std::int64_t> ids;
+  for (const nlohmann::json& one : list_field(object, key)) {
+    if (!one.is_object()) throw Error("\"{}\": got one that is no object", key);
+    CocoCategory& category = categories.emplace_back();
+    category.name = text_field(one, "name");
+    if (const auto id = one.find("id"); id != one.end() && id->is_string())
+      category.id_text = id->get<std::string>(), category.id = id_of_text(category.id_text);
+    else
+      category.id = whole_field(one, "id", any);
+    if (!ids.insert(category.id).second)
+      throw Error("\"{}\": got the id {} twice", key, written_id(category));
+  }
+  return categories;
+}
+
+nlohmann::ordered_json id_json(const CocoCategory& category) {
+  return category.id_text.empty() ? nlohmann::ordered_json(category.id)
+                                  : nlohmann::ordered_json(category.id_text);
+}
+
+nlohmann::ordered_json categories_json(std::span<const CocoCategory> categories) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const CocoCategory& one : categories) list.push_back({{"id", id_json(one)}, {"name", one.name}});
+  return list;
 }
 
 }  // namespace ssd

@@ -6,7 +6,11 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
+#include <vector>
+
+#include "data/dataset/coco.h"
 
 namespace ssd {
 
@@ -26,5 +30,10 @@ std::int64_t whole_field(const nlohmann::json& object, const char* key, WholeRan
 std::uint64_t unsigned_field(const nlohmann::json& object, const char* key);
 double number_field(const nlohmann::json& object, const char* key, NumberRange range);
 std::string text_field(const nlohmann::json& object, const char* key);
+// A list of {"id": 1, "name": "cat"}; an id may be a text.
+std::vector<CocoCategory> categories_field(const nlohmann::json& object, const char* key);
+
+nlohmann::ordered_json id_json(const CocoCategory& category);  // as its file writes it
+nlohmann::ordered_json categories_json(std::span<const CocoCategory> categories);
 
 }  // namespace ssd

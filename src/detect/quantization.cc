@@ -23,14 +23,11 @@ std::string visible(const nlohmann::ordered_json& json) {
 
 // What read_model() asks of a state.json.
 std::string state_of(const TrainedModel& trained) {
-  nlohmann::ordered_json categories = nlohmann::ordered_json::array();
-  for (const CocoCategory& category : trained.categories)
-    categories.push_back({{"id", category.id}, {"name", category.name}});
   return visible({{"model",
                    {{"backbone", model::name_of(trained.model.backbone)},
                     {"stride_in", model::name_of(trained.model.stride_in)},
                     {"classes", trained.model.classes}}},
-                  {"categories", std::move(categories)}});
+                  {"categories", categories_json(trained.categories)}});
 }
 
 }  // namespace

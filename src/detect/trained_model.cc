@@ -4,11 +4,9 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <thread>
 
 #include "base/budgets.h"
@@ -138,15 +136,7 @@ NetworkDescription parse_network(const std::string& state_json, const std::strin
     result.model.backbone = model::backbone_named(text_field(network, "backbone"));
     result.model.stride_in = model::stride_in_named(text_field(network, "stride_in"));
     result.model.classes = whole_field(network, "classes", {2, most_classes});
-    std::set<std::int64_t> ids;
-    for (const nlohmann::json& category : list_field(root, "categories")) {
-      if (!category.is_object()) throw Error("\"categories\": got one that is no object");
-      constexpr WholeRange any{std::numeric_limits<std::int64_t>::min(),
-                               std::numeric_limits<std::int64_t>::max()};
-      result.categories.push_back({whole_field(category, "id", any), text_field(category, "name")});
-      if (!ids.insert(result.categories.back().id).second)
-        throw Error("\"categories\": got the id {} twice", result.categories.back().id);
-    }
+    result.categories = categories_field(root, "categories");
     if (static_cast<std::int64_t>(result.categories.size()) + 1 != result.model.classes)
       throw Error(
           "got {} categories, expected {}: one for each of the network's {} classes but the background",

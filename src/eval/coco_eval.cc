@@ -269,19 +269,6 @@ CocoEvalResult evaluate_coco(const CocoEvalInput& input, ThreadPool* pool) {
   return CocoEvaluation(input, pool).curves(CocoEvaluation::Images::all, input.scores);
 }
 
-void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids,
-                          std::string_view name) {
-  const IdIndex images(image_ids);
-  for (std::size_t i = 0; i < detections.size(); ++i) {
-    if (images.find(detections[i].image_id) == IdIndex::absent) {
-      throw Error(
-          "{}: detection {}: got image_id {}, expected an image of the ground truth; evaluate against the "
-          "annotations that the detections were made for",
-          name, i, detections[i].image_id);
-    }
-  }
-}
-
 std::vector<StrangeDetection> leave_out_unknown_images(std::vector<DetectedBox>& detections,
                                                        std::span<const std::int64_t> image_ids) {
   const IdIndex images(image_ids);

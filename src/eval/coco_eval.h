@@ -108,11 +108,6 @@ class CocoEvaluation {
   std::size_t images_with_objects_ = 0;
 };
 
-// Throws Error, with the detections' name, where one is of an image that is not listed: they belong to
-// another set.
-void require_known_images(std::span<const DetectedBox> detections, std::span<const std::int64_t> image_ids,
-                          std::string_view name);
-
 struct StrangeDetection {
   std::size_t place = 0;  // in the list that was
   std::int64_t image_id = 0;

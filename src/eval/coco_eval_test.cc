@@ -207,19 +207,6 @@ TEST(CocoEval, ImagesWithObjectsCountAsIfNoOthersWereListed) {
   EXPECT_TRUE(CocoEvaluation({with_objects, categories, truth, found}).all_alike());
 }
 
-TEST(CocoEval, DetectionsOfUnknownImagesAreNamed) {
-  const std::vector<std::int64_t> images{1, 2};
-  const std::vector<DetectedBox> found{{.image_id = 2}, {.image_id = 3}};
-  EXPECT_NO_THROW(require_known_images(std::span(found).first(1), images, "found.json"));
-  try {
-    require_known_images(found, images, "found.json");
-    FAIL() << "expected an Error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("found.json: detection 1: got image_id 3"), std::string::npos)
-        << error.what();
-  }
-}
-
 TEST(IdIndex, FindsCloseAndFarIds) {
   const std::vector<std::int64_t> close{30, 10, 20, 10};
   const std::vector<std::int64_t> far{std::int64_t{1} << 62, -(std::int64_t{1} << 62), 0};

@@ -5,12 +5,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "base/encoding.h"
 #include "base/error.h"
 #include "base/json_number.h"
+#include "base/json_syntax.h"
 #include "base/json_text.h"
 #include "base/text_file.h"
 #include "base/text_id.h"
@@ -29,8 +32,8 @@ class Reader {
   };
 
  public:
-  Reader(const std::string& text, const std::string& name, DetectionFaults* faults)
-      : text_(text), name_(name), faults_(faults) {}
+  Reader(const std::string& text, const std::string& name, DetectionFaults* faults, IdTexts* texts = nullptr)
+      : text_(text), name_(name), faults_(faults), texts_(texts) {}
 
   std::vector<DetectedBox> read() {
     if (const auto other = other_than_json(text_); !other.empty()) throw Error("{}: {}", name_, other);
@@ -53,7 +56,8 @@ class Reader {
     if (document_.current_location().error() == simdjson::SUCCESS)
       fail("got more text, expected the end of the file");
     if (faults_ && faults_->count > 0 && detections_.empty())
-      throw Error("{}: {}; so it is with all {} entries", name_, faults_->first.front(), faults_->count);
+      throw Error("{}: {}{}", name_, faults_->first.front(),
+                  faults_->count > 1 ? fmt::format("; so it is with all {} entries", faults_->count) : "");
     return std::move(detections_);
   }
 
@@ -109,10 +113,10 @@ class Reader {
       check(std::move(entry).get(field));
       const sj::raw_json_string key = field.key();
       if (key == "image_id") {
-        detection.image_id = image_id_of(field.value());
+        detection.image_id = id_of(field.value(), texts_ ? &texts_->images : nullptr);
         seen |= 1;
       } else if (key == "category_id") {
-        detection.category_id = read_id(field.value());
+        detection.category_id = id_of(field.value(), texts_ ? &texts_->categories : nullptr);
         seen |= 2;
       } else if (key == "bbox") {
         detection.box = read_box(field.value());
@@ -174,11 +178,13 @@ class Reader {
   }
 
   // An integer, or any text.
-  std::int64_t image_id_of(sj::value value) {
+  std::int64_t id_of(sj::value value, IdTexts::Texts* texts) {
     if (!std::string_view(value.raw_json_token()).starts_with('"')) return read_id(value);
     std::string_view text;
     check(value.get_string().get(text));
-    return id_of_text(text);
+    const std::int64_t id = id_of_text(text);
+    if (texts) texts->emplace(id, text);
+    return id;
   }
 
   // An integer, also where it is written as 7.0 or "7".
@@ -208,6 +214,10 @@ class Reader {
 
   void check(simdjson::error_code error) {
     if (error == simdjson::SUCCESS) return;
+    // Why, simdjson knows less well.
+    const std::size_t mark = byte_order_mark(text_);
+    if (const auto fault = find_json_syntax_fault(std::string_view(text_).substr(mark)))
+      throw Error("{}: {}: {}", name_, position_text(text_, mark + fault->byte), fault->problem);
     // Of a list or an object that never ends simdjson tells the beginning.
     if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT) fail_at(text_.size(), simdjson::error_message(error));
     fail(simdjson::error_message(error));
@@ -239,8 +249,14 @@ class Reader {
   bool in_list_ = false;
   std::size_t index_ = 0;    // in the list
   DetectionFaults* faults_;  // null: there may be none
+  IdTexts* texts_;           // takes those of ids; null: nobody asks for them
   std::vector<DetectedBox> detections_;
 };
+
+std::string id_json(std::int64_t id, const IdTexts::Texts& texts) {
+  const auto text = texts.find(id);
+  return text == texts.end() ? std::to_string(id) : nlohmann::json(text->second).dump();
+}
 
 void append(std::string& text, double value) {
   if (!std::isfinite(value)) throw Error("detections json: got {}, expected a finite number", value);
@@ -261,15 +277,32 @@ std::vector<DetectedBox> parse_detections(std::string text, const std::string& n
   return Reader(text, name, faults).read();
 }
 
-std::string write_detections(std::span<const DetectedBox> detections, const ImageIdTexts& texts) {
+IdTexts id_texts_of(const std::string& path) {
+  IdTexts texts;
+  if (std::error_code ignored; !std::filesystem::is_regular_file(path, ignored)) return texts;
+  try {
+    std::string text = decode_wide_text(read_text_file(path), path);
+    text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+    DetectionFaults faults;
+    Reader(text, path, &faults, &texts).read();
+  } catch (const Error&) {
+    // It was read before: what can be told of its ids stands in `texts`.
+  }
+  return texts;
+}
+
+std::string id_words(std::int64_t id, const IdTexts::Texts& texts) {
+  if (const auto text = texts.find(id); text != texts.end()) return "\"" + text->second + "\"";
+  return is_id_of_text(id) ? "a text" : std::to_string(id);
+}
+
+std::string write_detections(std::span<const DetectedBox> detections, const IdTexts& texts) {
   std::string text = "[";
   text.reserve(detections.size() * 160 + 4);
   for (const DetectedBox& detection : detections) {
     text += text.size() == 1 ? "\n" : ",\n";
-    const auto id = texts.find(detection.image_id);
-    text += R"({"image_id":)" +
-            (id == texts.end() ? std::to_string(detection.image_id) : nlohmann::json(id->second).dump());
-    text += R"(,"category_id":)" + std::to_string(detection.category_id) + R"(,"bbox":[)";
+    text += R"({"image_id":)" + id_json(detection.image_id, texts.images);
+    text += R"(,"category_id":)" + id_json(detection.category_id, texts.categories) + R"(,"bbox":[)";
     for (std::size_t i = 0; i < detection.box.size(); ++i) {
       if (i > 0) text += ',';
       append(text, detection.box[i]);

@@ -107,7 +107,8 @@ TEST(DetectionsJson, IdsOfImagesMayBeAnyTexts) {
       "x");
   EXPECT_EQ(found.at(0).image_id, id_of_text("a\"b.jpg"));
   EXPECT_EQ(found.at(1).image_id, 7);
-  const std::string text = write_detections(found, {{found[0].image_id, "a\"b.jpg"}, {7, "007"}});
+  const std::string text =
+      write_detections(found, {.images = {{found[0].image_id, "a\"b.jpg"}, {7, "007"}}, .categories = {}});
   EXPECT_TRUE(contains(text, R"({"image_id":"a\"b.jpg",)")) << text;
   EXPECT_TRUE(contains(text, R"({"image_id":"007",)")) << text;
   EXPECT_EQ(parse_detections(text, "x"), found);

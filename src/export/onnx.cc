@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "boxes/ssd300.h"
+#include "detect/json_fields.h"
 #include "export/onnx_detections.h"
 #include "export/onnx_model.h"
 #include "export/onnx_network.h"
@@ -23,7 +24,7 @@ std::map<std::string, std::string> metadata_of(const ExportSource& source, const
   nlohmann::ordered_json classes = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < network.categories.size(); ++i)
     classes.push_back(
-        {{"label", i + 1}, {"id", network.categories[i].id}, {"name", network.categories[i].name}});
+        {{"label", i + 1}, {"id", id_json(network.categories[i])}, {"name", network.categories[i].name}});
   std::map<std::string, std::string> metadata{
       {"backbone", std::string(model::name_of(network.model.backbone))},
       {"stride_in", std::string(model::name_of(network.model.stride_in))},

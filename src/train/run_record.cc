@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/counted.h"
 #include "base/one_line.h"
 
 namespace ssd {
@@ -12,8 +13,9 @@ RunRecord::RunRecord(const std::filesystem::path& run, std::int64_t step, Warn w
   if (run.empty()) return;
   log_.emplace(run, step);
   if (log_->foreign_lines() > 0 && warn_)
-    warn_(fmt::format("{}: {} lines were none of a run's and have been dropped", log_->path().string(),
-                      log_->foreign_lines()));
+    warn_(log_->path().string() + ": " +
+          counted(static_cast<std::size_t>(log_->foreign_lines()),
+                  "line[s] [was|were] none of a run's and [has|have] been dropped"));
   events_.emplace(run);
   events_->begin_at(step + 1);
 }

@@ -60,9 +60,6 @@ void read_position(const nlohmann::json& root, RunState& state) {
 }  // namespace
 
 std::string to_json(const RunState& state) {
-  nlohmann::ordered_json categories = nlohmann::ordered_json::array();
-  for (const CocoCategory& category : state.categories)
-    categories.push_back({{"id", category.id}, {"name", category.name}});
   nlohmann::ordered_json json{
       {"format", format_version},
       {"model",
@@ -78,7 +75,7 @@ std::string to_json(const RunState& state) {
       {"data", {{"samples", state.data.samples}, {"images", state.data.images}}},
       {"owed_evaluation", state.owed_evaluation ? nlohmann::ordered_json(*state.owed_evaluation) : nullptr},
       {"options", state.options},
-      {"categories", std::move(categories)}};
+      {"categories", categories_json(state.categories)}};
   if (state.pace != steady(state.step))
     json["pace"] = {{"progress", state.pace.progress},
                     {"variance", state.pace.adascale.variance},

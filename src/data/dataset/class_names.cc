@@ -21,11 +21,13 @@ std::vector<std::string> names_alike(const std::vector<CocoCategory>& categories
 }
 
 std::vector<std::string> names_shared(const std::vector<CocoCategory>& categories) {
-  std::map<std::string_view, std::int64_t> first;
+  std::map<std::string_view, const CocoCategory*> first;
   std::vector<std::string> shared;
   for (const CocoCategory& category : categories) {
-    const auto [before, fresh] = first.emplace(category.name, category.id);
-    if (!fresh) shared.push_back(fmt::format("{} ({} and {})", category.name, before->second, category.id));
+    const auto [before, fresh] = first.emplace(category.name, &category);
+    if (!fresh)
+      shared.push_back(
+          fmt::format("{} ({} and {})", category.name, written_id(*before->second), written_id(category)));
   }
   return shared;
 }

@@ -15,10 +15,10 @@ constexpr const char* advice = "evaluate on the classes that the network was tra
                                std::string_view name) {
   const auto same_id = std::ranges::find(categories, wanted.id, &CocoCategory::id);
   if (same_id == categories.end())
-    throw Error("{}: got no category \"{}\", expected it with id {}; {}", name, wanted.name, wanted.id,
-                advice);
-  throw Error("{}: got category {} \"{}\", expected \"{}\"; {}", name, wanted.id, same_id->name, wanted.name,
-              advice);
+    throw Error("{}: got no category \"{}\", expected it with id {}; {}", name, wanted.name,
+                written_id(wanted), advice);
+  throw Error("{}: got category {} \"{}\", expected \"{}\"; {}", name, written_id(wanted), same_id->name,
+              wanted.name, advice);
 }
 
 // The place of a class in the data set's list.
@@ -30,7 +30,7 @@ std::size_t find_category(const CocoCategory& wanted, const Categories& categori
   if (exact != categories.end()) return static_cast<std::size_t>(exact - categories.begin());
   if (count > 1)
     throw Error("{}: got {} categories \"{}\", expected one, or one with id {}; {}", name, count, wanted.name,
-                wanted.id, advice);
+                written_id(wanted), advice);
   if (count == 0) fail_missing(wanted, categories, name);
   return static_cast<std::size_t>(std::ranges::find_if(categories, same) - categories.begin());
 }

@@ -11,8 +11,10 @@
 #include "base/budgets.h"
 #include "base/encoding.h"
 #include "base/error.h"
+#include "base/json_syntax.h"
 #include "base/json_text.h"
 #include "base/text_file.h"
+#include "base/text_id.h"
 #include "base/utf8.h"
 #include "data/dataset/coco_file.h"
 #include "data/dataset/coco_segmentation.h"
@@ -38,7 +40,7 @@ class CocoReader : private CocoValues {
     if (const auto other = other_than_json(text_); !other.empty()) throw Error("{}: {}", name_, other);
     try {
       if (const auto error = parser_.iterate(json_).get(document_))
-        fail_at(json_.data() + json_fault(json_), simdjson::error_message(error));
+        refuse_json(json_.data() + json_fault(json_), simdjson::error_message(error));
       read_document();
     } catch (const simdjson::simdjson_error& error) {
       const char* location = nullptr;
@@ -46,8 +48,9 @@ class CocoReader : private CocoValues {
       // ends simdjson tells the beginning.
       if (error.error() == simdjson::INCOMPLETE_ARRAY_OR_OBJECT || document_.current_location().get(location))
         location = json_.data() + json_.size();
-      fail_at(location, error.what());
+      refuse_json(location, error.what());
     }
+    forget_listed_ids(coco_);
     number_annotations(coco_);
     if (!ids_only_) leave_out_root(supercategories_, coco_);
     return std::move(coco_);
@@ -64,6 +67,14 @@ class CocoReader : private CocoValues {
   }
 
  private:
+  // The text is no JSON: simdjson knows less well why.
+  [[noreturn]] void refuse_json(const char* location, const char* problem) {
+    const auto fault = find_json_syntax_fault(json_);
+    if (!fault) fail_at(location, problem);
+    what_ = nullptr, field_ = {};
+    fail_at(json_.data() + fault->byte, fault->problem);
+  }
+
   void read_document() {
     if (document_.type() != ondemand::json_type::object)
       fail_at(json_.data() + json_.find_first_not_of(" \t\r\n"),
@@ -74,13 +85,13 @@ class CocoReader : private CocoValues {
     for (auto member : root) {
       const ondemand::raw_json_string key = member.key();
       if (key == "images") {
-        images = true;
+        images = true, field_ = "images";
         read_list(array(member.value()), "image", coco_.images, &CocoReader::read_image);
       } else if (key == "annotations") {
-        annotations = true;
+        annotations = true, field_ = "annotations";
         read_list(array(member.value()), "annotation", coco_.annotations, &CocoReader::read_annotation);
       } else if (key == "categories") {
-        categories = true;
+        categories = true, field_ = "categories";
         read_list(array(member.value()), "category", coco_.categories, &CocoReader::read_category);
         if (coco_.categories.size() > budget::classes)
           throw Error("{}: got {} categories, expected at most {}; give a set with fewer classes", name_,
@@ -197,9 +208,9 @@ class CocoReader : private CocoValues {
       if (key == "id") {
         field_ = "id", annotation.id = identifier_or_null(keep_id(member.value()), has_id);
       } else if (key == "image_id") {
-        field_ = "image_id", seen |= 1u, annotation.image_id = identifier(member.value());
+        field_ = "image_id", seen |= 1u, annotation.image_id = reference(member.value());
       } else if (key == "category_id") {
-        field_ = "category_id", seen |= 2u, annotation.category_id = integer(member.value());
+        field_ = "category_id", seen |= 2u, annotation.category_id = reference(member.value());
       } else if (key == "bbox") {
         field_ = "bbox", seen |= 4u, no_bbox = read_bbox(member.value(), annotation.bbox);
       } else if (key == "segmentation") {
@@ -244,7 +255,7 @@ class CocoReader : private CocoValues {
     for (auto member : object) {
       const ondemand::raw_json_string key = member.key();
       if (key == "id") {
-        field_ = "id", seen |= 1u, category.id = integer(keep_id(member.value()));
+        field_ = "id", seen |= 1u, category.id = identifier(keep_id(member.value()), &category.id_text);
       } else if (key == "supercategory") {
         ondemand::value name = member.value();
         if (name.type() == ondemand::json_type::string) supercategory = string(name);
@@ -258,7 +269,7 @@ class CocoReader : private CocoValues {
     }
     require(seen, {"id"});
     if ((seen & 2u) && (ids_only_ || !category.name.empty())) return;
-    category.name = fmt::to_string(category.id);
+    category.name = written_id(category);
     if (!ids_only_)
       note(CocoMended::What::category_named, fmt::format("has no name: it is called \"{}\"", category.name));
   }
@@ -277,6 +288,14 @@ class CocoReader : private CocoValues {
     if (count != 4)
       fail_at(item_, fmt::format("got {} numbers, expected 4 (left, top, width, height)", count));
     return {};
+  }
+
+  // To an image or a category.
+  std::int64_t reference(ondemand::value value) {
+    std::string text;
+    const std::int64_t id = identifier(value, &text);
+    if (is_id_of_text(id)) coco_.unlisted_ids.emplace(id, std::move(text));
+    return id;
   }
 
   ondemand::value keep_id(ondemand::value value) {

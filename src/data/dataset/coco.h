@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,6 @@ struct CocoImage {
   std::string id_text = {};  // the id where the file writes it as a text: a UUID, a file's name, "12"
 };
 
-// Whether the id is a text that is no number.
-bool has_text_id(const CocoImage& image);
-
 struct CocoAnnotation {
   std::int64_t id = 0;
   std::int64_t image_id = 0;
@@ -32,9 +30,17 @@ struct CocoAnnotation {
 };
 
 struct CocoCategory {
-  std::int64_t id = 0;
+  std::int64_t id = 0;  // of a text id_of_text()
   std::string name;
+  std::string id_text = {};  // as that of images
 };
+
+// Whether the id is a text that is no number.
+bool has_text_id(const CocoImage& image);
+bool has_text_id(const CocoCategory& category);
+// The id as the file writes it, without quotes.
+std::string written_id(const CocoImage& image);
+std::string written_id(const CocoCategory& category);
 
 // What stands in a file but not in its lists, and why.
 struct CocoLeftOut {
@@ -65,7 +71,12 @@ struct CocoFile {
   std::vector<CocoCategory> categories;
   std::vector<CocoLeftOut> left_out;  // also in the file's order
   std::vector<CocoMended> mended;
+  // Texts that annotations have as the id of an image or a category that is not in the lists.
+  std::map<std::int64_t, std::string> unlisted_ids = {};
 };
+
+// An id of an annotation's image or category that is not in the lists, as the file writes it.
+std::string unlisted_id(const CocoFile& coco, std::int64_t id);
 
 struct CocoReadOptions {
   // What is asked of images and categories. An evaluation needs their ids alone, and files made for one often
@@ -79,7 +90,7 @@ struct CocoReadOptions {
 };
 
 // Reads the file in one pass. Unknown fields are passed over; numbers may be written as texts ("12"), ids as
-// 1 or 1.0; those of images and annotations may be any text. An annotation without a bbox gets that of its
+// 1 or 1.0, or any text. An annotation without a bbox gets that of its
 // segmentation, one without an id gets one of its own, a category without a name is called by its id: that
 // stands in `mended`. A category that no annotation uses, and that all others name as their supercategory, is
 // a heading and no class (Roboflow writes such a root): it is left out. Throws Error `FILE: byte N: ...` for

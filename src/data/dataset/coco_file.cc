@@ -5,11 +5,13 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 
 #include "base/budgets.h"
 #include "base/error.h"
 #include "base/json_pieces.h"
+#include "base/text_id.h"
 
 namespace ssd {
 namespace {
@@ -104,6 +106,17 @@ bool read_frame(const Frame& frame, const std::filesystem::path& path, const Coc
   }
 }
 
+// The whole file tells which text it is.
+bool refers_to_unlisted_text(const CocoFile& coco) {
+  std::unordered_set<std::int64_t> listed;
+  for (const CocoImage& image : coco.images) listed.insert(image.id);
+  for (const CocoCategory& category : coco.categories) listed.insert(category.id);
+  const auto is_unlisted = [&](std::int64_t id) { return is_id_of_text(id) && !listed.contains(id); };
+  return std::ranges::any_of(coco.annotations, [&](const CocoAnnotation& one) {
+    return is_unlisted(one.image_id) || is_unlisted(one.category_id);
+  });
+}
+
 // Nothing where anything is out of the ordinary: then the file as a whole says what.
 std::optional<CocoFile> read_ordinary(const std::filesystem::path& path, const CocoReadOptions& options,
                                       ThreadPool& pool, std::size_t bytes_of_a_piece) {
@@ -118,6 +131,7 @@ std::optional<CocoFile> read_ordinary(const std::filesystem::path& path, const C
       [&] { return read_frame(*frame, path, options, whole); });
   if (!annotations) return {};
   whole.annotations = *std::move(annotations);
+  if (refers_to_unlisted_text(whole)) return {};
   return whole;
 }
 

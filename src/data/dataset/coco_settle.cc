@@ -36,20 +36,26 @@ void keep_one_of_each(std::vector<Item>& items, const Kind& kind, CocoFile& coco
     }
     Item& before = kept[place->second];
     if (name_of(before) == name_of(item))
-      coco.mended.push_back(
-          {kind.mended, fmt::format("{} {} ({}) is listed again", kind.name, item.id, name_of(item))});
+      coco.mended.push_back({kind.mended, fmt::format("{} {} ({}) is listed again", kind.name,
+                                                      written_id(item), name_of(item))});
     else
       coco.left_out.push_back(
           {kind.left_out,
            fmt::format("{} {} ({}): its id occurs again further on ({}), which is taken, as by "
                        "pycocotools, with {}",
-                       kind.name, before.id, name_of(before), name_of(item), kind.boxes)});
+                       kind.name, written_id(before), name_of(before), name_of(item), kind.boxes)});
     before = std::move(item);
   }
   items = std::move(kept);
 }
 
 }  // namespace
+
+void forget_listed_ids(CocoFile& coco) {
+  if (coco.unlisted_ids.empty()) return;
+  for (const CocoImage& image : coco.images) coco.unlisted_ids.erase(image.id);
+  for (const CocoCategory& category : coco.categories) coco.unlisted_ids.erase(category.id);
+}
 
 void number_annotations(CocoFile& coco) {
   const auto is_unnumbered = [](const CocoAnnotation& one) { return one.id == unnumbered; };
@@ -78,7 +84,7 @@ void leave_out_root(std::span<const std::string> supercategories, CocoFile& coco
     coco.left_out.push_back({CocoLeftOut::What::root_category,
                              fmt::format("category {} ({}) is the supercategory of all others and has no "
                                          "boxes: it is no class",
-                                         categories[root].id, categories[root].name)});
+                                         written_id(categories[root]), categories[root].name)});
     categories.erase(categories.begin() + static_cast<std::ptrdiff_t>(root));
     return;
   }

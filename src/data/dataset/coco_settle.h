@@ -10,6 +10,9 @@
 
 namespace ssd {
 
+// Leaves in `unlisted_ids` those of no image and no category.
+void forget_listed_ids(CocoFile& coco);
+
 // Of annotations without an id, while the file is read.
 inline constexpr std::int64_t unnumbered = std::numeric_limits<std::int64_t>::min();
 

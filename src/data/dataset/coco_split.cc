@@ -36,7 +36,7 @@ void measure_images(CocoSplit& split, const fs::path& folder) {
       image.width = 0;
       split.coco.left_out.push_back(
           {CocoLeftOut::What::image,
-           fmt::format("image {} ({}) has no width and height, nor can they be read: {}", image.id,
+           fmt::format("image {} ({}) has no width and height, nor can they be read: {}", written_id(image),
                        image.file_name, error.what())});
     }
   }

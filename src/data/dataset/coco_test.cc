@@ -133,7 +133,8 @@ TEST(Coco, SaysWhatStandsWhereAnotherKindIsExpected) {
             "a.json: byte 56 (line 1): annotation 0: bbox: got null, expected a number");
   EXPECT_EQ(refusal(R"({"categories": [{"name": "a", "id": null}]})"),
             "a.json: byte 36 (line 1): category 0: id: got null, expected a whole number");
-  EXPECT_EQ(refusal(R"({"images": {"a": 1}})"), "a.json: byte 11 (line 1): got an object, expected a list");
+  EXPECT_EQ(refusal(R"({"images": {"a": 1}})"),
+            "a.json: byte 11 (line 1): images: got an object, expected a list");
   EXPECT_EQ(refusal(R"({"images": [[]]})"),
             "a.json: byte 12 (line 1): image 0 got a list, expected an object");
   EXPECT_EQ(

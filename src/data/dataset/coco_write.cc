@@ -33,12 +33,14 @@ std::string json_number(double number) {
   return fmt::to_string(number);
 }
 
-// Ids of images as their file writes them.
-class ImageIds {
+// Ids of images or categories as their file writes them.
+class Ids {
  public:
-  explicit ImageIds(const CocoFile& coco) {
-    for (const CocoImage& image : coco.images)
-      if (!image.id_text.empty()) texts_.emplace(image.id, json_string(image.id_text));
+  template <typename Item>
+  Ids(const std::vector<Item>& items, const CocoFile& coco) {
+    for (const Item& item : items)
+      if (!item.id_text.empty()) texts_.emplace(item.id, json_string(item.id_text));
+    for (const auto& one : coco.unlisted_ids) texts_.emplace(one.first, json_string(one.second));
   }
 
   std::string json_of(std::int64_t id) const {
@@ -53,7 +55,7 @@ class ImageIds {
 }  // namespace
 
 std::string write_coco(const CocoFile& coco) {
-  const ImageIds ids(coco);
+  const Ids images(coco.images, coco), categories(coco.categories, coco);
   std::string out = "{\"images\":[";
   const auto separate = [&out](std::size_t index) {
     if (index) out += ',';
@@ -62,7 +64,7 @@ std::string write_coco(const CocoFile& coco) {
     const CocoImage& image = coco.images[i];
     separate(i);
     fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"file_name\":{},\"width\":{},\"height\":{}}}",
-                   ids.json_of(image.id), json_string(image.file_name), image.width, image.height);
+                   images.json_of(image.id), json_string(image.file_name), image.width, image.height);
   }
   out += "],\"annotations\":[";
   for (std::size_t i = 0; i < coco.annotations.size(); ++i) {
@@ -72,14 +74,14 @@ std::string write_coco(const CocoFile& coco) {
         std::back_inserter(out),
         "{{\"id\":{},\"image_id\":{},\"category_id\":{},\"bbox\":[{},{},{},{}],\"area\":{},\"iscrowd\":{},"
         "\"ignore\":{}}}",
-        a.id, ids.json_of(a.image_id), a.category_id, a.bbox[0], a.bbox[1], a.bbox[2], a.bbox[3],
-        json_number(a.area), static_cast<int>(a.iscrowd), static_cast<int>(a.ignore));
+        a.id, images.json_of(a.image_id), categories.json_of(a.category_id), a.bbox[0], a.bbox[1], a.bbox[2],
+        a.bbox[3], json_number(a.area), static_cast<int>(a.iscrowd), static_cast<int>(a.ignore));
   }
   out += "],\"categories\":[";
   for (std::size_t i = 0; i < coco.categories.size(); ++i) {
     separate(i);
-    fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"name\":{}}}", coco.categories[i].id,
-                   json_string(coco.categories[i].name));
+    fmt::format_to(std::back_inserter(out), "{{\"id\":{},\"name\":{}}}",
+                   categories.json_of(coco.categories[i].id), json_string(coco.categories[i].name));
   }
   return out += "]}";
 }

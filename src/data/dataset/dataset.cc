@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "data/dataset/coco_split.h"
 
@@ -84,10 +85,9 @@ Dataset make_dataset(const CocoFile& coco, const std::filesystem::path& images, 
     dataset.left_out.images_without_boxes =
         std::erase_if(dataset.samples, [](const Sample& sample) { return sample.boxes.empty(); });
   if (dataset.samples.empty())
-    throw Error(
-        "{}: got {} images and {} boxes, of which no image with a box remains; give a file with both{}", name,
-        coco.images.size(), coco.annotations.size(),
-        coco.left_out.empty() ? "" : fmt::format(" (left out: {})", coco.left_out.front().reason));
+    throw Error("{}: got {} and {}, of which no image with a box remains; give a file with both{}", name,
+                counted(coco.images.size(), "image[s]"), counted(coco.annotations.size(), "box[es]"),
+                coco.left_out.empty() ? "" : fmt::format(" (left out: {})", coco.left_out.front().reason));
   for (const Sample& sample : dataset.samples)
     dataset.max_boxes = std::max(dataset.max_boxes, static_cast<int>(sample.boxes.size()));
   return dataset;

@@ -15,6 +15,7 @@
 #include "data/dataset/coco_text.h"
 #include "data/dataset/split_name.h"
 #include "storage/comparable_name.h"
+#include "storage/folder_walk.h"
 
 namespace ssd {
 namespace {
@@ -88,12 +89,16 @@ std::vector<std::string> first_names(const fs::path& file, const std::string& te
 bool looks_like_annotations(const std::string& text, bool whole) {
   const auto has = [&](const char* key) { return text.find(key) != std::string::npos; };
   const auto first = text.find_first_not_of(" \t\r\n\xef\xbb\xbf\xff\xfe");
-  if (first == std::string::npos || text[first] != '{') return false;
+  // A comment is none of JSON's, but the reader says so.
+  if (first == std::string::npos || (text[first] != '{' && text[first] != '/')) return false;
   // Of categories alone Label Studio writes notes.json.
   return has("\"images\"") || (!whole && (has("\"annotations\"") || has("\"categories\"")));
 }
 
-std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder) {
+// Key points have boxes as well, but beside other annotations they are those of the same images.
+enum class KeyPoints { pass_over, take };
+
+std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder, KeyPoints key_points) {
   const std::string text = piece_of(file, 0);
   const std::string stem = file.stem().string();
   // What is named as annotations is taken for them, so that a broken file is refused by name, not passed
@@ -102,7 +107,8 @@ std::optional<Candidate> candidate(const fs::path& file, const fs::path& folder)
   std::error_code unknown;
   const bool whole = fs::file_size(file, unknown) <= beginning;
   if (!is_named && !looks_like_annotations(text, whole)) return std::nullopt;
-  if (has_word(stem, {"captions", "keypoints", "panoptic", "stuff", "info"})) return std::nullopt;
+  if (has_word(stem, {"captions", "panoptic", "stuff", "info"})) return std::nullopt;
+  if (key_points == KeyPoints::pass_over && has_word(stem, {"keypoints"})) return std::nullopt;
   Candidate result{file, split_role(stem), stem, 2, first_names(file, text)};
   if (stem.starts_with("instances_")) {
     result.split = stem.substr(10);
@@ -131,7 +137,7 @@ void add_json_files(const fs::path& folder, int depth, std::vector<fs::path>& fi
 }
 
 // In the folder and those in it; where there are none, in those further down.
-std::vector<Candidate> candidates_in(const fs::path& folder) {
+std::vector<Candidate> candidates_in(const fs::path& folder, KeyPoints key_points) {
   std::vector<Candidate> found;
   for (const int deepest : {1, 2, 3}) {
     std::vector<fs::path> files;
@@ -139,7 +145,7 @@ std::vector<Candidate> candidates_in(const fs::path& folder) {
       add_json_files(folder, depth, files);
     std::ranges::sort(files);
     for (const fs::path& file : files)
-      if (auto one = candidate(file, folder)) found.push_back(std::move(*one));
+      if (auto one = candidate(file, folder, key_points)) found.push_back(std::move(*one));
     if (!found.empty()) break;
   }
   return found;
@@ -165,7 +171,25 @@ void add_places(const Candidate& one, const fs::path& folder, std::vector<fs::pa
   if (one.role == Role::test) add_named({"test2017", "test"});
 }
 
-fs::path images_of(const Candidate& one, const fs::path& folder) {
+// The only folder below one in which images of these names lie.
+std::optional<fs::path> only_folder_with(const std::vector<std::string>& names, const fs::path& folder) {
+  std::set<std::string> wanted;  // last components
+  for (const std::string& name : names) wanted.insert(name.substr(name.find_last_of("/\\") + 1));
+  FolderWalk walk;
+  walk.add(folder);
+  std::set<fs::path> folders;
+  for (const fs::path& file : walk.files())
+    if (wanted.contains(file.filename().string())) folders.insert(file.parent_path());
+  return folders.size() == 1 ? std::optional(*folders.begin()) : std::nullopt;
+}
+
+// A folder that is named after another split holds that split's images.
+bool may_be_of(Role folder, Role annotations) {
+  return folder == Role::none || annotations == Role::none || folder == annotations;
+}
+
+// `alone`: there are no other annotations whose images of the same names could be taken for these.
+fs::path images_of(const Candidate& one, const fs::path& folder, bool alone) {
   const fs::path parent = one.file.parent_path();
   std::vector<fs::path> places, roots{folder};
   for (fs::path up = parent.parent_path(); parent != folder && up != folder; up = up.parent_path())
@@ -185,6 +209,10 @@ fs::path images_of(const Candidate& one, const fs::path& folder) {
     if (found <= most && (is_there || is_any)) continue;
     best = place, most = found, is_there = true;
   }
+  if (alone && most == 0)
+    if (const auto elsewhere = only_folder_with(one.names, folder);
+        elsewhere && may_be_of(split_role(elsewhere->filename().string()), one.role))
+      return *elsewhere;
   return best;
 }
 
@@ -197,7 +225,8 @@ std::string below(const fs::path& path, const fs::path& folder) {
 
 CocoLayout find_coco_layout(const fs::path& given) {
   const fs::path folder = given.has_filename() ? given : given.parent_path();  // without a slash at its end
-  std::vector<Candidate> found = candidates_in(folder);
+  std::vector<Candidate> found = candidates_in(folder, KeyPoints::pass_over);
+  if (found.empty()) found = candidates_in(folder, KeyPoints::take);
   const auto best_of = [&](Role role) -> const Candidate* {
     const Candidate* best = nullptr;
     for (const Candidate& one : found)
@@ -216,7 +245,7 @@ CocoLayout find_coco_layout(const fs::path& given) {
     if (as_good == 1) train = unnamed;
   }
   const auto split = [&](const Candidate& one) {
-    return CocoLayout::Split{one.split, {one.file, images_of(one, folder)}};
+    return CocoLayout::Split{one.split, {one.file, images_of(one, folder, found.size() == 1)}};
   };
   if (train) layout.train = split(*train);
   if (val) layout.val = split(*val);

@@ -57,6 +57,34 @@ TEST_F(Layout, CocoAsPublished) {
   EXPECT_EQ(text(found().find("test2017")), "-");
 }
 
+TEST_F(Layout, ImagesOfTheOnlyAnnotationsMayLieAnywhere) {
+  annotate("ann/boxes.json", "a.jpg");
+  write("my photos/deep/a.jpg", "x");
+  EXPECT_EQ(text(found().train), "ann/boxes.json my photos/deep");
+  annotate("ann/boxes_val.json", "a.jpg");
+  fs::remove(folder_ / "ann/boxes.json");
+  EXPECT_EQ(text(found().val), "ann/boxes_val.json my photos/deep");
+  fs::rename(folder_ / "my photos/deep", folder_ / "my photos/train");
+  EXPECT_NE(text(found().val), "ann/boxes_val.json my photos/train");
+  fs::rename(folder_ / "my photos/train", folder_ / "my photos/deep");
+  fs::rename(folder_ / "ann/boxes_val.json", folder_ / "ann/boxes.json");
+  // Which are meant is not to be guessed.
+  write("my photos/other/a.jpg", "x");
+  EXPECT_NE(text(found().train), "ann/boxes.json my photos/deep");
+  fs::remove_all(folder_ / "my photos/other");
+  annotate("ann/test.json", "b.jpg");
+  EXPECT_NE(text(found().train), "ann/boxes.json my photos/deep");
+}
+
+TEST_F(Layout, KeyPointsServeWhereThereIsNothingElse) {
+  annotate("annotations/person_keypoints_train2017.json", "a.jpg");
+  write("train2017/a.jpg", "x");
+  EXPECT_EQ(text(found().train), "annotations/person_keypoints_train2017.json train2017");
+  annotate("annotations/instances_train2017.json", "a.jpg");
+  EXPECT_EQ(text(found().train), "annotations/instances_train2017.json train2017");
+  EXPECT_TRUE(found().unused.empty());
+}
+
 TEST_F(Layout, ASplitOfTheTestStandsInForValidation) {
   annotate("annotations/instances_train.json", "a.jpg");
   annotate("annotations/instances_test.json", "b.jpg");

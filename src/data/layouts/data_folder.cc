@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "data/layouts/cvat.h"
 #include "data/layouts/folder_contents.h"
@@ -111,9 +112,10 @@ std::string DataFolder::to_text() {
                        text);
   }
   read_foreign();
-  return fmt::format("{}: {} training images and {} for validation of {} classes, by {}", ssd::name_of(kind_),
-                     foreign_coco_.train.images.size(), foreign_coco_.val.images.size(),
-                     foreign_->classes.size(), foreign_->splits_from);
+  return fmt::format("{}: {} and {} for validation of {}, by {}", ssd::name_of(kind_),
+                     counted(foreign_coco_.train.images.size(), "training image[s]"),
+                     foreign_coco_.val.images.size(), counted(foreign_->classes.size(), "class[es]"),
+                     foreign_->splits_from);
 }
 
 std::string DataFolder::unused() {

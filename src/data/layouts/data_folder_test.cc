@@ -38,7 +38,7 @@ TEST_F(DataFolderTest, YoloIsReadInMemory) {
   for (std::size_t i = 0; i < 4; ++i)
     EXPECT_NEAR(val.split.coco.annotations.at(0).bbox[i], expected[i], 1e-9);
   EXPECT_TRUE(fs::exists(val.images / val.split.coco.images.at(0).file_name));
-  EXPECT_EQ(folder.unused(), "1 .csv files (notes.csv)");
+  EXPECT_EQ(folder.unused(), "1 .csv file (notes.csv)");
   EXPECT_EQ(DataFolder(root_ / "data.yaml").read(DataPart::val).split.coco.images.size(), 1u);
 }
 
@@ -51,7 +51,7 @@ TEST_F(DataFolderTest, NotesBesideYoloLabelsAreUnused) {
   DataFolder folder(root_);
   ASSERT_EQ(folder.kind(), DataKind::yolo);
   EXPECT_EQ(folder.read(DataPart::train).split.coco.images.size(), 1u);
-  EXPECT_EQ(folder.unused(), "1 .json files (notes.json)");
+  EXPECT_EQ(folder.unused(), "1 .json file (notes.json)");
 }
 
 TEST_F(DataFolderTest, LabelsAndXmlAreToldByWhatTheyHold) {
@@ -59,7 +59,7 @@ TEST_F(DataFolderTest, LabelsAndXmlAreToldByWhatTheyHold) {
   write("readme.txt", "10 images of cats\n");
   write("project.xml", "<project><annotation-tool/></project>");
   EXPECT_EQ(DataFolder(root_).kind(), DataKind::none);
-  EXPECT_EQ(DataFolder(root_).seen(), "seen: 1 .txt files (readme.txt), 1 .xml files (project.xml)");
+  EXPECT_EQ(DataFolder(root_).seen(), "seen: 1 .txt file (readme.txt), 1 .xml file (project.xml)");
   write("annotations.xml", "<annotations><image name='a.jpg'/></annotations>");
   EXPECT_EQ(DataFolder(root_).kind(), DataKind::cvat);
   add_voc();
@@ -88,8 +88,7 @@ TEST_F(DataFolderTest, CocoGoesBeforeVoc) {
   EXPECT_FALSE(folder.has(DataPart::val));
   EXPECT_EQ(folder.unused(), "");
   EXPECT_EQ(folder.read(DataPart::train).split.coco.annotations.size(), 1u);
-  EXPECT_EQ(folder.unused(),
-            "1 .xml files (Annotations/a.xml), 1 images of no annotation (JPEGImages/b.jpg)");
+  EXPECT_EQ(folder.unused(), "1 .xml file (Annotations/a.xml), 1 image of no annotation (JPEGImages/b.jpg)");
 }
 
 // Folders after public reports. Their READMEs' numbers: images and boxes of training, of validation.

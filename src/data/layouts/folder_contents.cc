@@ -8,6 +8,8 @@
 #include <system_error>
 #include <unordered_set>
 
+#include "base/counted.h"
+#include "data/layouts/other_annotations.h"
 #include "data/layouts/source_files.h"
 #include "image/format.h"
 #include "storage/comparable_name.h"
@@ -46,7 +48,7 @@ class Kinds {
       std::vector<std::string> names;
       for (const fs::path& file : kinds_.at(kind).first) names.push_back(file.lexically_relative(folder_));
       if (count > names.size()) names.push_back("...");
-      parts.push_back(fmt::format("{} {} ({})", count, kind, fmt::join(names, ", ")));
+      parts.push_back(fmt::format("{} ({})", counted(count, kind), fmt::join(names, ", ")));
     }
     return fmt::format("{}", fmt::join(parts, ", "));
   }
@@ -62,7 +64,8 @@ class Kinds {
 
 std::string kind_of(const fs::path& file) {
   const std::string extension = file.extension().string();
-  return extension.empty() ? "files without an ending" : extension + " files";
+  if (extension.find_first_of("[]") != extension.npos) return "file[s] with an odd ending";
+  return extension.empty() ? "file[s] without an ending" : extension + " file[s]";
 }
 
 std::vector<fs::path> files_below(const fs::path& folder) {
@@ -90,13 +93,13 @@ std::string unused_text(const fs::path& folder, const UsedFiles& used) {
     const std::string extension = comparable_name(file.extension().string());
     if (annotations.contains(file.string()) || images.contains(file.string())) continue;
     if (used.text && (extension == ".txt" || extension == ".names" || extension == ".yaml" ||
-                      extension == ".yml" || extension == ".data"))
+                      extension == ".yml" || extension == ".data" || extension == ".labels"))
       continue;
     if (used.xml && (extension == ".xml" || extension == ".txt")) continue;
     if (!is_image_name(file))
       kinds.add(kind_of(file), file);
     else if (!is_any_below(file, used.not_looked_into))
-      kinds.add("images of no annotation", file);
+      kinds.add("image[s] of no annotation", file);
   }
   return kinds.to_text();
 }
@@ -105,7 +108,11 @@ std::string seen_text(const fs::path& folder) {
   Kinds kinds(folder);
   for (const fs::path& file : files_below(folder)) kinds.add(kind_of(file), file);
   const std::string text = kinds.to_text();
-  return text.empty() ? "it is empty" : "seen: " + text;
+  if (text.empty()) return "it is empty";
+  std::string others;
+  for (const OtherAnnotations& one : find_other_annotations(folder))
+    others += fmt::format("; {}: {}", one.file.lexically_relative(plain_path(folder)).string(), one.text);
+  return "seen: " + text + others;
 }
 
 }  // namespace ssd

@@ -20,8 +20,8 @@ struct UsedFiles {
 // none.
 std::string unused_text(const std::filesystem::path& folder, const UsedFiles& used);
 
-// All files by kind, and what fits them: "seen: 12 .jpg files (a.jpg, ...), ...; for CVAT's XML, data import
-// cvat".
+// All files by kind, and what is known of annotations that are not read: "seen: 12 .jpg files (a.jpg, ...),
+// ...; a.json: LabelMe's annotations, which are not read; convert them ...".
 std::string seen_text(const std::filesystem::path& folder);
 
 }  // namespace ssd

@@ -43,6 +43,8 @@ const char* name_of(ForeignNote note) {
       return "polygon_boxed";
     case ForeignNote::box_tracked:
       return "box_tracked";
+    case ForeignNote::box_with_key_points:
+      return "box_with_key_points";
     case ForeignNote::path_unreadable:
       return "path_unreadable";
     case ForeignNote::split_empty:
@@ -55,62 +57,74 @@ const char* name_of(ForeignNote note) {
       return "id_repeated";
     case ForeignNote::classes_alike:
       return "classes_alike";
+    case ForeignNote::classes_miscounted:
+      return "classes_miscounted";
   }
   return "";
 }
 
+// Over 60 lines: two for each note.
 std::string describe(ForeignNote note) {
   switch (note) {
     case ForeignNote::image_of_other_format:
-      return fmt::format("images left out: not {} (convert them to use them)", image_format_names());
+      return fmt::format("image[s] left out: not {} (convert [it|them] to use [it|them])",
+                         image_format_names());
     case ForeignNote::image_unreadable:
-      return "images left out: the header is broken";
+      return "image[s] left out: the header is broken";
     case ForeignNote::image_without_annotation:
-      return "images without an annotation file";
+      return "image[s] without an annotation file";
     case ForeignNote::image_in_no_split:
-      return "images left out: in none of the lists or folders used";
+      return "image[s] left out: in none of the lists or folders used";
     case ForeignNote::image_in_both_splits:
-      return "images named for training and for validation (taken for validation only)";
+      return "image[s] named for training and for validation (taken for validation only)";
     case ForeignNote::image_orientation_ambiguous:
-      return "images whose EXIF orientation does not change their size (2 to 4, or square): their boxes "
-             "are read on the image as stored (where they are wrong there, rotate the files; for JPEG, "
+      return "image[s] whose EXIF orientation does not change [its|their] size (2 to 4, or square): "
+             "[its|their] boxes "
+             "are read on the image as stored (where they are wrong there, rotate the file[s]; for JPEG, "
              "exiftran -ai)";
     case ForeignNote::annotation_without_image:
-      return "annotations left out: their image is not there";
+      return "annotation[s] left out: [its|their] image is not there";
     case ForeignNote::listed_without_image:
-      return "lines of lists that name no image";
+      return "line[s] of lists that [names|name] no image";
     case ForeignNote::not_an_annotation:
-      return "xml files passed over: no VOC annotations";
+      return "xml file[s] passed over: no VOC annotations";
     case ForeignNote::annotation_unreadable:
-      return "annotation files left out with their images: mend them or remove them";
+      return "annotation file[s] left out with [its image|their images]: mend [it or remove it|them or "
+             "remove them]";
     case ForeignNote::object_unreadable:
-      return "boxes left out: their line or object makes no sense";
+      return "box[es] left out: [its|their] line or object makes no sense";
     case ForeignNote::name_not_utf8:
-      return "names of classes or images that are not UTF-8 (taken as Latin-1)";
+      return "name[s] of classes or images that [is|are] not UTF-8 (taken as Latin-1)";
     case ForeignNote::size_differs:
-      return "annotations that state another size than their image has (the image's is taken)";
+      return "annotation[s] that [states|state] another size than [its|their] image has (the image's is "
+             "taken)";
     case ForeignNote::box_without_size:
-      return "boxes left out: no width or no height";
+      return "box[es] left out: no width or no height";
     case ForeignNote::box_difficult:
-      return "boxes left out: marked difficult";
+      return "box[es] left out: marked difficult";
     case ForeignNote::box_over_edge:
-      return "boxes that reach over the image's edge (kept; training clips them)";
+      return "box[es] that [reaches|reach] over the image's edge (kept; training clips [it|them])";
     case ForeignNote::polygon_boxed:
-      return "polygons turned into their bounding boxes";
+      return "polygon[s] turned into [its bounding box|their bounding boxes]";
     case ForeignNote::box_tracked:
-      return "boxes with a confidence and the number of a track behind them, which are passed over";
+      return "box[es] with a confidence and the number of a track behind [it|them], which are passed over";
+    case ForeignNote::box_with_key_points:
+      return "box[es] with key points behind [it|them], which are passed over";
     case ForeignNote::path_unreadable:
-      return "folders or links left out: they cannot be followed";
+      return "folder[s] or link[s] left out: [it|they] cannot be followed";
     case ForeignNote::split_empty:
-      return "splits without any image, so that there is nothing to train on";
+      return "split[s] without any image, so that there is nothing to train on";
     case ForeignNote::split_missing:
-      return "folders or lists of the data file that are not there";
+      return "folder[s] or list[s] of the data file that [is|are] not there";
     case ForeignNote::object_repeated:
-      return "lines of labels that are the same as another of their file (taken once)";
+      return "line[s] of labels that [is|are] the same as another of their file (taken once)";
     case ForeignNote::id_repeated:
-      return "images or categories left out: their ids occur twice";
+      return "image[s] or categor[y|ies] left out: [its id occurs|their ids occur] twice";
     case ForeignNote::classes_alike:
-      return "classes that differ from another in capitals alone (they stay apart)";
+      return "class[es] that [differs|differ] from another in capitals alone ([it stays|they stay] apart)";
+    case ForeignNote::classes_miscounted:
+      return "data file[s] that [counts|count] more or fewer classes than [it names|they name] (the names "
+             "count)";
   }
   return "";
 }
@@ -127,6 +141,7 @@ bool is_fault(ForeignNote note) {
     case ForeignNote::path_unreadable:
     case ForeignNote::split_missing:
     case ForeignNote::id_repeated:
+    case ForeignNote::classes_miscounted:
       return true;
     case ForeignNote::image_without_annotation:
     case ForeignNote::image_in_no_split:
@@ -139,6 +154,7 @@ bool is_fault(ForeignNote note) {
     case ForeignNote::box_over_edge:
     case ForeignNote::polygon_boxed:
     case ForeignNote::box_tracked:
+    case ForeignNote::box_with_key_points:
     case ForeignNote::split_empty:
     case ForeignNote::object_repeated:
     case ForeignNote::classes_alike:

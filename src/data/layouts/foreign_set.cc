@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/dataset/class_names.h"
@@ -43,7 +44,7 @@ void refuse_faults(const ForeignNotes& notes, const ForeignOptions& options,
   if (options.faults == ForeignOptions::Faults::leave_out) return;
   for (const auto& [what, places] : notes)
     if (is_fault(what))
-      throw Error("{}: --strict stops at {} {}: {}{}", source.string(), places.size(), describe(what),
+      throw Error("{}: --strict stops at {}: {}{}", source.string(), counted(places.size(), describe(what)),
                   places.front(), places.size() > 1 ? ", ..." : "");
 }
 

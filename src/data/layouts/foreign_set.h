@@ -47,16 +47,18 @@ enum class ForeignNote {
   box_over_edge,                // kept as it is: reaches over the image's edge by more than a pixel
   polygon_boxed,                // kept: the bounding box of a polygon
   box_tracked,                  // kept: a confidence and the number of a track stand behind the box
+  box_with_key_points,          // kept: key points stand behind the box
   path_unreadable,              // left out: a folder or link that cannot be followed
   split_empty,                  // no image is left to train on
   split_missing,                // a folder or list that the data file names and that is not there
   object_repeated,              // taken once: a line of labels that is the same as another of its file
   id_repeated,                  // an image or a category left out: another one has its id
   classes_alike,                // kept apart: classes whose names differ in capitals alone
+  classes_miscounted,           // a data file counts more or fewer classes than it names: the names count
 };
 // "image_unreadable": the names in JSON.
 const char* name_of(ForeignNote note);
-// "images left out: the header is broken": for people.
+// "image[s] left out: the header is broken": for counted(), for people.
 std::string describe(ForeignNote note);
 // Whether something is missing that the annotations meant to be there: --strict stops at these.
 bool is_fault(ForeignNote note);

@@ -150,6 +150,10 @@ std::optional<ForeignBox> VocReader::read_box(const XmlFile& xml, pugi::xml_node
   if (category.empty()) xml.fail(object, "has no <name>");
   const auto edges = voc_edges(xml, object);
   if (!edges) xml.fail(object, "has no <bndbox>");
+  if (object.child("bndbox").next_sibling("bndbox"))
+    notes_.add(ForeignNote::object_unreadable,
+               fmt::format("{}: <{}> has several <bndbox>, of which the first is taken; make objects of them",
+                           name, category));
   const double one = options_.pixels == VocOptions::Pixels::one_based ? 1 : 0;
   const double left = edges->left - one, top = edges->top - one;
   const double width = edges->right - left, height = edges->bottom - top;

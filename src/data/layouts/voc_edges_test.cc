@@ -56,6 +56,18 @@ TEST_F(VocEdgesTest, TheBoxGoesBeforeTheShapeAndPartsAreNoObjects) {
             (std::array<double, 4>{2.25, 3, 9.75, 20.5}));
 }
 
+TEST_F(VocEdgesTest, OfSeveralBoxesOfAnObjectTheFirstIsTakenAndTheOthersAreNamed) {
+  const auto box = [](int at) {
+    return fmt::format("<bndbox><xmin>{0}</xmin><ymin>{0}</ymin><xmax>{1}</xmax><ymax>{1}</ymax></bndbox>",
+                       at, at + 5);
+  };
+  const ForeignSet set = read(box(2) + box(12));
+  ASSERT_EQ(set.images.at(0).boxes.size(), 1u);
+  EXPECT_EQ(set.images[0].boxes[0].bbox, (std::array<double, 4>{2, 2, 5, 5}));
+  ASSERT_EQ(set.notes.at(ForeignNote::object_unreadable).size(), 1u);
+  EXPECT_TRUE(contains(set.notes.at(ForeignNote::object_unreadable)[0], "a.xml: <cat> has several <bndbox>"));
+}
+
 TEST_F(VocEdgesTest, AnObjectThatLiesNowhereIsNamed) {
   for (const char* shape : {"", "<polygon/>", "<polygon><x1>2</x1></polygon>",
                             "<robndbox><cx>2</cx></robndbox>", "<polygon><x1>a</x1><y1>2</y1></polygon>"})

@@ -68,7 +68,8 @@ std::vector<ForeignImage> YoloReader::read() {
   read_image_sizes(images_, options_, orientations, notes_);
   std::vector<bool> broken(images_.size());
   const std::vector<YoloLabels> labels = read_labels(broken);
-  const YoloFormat format{data_.names, data_.key_points, !data_.key_points && are_tracked(labels)};
+  const bool key_points = data_.key_points || have_key_points(labels);
+  const YoloFormat format{data_.names, key_points, !key_points && are_tracked(labels)};
   std::vector<ForeignImage> usable;
   for (std::size_t i = 0; i < images_.size(); ++i) {
     ForeignImage& image = images_[i];
@@ -249,9 +250,11 @@ ForeignSet read_yolo(const fs::path& source, const ForeignOptions& options) {
   }
   for (std::string& name : data.names) name = trimmed(name);
   const SourceFiles files(folders_of(data), options.except);
-  ForeignSet set{.root = files.root(), .images = {}, .classes = data.names, .splits_from = {}, .notes = {}};
+  ForeignSet set{.root = files.root(), .images = {}, .classes = {}, .splits_from = {}, .notes = {}};
+  std::ranges::remove_copy(data.names, std::back_inserter(set.classes), "");
   note_unreadable(files, set.notes);
   for (const std::string& one : data.missing) set.notes.add(ForeignNote::split_missing, one);
+  if (!data.miscounted.empty()) set.notes.add(ForeignNote::classes_miscounted, data.miscounted);
   YoloReader reader(files, data, options, set.notes);
   set.images = reader.read();
   if (data.train.empty() && data.val.empty()) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <sstream>
 #include <string_view>
 
 #include "base/budgets.h"
@@ -22,11 +23,22 @@ std::string where(const fs::path& file, const YAML::Mark& mark) {
   return mark.is_null() ? file.string() : fmt::format("{}:{}", file.string(), mark.line + 1);
 }
 
+// Whether a line, counted from 0, or the one before has a tab among the blanks it begins with.
+bool has_tab_before(const std::string& text, int line) {
+  std::istringstream stream(text);
+  std::string at;
+  for (int i = 0; i <= line && std::getline(stream, at); ++i)
+    if (i + 1 >= line && at.substr(0, at.find_first_not_of(" \t")).find('\t') != at.npos) return true;
+  return false;
+}
+
 YAML::Node load(const fs::path& file) {
+  const std::string text = decode_text(read_text_file(file, budget::yaml), file.string());
   try {
-    return YAML::Load(decode_text(read_text_file(file, budget::yaml), file.string()));
+    return YAML::Load(text);
   } catch (const YAML::Exception& error) {
-    throw Error("{}: {}; mend the file", where(file, error.mark), error.msg);
+    throw Error("{}: {}{}; mend the file", where(file, error.mark), error.msg,
+                has_tab_before(text, error.mark.line) ? " (a tab, where YAML has blanks)" : "");
   }
 }
 
@@ -35,20 +47,34 @@ std::vector<std::string> read_names(const fs::path& file, const YAML::Node& node
   if (node.IsSequence()) {
     for (const YAML::Node& name : node) names.push_back(name.as<std::string>());
   } else if (node.IsMap()) {
-    names.resize(node.size());
     for (const auto& entry : node) {
       const int number = entry.first.as<int>(-1);
-      if (number < 0 || number >= static_cast<int>(names.size()) ||
-          !names[static_cast<std::size_t>(number)].empty()) {
-        throw Error("{}: got class number \"{}\", expected each of 0 to {} once",
-                    where(file, entry.first.Mark()), entry.first.as<std::string>(""), names.size() - 1);
-      }
-      names[static_cast<std::size_t>(number)] = entry.second.as<std::string>();
+      const auto place = static_cast<std::size_t>(std::max(number, 0));
+      if (number < 0 || place >= budget::classes || (place < names.size() && !names[place].empty()))
+        throw Error("{}: got class number \"{}\", expected each number from 0 on once",
+                    where(file, entry.first.Mark()), entry.first.as<std::string>(""));
+      names.resize(std::max(names.size(), place + 1));
+      names[place] = entry.second.as<std::string>();
     }
   }
   if (names.empty())
     throw Error("{}: names are no list of classes; write names: [cat, dog]", where(file, node.Mark()));
   return names;
+}
+
+// What is wrong with the number of names; empty where nothing is. Some name no class of some numbers.
+std::string miscount_of(const fs::path& file, const YAML::Node& data, const std::vector<std::string>& names) {
+  const auto gap = std::ranges::find(names, std::string());
+  const auto gaps = std::count(gap, names.end(), std::string());
+  if (const YAML::Node stated = data["nc"]; stated) {
+    const int count = stated.as<int>(-1);
+    if (count != std::ssize(names) && count != std::ssize(names) - gaps)
+      return fmt::format("{}: got nc: {}, expected {}, the number of names; correct one of the two",
+                         where(file, stated.Mark()), stated.as<std::string>(""), names.size());
+  }
+  if (gaps == 0) return {};
+  return fmt::format("{}: got no name of class {}, expected one for each of 0 to {}; add it",
+                     where(file, data["names"].Mark()), gap - names.begin(), names.size() - 1);
 }
 
 // As Ultralytics calls the classes of a file that says only how many there are.
@@ -160,11 +186,7 @@ YoloData read_yolo_data(const fs::path& file) {
     const fs::path stated = folder / data["path"].as<std::string>("");
     yolo.root = fs::is_directory(stated) ? stated.lexically_normal() : folder;
     yolo.names = data["names"] ? read_names(file, data["names"]) : numbered_names(data["nc"].as<int>(0));
-    const int count = data["nc"].as<int>(static_cast<int>(yolo.names.size()));
-    if (count != static_cast<int>(yolo.names.size())) {
-      throw Error("{}: got nc: {}, expected {}, the number of names; correct one of them",
-                  where(file, data["nc"].Mark()), count, yolo.names.size());
-    }
+    yolo.miscounted = miscount_of(file, data, yolo.names);
     const Places places{fs::absolute(file), yolo.root};
     const auto located = [&](const char* split, std::vector<std::string>& missing) {
       return data[split] ? locate(places, split, data[split], missing) : std::vector<fs::path>();
@@ -182,9 +204,10 @@ YoloData read_yolo_data(const fs::path& file) {
 }
 
 std::optional<fs::path> find_class_file(const fs::path& folder) {
-  for (const fs::path& place : {folder, folder / "labels", folder / "data"}) {
-    for (const std::string_view name :
-         {"classes.txt", "labels.txt", "obj.names", "classes.names", "predefined_classes.txt"}) {
+  // Roboflow's stand beside the labels of each split.
+  for (const fs::path& place : {folder, folder / "labels", folder / "data", folder / "train"}) {
+    for (const std::string_view name : {"classes.txt", "labels.txt", "obj.names", "classes.names",
+                                        "_darknet.labels", "predefined_classes.txt"}) {
       if (fs::is_regular_file(place / name)) return place / name;
     }
   }

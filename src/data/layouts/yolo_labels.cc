@@ -44,15 +44,19 @@ std::optional<std::vector<double>> numbers_of(const std::string& text) {
 
 constexpr std::size_t tracked_numbers = 7;  // class cx cy w h confidence track
 
-bool fits_tracked(const std::vector<double>& values) {
+// Whether the line begins with a box.
+bool is_inside(const std::vector<double>& values) {
   constexpr double tolerance = 0.05;  // trackers' boxes reach a little over the edge
-  const double confidence = values[5], track = values[6];
-  if (confidence < 0 || confidence > 1 || track < 1 || track != std::floor(track)) return false;
   for (const std::size_t axis : {1u, 2u}) {
     const double centre = values[axis], extent = values[axis + 2];
     if (extent <= 0 || centre - extent / 2 < -tolerance || centre + extent / 2 > 1 + tolerance) return false;
   }
   return true;
+}
+
+bool fits_tracked(const std::vector<double>& values) {
+  const double confidence = values[5], track = values[6];
+  return confidence >= 0 && confidence <= 1 && track >= 1 && track == std::floor(track) && is_inside(values);
 }
 
 // left, top, right, bottom of a line, in normalized coordinates.
@@ -79,7 +83,10 @@ const std::string& class_of(double number, std::span<const std::string> classes,
   if (number != std::floor(number) || number < 0 || number >= static_cast<double>(classes.size()))
     throw Error("{}: got class {}, expected 0 to {}; mend the line or add the class's name", place, number,
                 classes.size() - 1);
-  return classes[static_cast<std::size_t>(number)];
+  const std::string& name = classes[static_cast<std::size_t>(number)];
+  if (name.empty())
+    throw Error("{}: got class {}, which has no name; mend the line or add the class's name", place, number);
+  return name;
 }
 
 }  // namespace
@@ -130,6 +137,23 @@ bool are_tracked(std::span<const YoloLabels> labels) {
   return sevens > 0 && 10 * fitting >= 9 * sevens && (ends_beyond_one > 0 || longer == 0);
 }
 
+bool have_key_points(std::span<const YoloLabels> labels) {
+  std::size_t numbers = 0;  // of a line
+  bool any_visible = false;
+  for (const YoloLabels& file : labels) {
+    for (const YoloLabels::Line& line : file.lines) {
+      const std::vector<double>& values = line.values;
+      if (numbers == 0) numbers = values.size();
+      if (values.size() != numbers || numbers < 8 || numbers % 3 != 2 || !is_inside(values)) return false;
+      for (std::size_t i = 7; i < numbers; i += 3) {
+        if (values[i] != 0 && values[i] != 1 && values[i] != 2) return false;
+        any_visible = any_visible || values[i] == 2;
+      }
+    }
+  }
+  return any_visible;
+}
+
 std::optional<ForeignBox> yolo_box(const YoloLabels& labels, const YoloLabels::Line& line,
                                    const YoloFormat& format, const ForeignImage& image, ForeignNotes& notes) {
   const std::vector<double>& numbers = line.values;
@@ -159,6 +183,7 @@ std::optional<ForeignBox> yolo_box(const YoloLabels& labels, const YoloLabels::L
   }
   if (polygon) notes.add(ForeignNote::polygon_boxed, place);
   if (tracked) notes.add(ForeignNote::box_tracked, place);
+  if (format.key_points && numbers.size() > 6) notes.add(ForeignNote::box_with_key_points, place);
   return ForeignBox{category, {left * image.width, top * image.height, width, height}};
 }
 

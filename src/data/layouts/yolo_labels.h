@@ -42,6 +42,10 @@ struct YoloFormat {
 // coordinates do not, and their boxes lie in the image.
 bool are_tracked(std::span<const YoloLabels> labels);
 
+// Whether behind the boxes stand key points, though the data file does not say so: all lines are as long,
+// each third number behind the box is a visibility (0, 1 or 2), and some are 2, which no polygon has.
+bool have_key_points(std::span<const YoloLabels> labels);
+
 // The box of a line in an image of that size. Nothing, with a note, for one without width or height. Throws
 // Error (file and line) for an unknown class, numbers that are no normalized coordinates, or too few.
 std::optional<ForeignBox> yolo_box(const YoloLabels& labels, const YoloLabels::Line& line,

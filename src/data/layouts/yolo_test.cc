@@ -88,7 +88,7 @@ TEST_F(YoloReaderTest, FaultsAreRefusedWhereAskedFor) {
   add("a", "0 0.5 0.5 1 1\n0 0.5\n");
   EXPECT_EQ(read_yolo(root_).images.at(0).boxes.size(), 1u);
   EXPECT_TRUE(contains(message_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
-                       "--strict stops at 1 boxes left out"));
+                       "--strict stops at 1 box left out"));
 }
 
 // As where the data file names no val; partly missing, what is there counts.
@@ -105,7 +105,7 @@ TEST_F(YoloReaderTest, AValThatIsNotThereIsNotedAndNoReasonToStop) {
   EXPECT_TRUE(contains(note, (root_ / "valid/images").string())) << note;
   EXPECT_TRUE(contains(note, (root_.parent_path() / "valid/images").string())) << note;
   EXPECT_TRUE(contains(message_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
-                       "--strict stops at 1 folders or lists of the data file that are not there"));
+                       "--strict stops at 1 folder or list of the data file that is not there"));
 
   write("data.yaml",
         "train: [images/train, images/none]\nval: [images/more, images/nowhere]\nnames: [cat]\n");
@@ -113,6 +113,80 @@ TEST_F(YoloReaderTest, AValThatIsNotThereIsNotedAndNoReasonToStop) {
   EXPECT_EQ(some.splits_from, "data file: train for training, val for validation");
   EXPECT_EQ(some.notes.at(ForeignNote::split_missing).size(), 2u);
   EXPECT_EQ(some.images.size(), 4u);
+}
+
+// A count beside the names says nothing more: the names count.
+TEST_F(YoloReaderTest, ACountThatContradictsTheNamesIsNoted) {
+  add("a", "0 0.5 0.5 1 1\n2 0.5 0.5 1 1\n");
+  write("data.yaml", "train: images\nval: images\nnc: 3\nnames: [cat, dog]\n");
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.classes, (std::vector<std::string>{"cat", "dog"}));
+  ASSERT_EQ(set.notes.at(ForeignNote::classes_miscounted).size(), 1u);
+  EXPECT_TRUE(contains(set.notes.at(ForeignNote::classes_miscounted)[0],
+                       "data.yaml:3: got nc: 3, expected 2, the number of names"));
+  ASSERT_EQ(set.notes.at(ForeignNote::object_unreadable).size(), 1u);
+  EXPECT_TRUE(
+      contains(set.notes.at(ForeignNote::object_unreadable)[0], "a.txt:2: got class 2, expected 0 to 1"));
+  EXPECT_TRUE(contains(message_of([&] { read_yolo(root_, {.faults = ForeignOptions::Faults::refuse}); }),
+                       "--strict stops at 1 "));
+  for (const char* count : {"nc: 2", "nc: 2.0", "# none"}) {
+    write("data.yaml", std::string("train: images\nval: images\nnames: [cat, dog]\n") + count + "\n");
+    EXPECT_EQ(read_yolo(root_).notes.contains(ForeignNote::classes_miscounted),
+              std::string(count) == "nc: 2.0");
+  }
+}
+
+TEST_F(YoloReaderTest, ClassNumbersWithoutANameCostTheirLines) {
+  add("a", "0 0.5 0.5 1 1\n1 0.5 0.5 1 1\n3 0.5 0.5 1 1\n");
+  write("data.yaml", "train: images\nnames:\n  0: cat\n  3: dog\n");
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.classes, (std::vector<std::string>{"cat", "dog"}));
+  ASSERT_EQ(set.images.at(0).boxes.size(), 2u);
+  EXPECT_EQ(set.images[0].boxes[1].category, "dog");
+  EXPECT_TRUE(contains(set.notes.at(ForeignNote::object_unreadable).at(0),
+                       "a.txt:2: got class 1, which has no name"));
+  EXPECT_TRUE(contains(set.notes.at(ForeignNote::classes_miscounted).at(0),
+                       "data.yaml:3: got no name of class 1, expected one for each of 0 to 3"));
+}
+
+// As a polygon of five corners the first would reach from 0 to 1.
+TEST_F(YoloReaderTest, KeyPointsBehindBoxesAreNoPolygons) {
+  write_classes();
+  const std::array<double, 4> box{10, 7.5, 20, 15};  // of 40 x 30: centre 20, 15, half of its sides
+  for (const char* points : {" 0.4 0.4 2 0.6 0.6 1", " 0.4 0.4 2", " 0 0 0 0.6 0.6 2 0.1 0.1 1"}) {
+    add("a", "1 0.5 0.5 0.5 0.5" + std::string(points) + "\n");
+    const ForeignSet set = read_yolo(root_);
+    ASSERT_EQ(set.images.at(0).boxes.size(), 1u) << points;
+    EXPECT_EQ(set.images[0].boxes[0].bbox, box) << points;
+    EXPECT_EQ(set.notes.at(ForeignNote::box_with_key_points).size(), 1u) << points;
+    EXPECT_FALSE(set.notes.contains(ForeignNote::polygon_boxed)) << points;
+  }
+  // Corners on the edges.
+  for (const char* polygon : {"1 0.5 0.5 0.5 0.5 0.2 0.2 1 0.6 0.6 1\n", "1 0 0 1 0 1 1 0 1\n"}) {
+    add("a", polygon);
+    EXPECT_TRUE(read_yolo(root_).notes.contains(ForeignNote::polygon_boxed)) << polygon;
+  }
+}
+
+TEST_F(YoloReaderTest, RoboflowsDarknetExportIsReadAsItIs) {
+  for (const char* split : {"train", "valid"}) {
+    write_jpeg(std::string(split) + "/" + split + "-a.jpg", 40, 30);
+    write(std::string(split) + "/" + split + "-a.txt", "1 0.5 0.5 0.5 0.5\n");
+    write(std::string(split) + "/_darknet.labels", "cat\ndog\n");
+  }
+  const ForeignSet set = read_yolo(root_);
+  EXPECT_EQ(set.classes, (std::vector<std::string>{"cat", "dog"}));
+  ASSERT_EQ(set.images.size(), 2u);
+  EXPECT_EQ(set.images[0].boxes.at(0).category, "dog");
+  EXPECT_EQ(set.splits_from, "folders: train for training, val for validation");
+}
+
+TEST_F(YoloReaderTest, ATabInADataFileIsNamed) {
+  add("a", "0 0.5 0.5 1 1\n");
+  write("data.yaml", "train: images\nval: images\nnames:\n\t- cat\n");
+  const std::string message = message_of([&] { read_yolo(root_); });
+  EXPECT_TRUE(contains(message, "data.yaml:4: ") || contains(message, "data.yaml:3: ")) << message;
+  EXPECT_TRUE(contains(message, "(a tab, where YAML has blanks); mend the file")) << message;
 }
 
 TEST_F(YoloReaderTest, ClassesInOtherCapitalsAreNotedAndStayApart) {

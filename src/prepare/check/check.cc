@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "data/cache/cache.h"
 #include "data/cache/cache_folder.h"
@@ -16,6 +17,7 @@
 #include "data/dataset/split_name.h"
 #include "data/layouts/data_folder.h"
 #include "data/layouts/folder_contents.h"
+#include "data/layouts/other_annotations.h"
 #include "image/exif.h"
 #include "image/format.h"
 #include "prepare/check/check_annotations.h"
@@ -83,9 +85,10 @@ void check_for_training(const CocoFile& coco, const CocoPaths& paths, const std:
                         CheckReport& report) {
   const std::size_t usable = usable_boxes(coco);
   if (!split.starts_with("train") || usable > 0) return;
-  report.findings.push_back({CheckProblem::no_boxes, paths.annotations.string(),
-                             fmt::format("got {} images and {} boxes, of which none can be trained on",
-                                         coco.images.size(), coco.annotations.size())});
+  report.findings.push_back(
+      {CheckProblem::no_boxes, paths.annotations.string(),
+       fmt::format("got {} and {}, of which none can be trained on", counted(coco.images.size(), "image[s]"),
+                   counted(coco.annotations.size(), "box[es]"))});
 }
 
 // Notes images whose boxes may have been drawn in the stored or in the EXIF orientation.
@@ -264,6 +267,8 @@ void check_image_folder(const fs::path& folder, const CheckOptions& options, Che
   }
   std::ranges::sort(files);
   report.layout = "images without annotations";
+  for (const OtherAnnotations& one : find_other_annotations(folder))
+    report.findings.push_back({CheckProblem::annotations_unreadable, one.file.string(), one.text});
   report.unused = unused_text(folder, {.images = files, .annotations = {}, .not_looked_into = {}});
   check_files(files, folder.string(), options, report);
 }

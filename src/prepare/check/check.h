@@ -26,14 +26,15 @@ enum class CheckProblem {
   box_without_size,  // width or height not positive
   box_outside,       // reaches over the image's edge by more than half a pixel
   image_missing,
-  image_broken,      // cannot be decoded to the end
-  size_differs,      // the image has the annotated size in neither orientation
-  cache_damaged,     // a record cache that does not open
-  no_boxes,          // nothing to train on in the annotations of a training split
-  boxes_normalized,  // most boxes of a file lie within the first pixel
-  boxes_as_corners,  // most are left, top, right, bottom
-  path_unreadable,   // a folder or a link that cannot be followed
-  entry_left_out,    // an image, an annotation or a category with a missing or mistyped field
+  image_broken,        // cannot be decoded to the end
+  size_differs,        // the image has the annotated size in neither orientation
+  cache_damaged,       // a record cache that does not open
+  no_boxes,            // nothing to train on in the annotations of a training split
+  boxes_normalized,    // most boxes of a file lie within the first pixel
+  boxes_as_corners,    // most are left, top, right, bottom
+  path_unreadable,     // a folder or a link that cannot be followed
+  entry_left_out,      // an image, an annotation or a category with a missing or mistyped field
+  classes_miscounted,  // YOLO's data file counts more or fewer classes than it names
   // From here on notes: they need a look, but the data may be right.
   orientation_ambiguous,  // the size does not tell whether boxes follow the EXIF orientation
   image_in_two_splits,    // of training and validation
@@ -45,19 +46,19 @@ enum class CheckProblem {
   image_without_labels,   // of a YOLO set: an image without objects; of VOC: left out
   file_passed_over,       // of another kind, or in no split
   polygon_boxed,          // the bounding box counts
-  track_passed_over,      // numbers of a tracker behind the box
+  track_passed_over,      // numbers of a tracker, or key points, behind the box
   box_difficult,          // marked so
   field_filled,           // an annotation without an id or an area, a category without a name: they get one
   ids_are_texts,          // of images
   label_repeated,         // a line of labels that stands twice in its file: taken once
   classes_alike,          // names of classes that differ in capitals alone
 };
-inline constexpr std::size_t check_problem_count = 34;
+inline constexpr std::size_t check_problem_count = 35;
 inline bool is_note(CheckProblem problem) { return problem >= CheckProblem::orientation_ambiguous; }
 
 // "image_missing": the names in JSON.
 const char* name_of(CheckProblem problem);
-// "images missing": for people.
+// "image[s] missing": for counted(), for people.
 const char* describe(CheckProblem problem);
 
 struct CheckFinding {

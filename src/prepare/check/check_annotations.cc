@@ -14,8 +14,7 @@
 namespace ssd {
 namespace {
 
-constexpr std::int64_t smallest_number = -(std::int64_t{1} << 53);  // below: hashes of texts, mostly
-constexpr double edge_tolerance = 0.5;                              // pixels
+constexpr double edge_tolerance = 0.5;  // pixels
 constexpr double small_area = 32.0 * 32.0;
 constexpr double medium_area = 96.0 * 96.0;
 
@@ -55,8 +54,7 @@ class AnnotationChecker {
   void check_images() {
     std::unordered_set<std::string_view> names;
     for (const CocoImage& image : coco_.images) {
-      const std::string id = image.id_text.empty() ? fmt::to_string(image.id) : image.id_text;
-      const std::string place = fmt::format("{}: image {} ({})", file_, id, image.file_name);
+      const std::string place = fmt::format("{}: image {} ({})", file_, written_id(image), image.file_name);
       if (!images_.emplace(image.id, &image).second) {
         findings_.push_back({CheckProblem::duplicate_image_id, place, "the id occurs before"});
       }
@@ -69,7 +67,8 @@ class AnnotationChecker {
   void check_categories() {
     std::unordered_set<std::string_view> names;
     for (const CocoCategory& category : coco_.categories) {
-      const std::string place = fmt::format("{}: category {} ({})", file_, category.id, category.name);
+      const std::string place =
+          fmt::format("{}: category {} ({})", file_, written_id(category), category.name);
       if (!categories_.insert(category.id).second) {
         findings_.push_back({CheckProblem::duplicate_category, place, "the id occurs before"});
       } else if (!names.insert(category.name).second) {
@@ -83,14 +82,23 @@ class AnnotationChecker {
   void check_references(const CocoAnnotation& annotation) {
     if (!images_.contains(annotation.image_id)) {
       add(CheckProblem::unknown_image, annotation,
-          annotation.image_id < smallest_number
-              ? "got an image that is not listed, a text as its id"
-              : fmt::format("got image {}, which is not listed", annotation.image_id));
+          fmt::format("got image {}, which is not listed", unlisted_id(coco_, annotation.image_id)));
     }
     if (!categories_.contains(annotation.category_id)) {
       add(CheckProblem::unknown_category, annotation,
-          fmt::format("got category {}, which is not listed", annotation.category_id));
+          fmt::format("got category {}, which is not listed{}", unlisted_id(coco_, annotation.category_id),
+                      name_hint(annotation)));
     }
+  }
+
+  // Of a category that is given by its name.
+  std::string name_hint(const CocoAnnotation& annotation) const {
+    const auto text = coco_.unlisted_ids.find(annotation.category_id);
+    if (text == coco_.unlisted_ids.end()) return {};
+    const auto named = std::ranges::find(coco_.categories, text->second, &CocoCategory::name);
+    return named == coco_.categories.end()
+               ? ""
+               : fmt::format(": it is the name of {}, write that", written_id(*named));
   }
 
   void check_box(const CocoAnnotation& annotation) {

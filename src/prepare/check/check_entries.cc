@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+
+#include "base/counted.h"
 
 namespace ssd {
 namespace {
@@ -39,6 +42,16 @@ CheckProblem problem_of(CocoMended::What what) {
   return CheckProblem::field_filled;
 }
 
+template <typename Item>
+void note_text_ids(const std::vector<Item>& items, std::string_view what, const std::string& file,
+                   std::vector<CheckFinding>& findings) {
+  const auto is_text = [](const Item& item) { return has_text_id(item); };
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(items, is_text));
+  if (const auto first = std::ranges::find_if(items, is_text); first != items.end())
+    findings.push_back({CheckProblem::ids_are_texts, file,
+                        fmt::format("{}, the first is \"{}\"", counted(count, what), first->id_text)});
+}
+
 }  // namespace
 
 void add_split_findings(const CocoSplit& split, const std::string& file,
@@ -49,11 +62,8 @@ void add_split_findings(const CocoSplit& split, const std::string& file,
   for (const std::string& one : split.located.helped)
     findings.push_back({CheckProblem::image_elsewhere, file, one});
   for (const std::string& one : split.measured) findings.push_back({CheckProblem::size_missing, file, one});
-  const auto& images = split.coco.images;
-  if (const auto first = std::ranges::find_if(images, has_text_id); first != images.end())
-    findings.push_back({CheckProblem::ids_are_texts, file,
-                        fmt::format("{} images, the first is \"{}\"",
-                                    std::ranges::count_if(images, has_text_id), first->id_text)});
+  note_text_ids(split.coco.images, "image[s]", file, findings);
+  note_text_ids(split.coco.categories, "categor[y|ies]", file, findings);
 }
 
 }  // namespace ssd

@@ -42,7 +42,18 @@ TEST_F(CheckEntriesTest, WhatIsMendedIsNamed) {
   expect_one(check_with(R"("cow")", R"("CAT")"), CheckProblem::classes_alike, "instances_val2017.json",
              "cat and CAT");
   expect_one(check_with(R"("id": 2, "file)", R"("id": "b-2", "file)"), CheckProblem::ids_are_texts,
-             "instances_val2017.json", "1 images, the first is \"b-2\"");
+             "instances_val2017.json", "1 image, the first is \"b-2\"");
+}
+
+TEST_F(CheckEntriesTest, TextsAsIdsAreShownAsTheyAre) {
+  expect_one(check_with(R"({"id": 9, "name")", R"({"id": "c-9", "name")"), CheckProblem::ids_are_texts,
+             "instances_val2017.json", "1 category, the first is \"c-9\"");
+  expect_one(check_with(R"("category_id": 4)", R"("category_id": "horse")"), CheckProblem::unknown_category,
+             "annotation 6", "got category \"horse\", which is not listed");
+  expect_one(check_with(R"("category_id": 4)", R"("category_id": "dog")"), CheckProblem::unknown_category,
+             "annotation 6", "got category \"dog\", which is not listed: it is the name of 4, write that");
+  expect_one(check_with(R"("image_id": 1, "category_id": 4)", R"("image_id": "c.jpg", "category_id": 4)"),
+             CheckProblem::unknown_image, "annotation 6", "got image \"c.jpg\", which is not listed");
 }
 
 TEST_F(CheckEntriesTest, WhatIsListedTwiceIsAProblemEvenWhereItIsTheSame) {

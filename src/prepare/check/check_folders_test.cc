@@ -32,7 +32,29 @@ TEST_F(CheckFolders, OtherFilesAmongImagesAreCounted) {
   const CheckReport report = check_path(root_ / "photos");
   EXPECT_TRUE(report.good());
   EXPECT_EQ(report.layout, "images without annotations");
-  EXPECT_EQ(report.unused, "2 .json files (a.json, b.json), 1 .mp4 files (clip.mp4)");
+  EXPECT_EQ(report.unused, "2 .json files (a.json, b.json), 1 .mp4 file (clip.mp4)");
+}
+
+// Whoever has annotated images does not want to hear that nothing is wrong.
+TEST_F(CheckFolders, AnnotationsThatAreNotReadAreAProblem) {
+  write_jpeg("photos/a.jpg", 40, 30);
+  write("photos/a.json", R"({"version": "5.0.1", "shapes": [], "imagePath": "a.jpg"})");
+  const CheckReport report = check_path(root_ / "photos");
+  ASSERT_EQ(report.findings.size(), 1u) << report.to_text();
+  EXPECT_EQ(report.findings[0].problem, CheckProblem::annotations_unreadable);
+  EXPECT_TRUE(contains(report.findings[0].place, "a.json"));
+  EXPECT_TRUE(contains(report.findings[0].detail, "LabelMe's annotations, which are not read; convert them"));
+}
+
+TEST_F(CheckFolders, ACountOfClassesThatIsWrongIsNamed) {
+  write_jpeg("yolo/images/a.jpg", 40, 30);
+  write("yolo/labels/a.txt", "0 0.5 0.5 1 1\n");
+  write("yolo/data.yaml", "train: images\nnc: 3\nnames: [cat]\n");
+  const CheckReport report = check_path(root_ / "yolo");
+  EXPECT_FALSE(report.good());
+  ASSERT_EQ(report.count(CheckProblem::classes_miscounted), 1u) << report.to_text();
+  EXPECT_TRUE(contains(report.to_text(), "1 data file that counts more or fewer classes than it names"))
+      << report.to_text();
 }
 
 TEST_F(CheckFolders, OfFilesThatNameNoSplitEachMayBeForTraining) {
@@ -66,7 +88,7 @@ TEST_F(CheckFolders, CachesInAFolderAreCheckedAndAreItsSplits) {
   EXPECT_TRUE(report.good()) << report.to_text();
   EXPECT_EQ(report.layout, "record caches: training pets-train.cache, validation val.bin");
   EXPECT_EQ(report.summaries.size(), 2u);
-  EXPECT_EQ(report.unused, "1 .txt files (notes.txt)");
+  EXPECT_EQ(report.unused, "1 .txt file (notes.txt)");
   write_cache("caches/test.cache"), write_cache("caches/more.cache");
   const CacheFolder caches = find_caches(root_ / "caches");
   EXPECT_EQ(caches.unused.size(), 2u);

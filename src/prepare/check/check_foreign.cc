@@ -35,10 +35,13 @@ std::optional<CheckProblem> problem_of(ForeignNote note) {
     case ForeignNote::object_repeated:
       return CheckProblem::label_repeated;
     case ForeignNote::box_tracked:
+    case ForeignNote::box_with_key_points:
       return CheckProblem::track_passed_over;
     case ForeignNote::path_unreadable:
     case ForeignNote::split_missing:
       return CheckProblem::path_unreadable;
+    case ForeignNote::classes_miscounted:
+      return CheckProblem::classes_miscounted;
     case ForeignNote::image_orientation_ambiguous:  // found by the check of images, boxes and classes
     case ForeignNote::classes_alike:
     case ForeignNote::box_over_edge:

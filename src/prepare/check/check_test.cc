@@ -64,7 +64,7 @@ TEST_F(CheckTest, AGoodFolderIsGoodAndCounted) {
   EXPECT_EQ(summary.classes,
             (std::vector<std::pair<std::string, std::size_t>>{{"cat", 1}, {"dog", 1}, {"cow", 0}}));
   EXPECT_TRUE(contains(report.to_text(), "no problems found"));
-  EXPECT_TRUE(contains(report.to_text(), "1 classes have no box here"));
+  EXPECT_TRUE(contains(report.to_text(), "1 class has no box here"));
 }
 
 TEST_F(CheckTest, FindsEveryKindOfProblemInAnnotations) {
@@ -158,7 +158,10 @@ TEST_F(CheckTest, ChecksOneFileAFolderAndAnyPaths) {
   EXPECT_EQ(folder.summaries.at(0).images, 3u);
   expect_one(folder, CheckProblem::image_broken, "deep/c.JPG", "");
   fs::rename(root_ / "coco/val2017", root_ / "coco/photos");
+  EXPECT_TRUE(check_path(root_ / "coco").good());  // the only folder that has them
+  fs::rename(root_ / "coco/photos", root_ / "photos");
   EXPECT_EQ(check_path(root_ / "coco").count(CheckProblem::image_missing), 2u);
+  fs::rename(root_ / "photos", root_ / "coco/photos");
   EXPECT_TRUE(
       check_coco({root_ / "coco/annotations/instances_val2017.json", root_ / "coco/photos"}, "val").good());
   fs::rename(root_ / "coco/photos", root_ / "coco/images");
@@ -293,7 +296,7 @@ TEST_F(CheckTest, ATrainingSplitNeedsABoxToTrainOn) {
               annotations + R"(], "categories": [{"id": 3, "name": "cat"}]})");
     return check_path(root_ / "coco");
   };
-  expect_one(check_box(""), CheckProblem::no_boxes, "instances_train2017.json", "got 1 images and 0 boxes");
+  expect_one(check_box(""), CheckProblem::no_boxes, "instances_train2017.json", "got 1 image and 0 boxes");
   EXPECT_EQ(check_box(R"({"id": 5, "image_id": 1, "category_id": 4, "bbox": [1, 2, 3, 4]})")
                 .count(CheckProblem::no_boxes),
             1u);

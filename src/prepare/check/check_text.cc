@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/one_line.h"
 #include "prepare/check/check.h"
@@ -51,15 +52,15 @@ std::string classes_text(const CheckSummary& summary) {
   const std::size_t empty = static_cast<std::size_t>(
       std::ranges::count(classes, std::size_t{0}, &std::pair<std::string, std::size_t>::second));
   if (classes.size() > shown)
-    text += fmt::format("    and {} classes with fewer boxes\n", classes.size() - shown);
-  if (empty > 0) text += fmt::format("    {} classes have no box here\n", empty);
+    text += fmt::format("    and {} with fewer boxes\n", counted(classes.size() - shown, "class[es]"));
+  if (empty > 0) text += fmt::format("    {} no box here\n", counted(empty, "class[es] [has|have]"));
   return text;
 }
 
 std::string boxes_text(const CheckSummary& summary) {
   std::string text = fmt::format("  boxes            {}, of which {} crowd; an image has {}\n", summary.boxes,
                                  summary.crowd_boxes, text_of(summary.boxes_per_image));
-  text += fmt::format("  without boxes    {} images\n", summary.images_without_boxes);
+  text += fmt::format("  without boxes    {}\n", counted(summary.images_without_boxes, "image[s]"));
   text += fmt::format("  box sizes        width {}; height {}\n", text_of(summary.box_width),
                       text_of(summary.box_height));
   text += fmt::format(
@@ -67,7 +68,7 @@ std::string boxes_text(const CheckSummary& summary) {
       "{} ({:.0f}%)\n",
       summary.small, percent(summary.small, summary.boxes), summary.medium,
       percent(summary.medium, summary.boxes), summary.large, percent(summary.large, summary.boxes));
-  text += fmt::format("  boxes a class    {} classes\n", summary.classes.size());
+  text += fmt::format("  boxes a class    {}\n", counted(summary.classes.size(), "class[es]"));
   return text + classes_text(summary);
 }
 
@@ -144,6 +145,8 @@ const char* name_of(CheckProblem problem) {
       return "split_of_other_name";
     case CheckProblem::entry_left_out:
       return "entry_left_out";
+    case CheckProblem::classes_miscounted:
+      return "classes_miscounted";
     case CheckProblem::image_in_two_splits:
       return "image_in_two_splits";
     case CheckProblem::image_elsewhere:
@@ -180,75 +183,82 @@ const char* name_of(CheckProblem problem) {
 const char* describe(CheckProblem problem) {
   switch (problem) {
     case CheckProblem::annotations_unreadable:
-      return "annotation files that cannot be read";
+      return "annotation file[s] that cannot be read";
     case CheckProblem::duplicate_image_id:
-      return "image ids that occur twice";
+      return "image id[s] that [occurs|occur] twice";
     case CheckProblem::duplicate_file_name:
-      return "file names that occur twice";
+      return "file name[s] that [occurs|occur] twice";
     case CheckProblem::duplicate_annotation_id:
-      return "annotation ids that occur twice";
+      return "annotation id[s] that [occurs|occur] twice";
     case CheckProblem::duplicate_category:
-      return "categories that occur twice";
+      return "categor[y|ies] that [occurs|occur] twice";
     case CheckProblem::unknown_image:
-      return "annotations of unknown images";
+      return "annotation[s] of unknown images";
     case CheckProblem::unknown_category:
-      return "annotations of unknown categories";
+      return "annotation[s] of unknown categories";
     case CheckProblem::box_without_size:
-      return "boxes without width or height";
+      return "box[es] without width or height";
     case CheckProblem::box_outside:
-      return "boxes that reach outside their image";
+      return "box[es] that [reaches|reach] outside [its|their] image";
     case CheckProblem::image_missing:
-      return "images missing";
+      return "image[s] missing";
     case CheckProblem::image_broken:
-      return "images broken";
+      return "image[s] broken";
     case CheckProblem::size_differs:
-      return "images of another size than annotated";
+      return "image[s] of another size than annotated";
     case CheckProblem::cache_damaged:
-      return "record caches that cannot be opened";
+      return "record cache[s] that cannot be opened";
     case CheckProblem::no_boxes:
-      return "annotation files without anything to train on";
+      return "annotation file[s] without anything to train on";
     case CheckProblem::boxes_normalized:
-      return "annotation files whose boxes seem to be in normalized coordinates";
+      return "annotation file[s] whose boxes seem to be in normalized coordinates";
     case CheckProblem::boxes_as_corners:
-      return "annotation files whose boxes seem to be left, top, right, bottom";
+      return "annotation file[s] whose boxes seem to be left, top, right, bottom";
     case CheckProblem::path_unreadable:
-      return "folders or links that cannot be followed";
+      return "folder[s] or link[s] that cannot be followed";
     case CheckProblem::orientation_ambiguous:
-      return "images whose EXIF orientation does not change their size (note: their boxes are read on the "
-             "image as "
-             "stored)";
+      return "image[s] whose EXIF orientation does not change [its|their] size (note: [its|their] boxes are "
+             "read on "
+             "the image as stored)";
     case CheckProblem::split_of_other_name:
-      return "annotation files that training leaves aside (note: it has to be given their paths)";
+      return "annotation file[s] that training leaves aside (note: it has to be given [its path|their "
+             "paths])";
     case CheckProblem::entry_left_out:
-      return "images, annotations or categories that cannot be used and are left out";
+      return "image[s], annotation[s] or categor[y|ies] that cannot be used and [is|are] left out";
+    case CheckProblem::classes_miscounted:
+      return "data file[s] that [counts|count] more or fewer classes than [it names|they name]";
     case CheckProblem::image_in_two_splits:
-      return "validation images that are training images too (note: their numbers say little of others)";
+      return "validation image[s] that [is a training image|are training images] too (note: [its|their] "
+             "numbers say little of "
+             "others)";
     case CheckProblem::image_elsewhere:
-      return "images found by the last part of their names (note)";
+      return "image[s] found by the last part of [its name|their names] (note)";
     case CheckProblem::size_missing:
-      return "images without a size in the annotations (note: it is taken from their files)";
+      return "image[s] without a size in the annotations (note: it is taken from [its file|their files])";
     case CheckProblem::root_category:
-      return "categories that only name the others (note: they are no classes)";
+      return "categor[y|ies] that only [names|name] the others (note: [it is no class|they are no classes])";
     case CheckProblem::annotation_id_zero:
-      return "annotations with id 0 (note: COCO's evaluation never counts them as found)";
+      return "annotation[s] with id 0 (note: COCO's evaluation never counts [it|them] as found)";
     case CheckProblem::image_without_labels:
-      return "images without a file of labels (note)";
+      return "image[s] without a file of labels (note)";
     case CheckProblem::file_passed_over:
-      return "files that no split uses (note)";
+      return "file[s] that no split uses (note)";
     case CheckProblem::polygon_boxed:
-      return "polygons or masks of which the bounding box is taken (note)";
+      return "polygon[s] or mask[s] of which the bounding box is taken (note)";
     case CheckProblem::track_passed_over:
-      return "boxes with a confidence and the number of a track behind them (note: these are passed over)";
+      return "box[es] with a tracker's numbers or key points behind [it|them] (note: these are passed over)";
     case CheckProblem::box_difficult:
-      return "boxes marked difficult (note)";
+      return "box[es] marked difficult (note)";
     case CheckProblem::field_filled:
-      return "annotations without an id or an area, categories without a name (note: they get one)";
+      return "annotation[s] without an id or an area, or categor[y|ies] without a name (note: [it gets|they "
+             "get] one)";
     case CheckProblem::ids_are_texts:
-      return "annotation files whose images have texts as ids (note: they are kept)";
+      return "list[s] of images or categories that [has|have] texts as ids (note: they are kept)";
     case CheckProblem::label_repeated:
-      return "lines of labels that stand twice in their file (note: they are taken once)";
+      return "line[s] of labels that [stands|stand] twice in [its|their] file (note: taken once)";
     case CheckProblem::classes_alike:
-      return "classes whose names differ in capitals alone (note: they stay apart)";
+      return "class[es] whose [name differs|names differ] from another in capitals alone (note: [it "
+             "stays|they stay] apart)";
   }
   return "";
 }
@@ -258,15 +268,15 @@ std::string CheckReport::to_text(std::size_t named) const {
   if (!layout.empty()) text += fmt::format("{}: {}\n", printable(path), printable(layout));
   if (!unused.empty()) text += fmt::format("{}: not used: {}\n", printable(path), printable(unused));
   for (const CheckSummary& summary : summaries) {
-    text += fmt::format("{}: {} images", printable(summary.name), summary.images);
-    text += summary.annotated ? fmt::format(", {} boxes\n", summary.boxes) : "\n";
+    text += printable(summary.name) + ": " + counted(summary.images, "image[s]");
+    text += summary.annotated ? ", " + counted(summary.boxes, "box[es]") + "\n" : "\n";
     text += images_text(summary);
     if (summary.annotated) text += boxes_text(summary);
   }
   for (std::size_t i = 0; i < check_problem_count; ++i) {
     const std::size_t total = count(problem_at(i));
     if (total == 0) continue;
-    text += fmt::format("{} {}:\n", total, describe(problem_at(i)));
+    text += counted(total, describe(problem_at(i))) + ":\n";
     std::size_t shown = 0;
     for (const CheckFinding& finding : findings) {
       if (finding.problem != problem_at(i) || shown == named) continue;
@@ -277,7 +287,7 @@ std::string CheckReport::to_text(std::size_t named) const {
     if (total > shown) text += fmt::format("  and {} more\n", total - shown);
   }
   return text + (good() ? fmt::format("no problems found in {:.1f} s\n", seconds)
-                        : fmt::format("{} problems found in {:.1f} s\n", problems(), seconds));
+                        : fmt::format("{} found in {:.1f} s\n", counted(problems(), "problem[s]"), seconds));
 }
 
 std::string CheckReport::to_json() const {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/one_line.h"
 #include "base/utf8.h"
@@ -126,15 +127,17 @@ std::span<const std::string> shown(const ForeignNotes::Places& places) {
 }  // namespace
 
 std::string ImportReport::to_text() const {
-  std::string text = fmt::format("train2017  {} images, {} boxes\nval2017    {} images, {} boxes\n",
-                                 train.images, train.boxes, val.images, val.boxes);
+  std::string text = fmt::format("train2017  {}, {}\nval2017    {}, {}\n", counted(train.images, "image[s]"),
+                                 counted(train.boxes, "box[es]"), counted(val.images, "image[s]"),
+                                 counted(val.boxes, "box[es]"));
   text += fmt::format("splits     {}\nimages     {} linked, {} copied, {} there already\nclasses    {}\n",
                       splits_from, linked, copied, present, classes.size());
   for (std::size_t i = 0; i < classes.size(); ++i) {
-    text += fmt::format("  {:>4}  {:<24} {:>9} boxes\n", i + 1, printable(classes[i].name), classes[i].boxes);
+    text += fmt::format("  {:>4}  {:<24} {:>9} {}\n", i + 1, printable(classes[i].name), classes[i].boxes,
+                        in_number(classes[i].boxes, "box[es]"));
   }
   for (const auto& [what, places] : notes) {
-    text += fmt::format("{} {}:", places.size(), describe(what));
+    text += counted(places.size(), describe(what)) + ":";
     for (const std::string& place : shown(places)) text += ' ' + printable(place);
     text += places.size() > places_shown ? " ...\n" : "\n";
   }
@@ -189,7 +192,7 @@ ImportReport write_coco_folder(ForeignSet set, ForeignCoco coco, const fs::path&
   if (report.train.images + report.val.images == 0) {
     std::string reasons;
     for (const auto& [what, places] : set.notes)
-      reasons += fmt::format("; {} {} ({})", places.size(), describe(what), places.front());
+      reasons += fmt::format("; {} ({})", counted(places.size(), describe(what)), places.front());
     throw Error("{}: got no image to import, expected {} files with annotations{}", folder.string(),
                 image_format_names(), reasons);
   }

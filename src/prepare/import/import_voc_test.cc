@@ -231,7 +231,7 @@ TEST_F(VocTest, LeavesOutWhatCannotBeUsedAndSaysSo) {
   EXPECT_EQ(places(ForeignNote::size_differs), (std::vector<std::string>{"g.xml"}));
   EXPECT_EQ(places(ForeignNote::not_an_annotation), (std::vector<std::string>{"project.xml"}));
   EXPECT_EQ(places(ForeignNote::box_over_edge), (std::vector<std::string>{"a.xml"}));
-  EXPECT_TRUE(contains(report.to_text(), "1 images left out: not JPEG, PNG, ")) << report.to_text();
+  EXPECT_TRUE(contains(report.to_text(), "1 image left out: not JPEG, PNG, ")) << report.to_text();
   EXPECT_TRUE(contains(report.to_json(), "\"size_differs\":{\"count\":1,\"places\":[\"g.xml\"]}"));
 }
 
@@ -328,7 +328,7 @@ TEST_F(VocTest, RefusesATargetThatHoldsAnnotationsAndEmptySources) {
   write("jxl/a.jxl", "JXL");
   write("jxl/a.xml", voc_xml("a.jxl", 40, 30, {}));
   const std::string only_jxl = message_of([&] { import_voc(root_ / "jxl", root_ / "dst"); });
-  EXPECT_TRUE(contains(only_jxl, "1 images left out: not JPEG, PNG, ")) << only_jxl;
+  EXPECT_TRUE(contains(only_jxl, "1 image left out: not JPEG, PNG, ")) << only_jxl;
   VocOptions options;
   options.common.classes = {"dog"};
   EXPECT_TRUE(contains(message_of([&] { import(options); }), "class \"cat\", expected one of the 1 classes"));
