@@ -112,7 +112,8 @@ typedef struct singleshot_detection {
   float left, top, right, bottom; /* pixels from the image's left upper corner, clipped to it */
   float score;                    /* 0..1 */
   int32_t label;                  /* 1 .. singleshot_category_count */
-  int64_t category_id;            /* of the label, as in the annotations that were trained on */
+  int64_t category_id; /* of the label, as in the annotations that were trained on; below -2^53 where
+                          the id is a text there, which the number stands for */
 } singleshot_detection;
 
 typedef struct singleshot_image_result {

@@ -29,7 +29,7 @@ class Detections:
     boxes: np.ndarray  # float32 (N, 4): left, top, right, bottom in pixels, clipped to the image
     scores: np.ndarray  # float32 (N): 0..1
     labels: np.ndarray  # int32 (N): label 1 is detector.categories[0]
-    category_ids: np.ndarray  # int64 (N): as in the annotations
+    category_ids: np.ndarray  # int64 (N): as in the annotations; below -2**53 it stands for an id that is a text there
     width: int  # of the image in pixels; of a file as its EXIF tag turns it
     height: int
     error: str = ""  # why the image could not be read (bad_images="keep"); empty where it could
