@@ -96,7 +96,7 @@ TEST(RunState, RefusesEveryFieldThatCannotBe) {
       {"/best/epoch", {"4"}},
       {"/best/evaluations_since", {"-1", "4294967296"}},
       {"/categories", {"{}", "[]", "[{\"id\": 7, \"name\": \"a\"}]", "[7, 8]"}},
-      {"/categories/1/id", {"7", "\"8\"", "1.5"}},
+      {"/categories/1/id", {"7", "null", "[8]", "1.5"}},
       {"/categories/1/name", {"7", "null"}},
   };
   for (const auto& [path, values] : wrong)
